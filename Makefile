@@ -1,0 +1,59 @@
+# Short names for what is done here. Python and make are all it takes: each environment is made when it is
+# first needed, and again when setup.cfg or pyproject.toml changes. For another interpreter:
+#     make clean test PYTHON=python3.13
+
+PYTHON ?= python3
+FACTS = setup.cfg pyproject.toml
+NOX = .venv-nox/bin/python -m nox
+
+.PHONY: help demo test lint docs coverage check bench fuzz soak clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile
+
+demo: .venv-demo/ready  ## the library at work, against the sandbox or, with THINGSPACE_CLIENT_ID set, the real service
+	@.venv-demo/bin/python examples/demo.py
+
+test: .venv/ready  ## all tests, on this interpreter
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv-nox/ready  ## ruff, mypy and the floor plan
+	$(NOX) -s lint types imports
+
+docs: .venv-nox/ready  ## the documentation, in docs/_build
+	$(NOX) -s docs
+
+coverage: .venv-nox/ready  ## all tests, measured
+	$(NOX) -s coverage
+
+check: .venv-nox/ready  ## every gate of noxfile.py
+	$(NOX)
+
+bench: .venv-nox/ready  ## how fast; ARGS=--quick for a short run
+	$(NOX) -s bench -- $(ARGS)
+
+fuzz: .venv-nox/ready  ## how tough
+	$(NOX) -s fuzz -- $(ARGS)
+
+soak: .venv-nox/ready  ## how lasting
+	$(NOX) -s soak -- $(ARGS)
+
+clean:  ## back to a fresh clone
+	rm -rf .venv .venv-demo .venv-nox .nox .hypothesis .coverage .coverage.* .*_cache build dist docs/_build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/ready: $(FACTS) .ci/redis_server.py
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --editable '.[test]'
+	.venv/bin/python .ci/redis_server.py
+	@touch $@
+
+.venv-demo/ready: $(FACTS)
+	$(PYTHON) -m venv --clear .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --editable '.[sandbox]'
+	@touch $@
+
+.venv-nox/ready:
+	$(PYTHON) -m venv --clear .venv-nox
+	.venv-nox/bin/python -m pip install --quiet 'nox>=2026.10'
+	@touch $@
