@@ -1,0 +1,308 @@
+"""Face one: an AuthBase that stamps a request and sees to its response.
+
+The law here: only covered URLs are touched, everything else passes through as it came; and no token
+follows a redirect to another origin.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.auth import AuthBase
+
+from ._environment import PRODUCTION, Environment
+from ._healing import REFUSALS, heal, stays_on_origin
+from ._held import SYSTEM_CLOCK, Clock
+from ._manager import TokenProvider
+from ._token_pair import TokenPair
+from ._tokens import OAuthToken, SessionToken
+from ._wire import Route
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_log = logging.getLogger("requests_thingspace")
+
+
+class ThingspaceAuth(AuthBase):
+    """Verizon ThingSpace authentication for any requests Session.
+
+    Give it to ``session.auth``, to the ``auth=`` of a single call, or to :func:`mount`. It fetches
+    the OAuth token when the first request needs one, renews it, and heals a request whose token the
+    server has rejected. With a `username` it logs in to the M2M session too.
+
+    Attributes:
+        environment: where ThingSpace is.
+        tokens: both tokens, for the adapter.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        *,
+        scopes: str | Iterable[str] = (),
+        username: str | None = None,
+        password: str | None = None,
+        token: Any = None,
+        session_token: Any = None,
+        clock_skew: float = 60.0,
+        token_provider: TokenProvider | None = None,
+        on_token_update: Callable[[OAuthToken], object] | None = None,
+        cache: Any = None,
+        environment: Environment = PRODUCTION,
+        timeout: float = 30.0,
+        session: requests.Session | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """Remember the credentials; nothing is sent before a request needs a token.
+
+        Args:
+            client_id: the key of the key pair from ThingSpace's Key Management page.
+            client_secret: its secret.
+            scopes: OAuth scopes to ask for; by default what ThingSpace grants by itself.
+            username: the UWS user of the M2M session; without it only the bearer is sent.
+            password: its password.
+            token: an OAuth token to start with, in any form that :meth:`OAuthToken.from_dict` reads.
+            session_token: an M2M session token to start with.
+            clock_skew: seconds before the expiry from which on the token is due for renewal.
+            token_provider: ``(last_token or None, manager) -> token``, asked whenever a token is
+                missing, due, expired or rejected.
+            on_token_update: called with each OAuthToken that becomes current through a renewal.
+            cache: a token cache that shares both tokens between processes or machines.
+            environment: where ThingSpace is.
+            timeout: seconds for a whole token, revoke, login or logout call.
+            session: the Session whose adapters, proxies, verify and cert those calls use; it may be
+                the one that carries this auth, and it is never changed.
+            clock: the clocks that expiry is read from, for tests.
+
+        Raises:
+            ValueError: an argument cannot be used; the message says which and why.
+        """
+        _require_text(client_id=client_id, client_secret=client_secret)
+        if ":" in client_id:
+            raise ValueError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617).")
+        _require_both(username, password)
+        if cache is not None and token_provider is not None:
+            raise ValueError("cache and token_provider exclude each other: a cache is a provider.")
+        _require_seconds("clock_skew", clock_skew, least=0.0)
+        _require_seconds("timeout", timeout, least=0.001)
+        self.environment = environment
+        self.tokens = TokenPair(
+            client_id,
+            client_secret,
+            environment,
+            scopes=tuple(scopes.split() if isinstance(scopes, str) else scopes),
+            token=None if token is None else OAuthToken.from_dict(token, now=clock.wall()),
+            clock_skew=clock_skew,
+            token_provider=token_provider,
+            on_token_update=on_token_update,
+            cache=cache,
+            timeout=timeout,
+            session=session,
+            clock=clock,
+        )
+        self._client_id, self._username, self._password = client_id, username, password
+        self._shares_session = cache is not None
+        preset = None if session_token is None else SessionToken.from_dict(session_token)
+        self.tokens.use_login(username, password, preset)
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> ThingspaceAuth:
+        """An auth from environment variables.
+
+        ``THINGSPACE_CLIENT_ID`` and ``THINGSPACE_CLIENT_SECRET`` are needed;
+        ``THINGSPACE_USERNAME``, ``THINGSPACE_PASSWORD``, ``THINGSPACE_BASE_URL`` (an origin such as
+        ``https://localhost:8443``) and ``THINGSPACE_CLOCK_SKEW`` (seconds) are optional. An empty
+        variable counts as one that is not set.
+
+        Args:
+            overrides: arguments of :class:`ThingspaceAuth` that win over the environment.
+
+        Raises:
+            ValueError: a variable is missing or unreadable; the message names it.
+        """
+        found: dict[str, Any] = {
+            name: os.environ[f"THINGSPACE_{name.upper()}"]
+            for name in ("client_id", "client_secret", "username", "password", "clock_skew")
+            if os.environ.get(f"THINGSPACE_{name.upper()}")
+        }
+        if "clock_skew" in found:
+            found["clock_skew"] = _seconds_of("THINGSPACE_CLOCK_SKEW", found["clock_skew"])
+        if os.environ.get("THINGSPACE_BASE_URL"):
+            found["environment"] = Environment.at(os.environ["THINGSPACE_BASE_URL"])
+        arguments = {**found, **overrides}
+        missing = [n for n in ("client_id", "client_secret") if arguments.get(n) is None]
+        if missing:
+            names = " and ".join(f"THINGSPACE_{name.upper()}" for name in missing)
+            raise ValueError(f"{names} must be set in the environment, or given as an argument.")
+        return cls(**arguments)
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Stamp a covered request and see to its response; leave any other as it is."""
+        if self.environment.wants_token(r.url or ""):
+            hooks = r.hooks["response"]
+            if hooks:
+                self._unstamp(r, hooks)
+            with_session = self.tokens.stamp(r, Route(self.session))
+            hooks.append(self._judge_both if with_session else self._judge)
+        return r
+
+    @property
+    def session(self) -> requests.Session | None:
+        """The Session by whose adapters, proxies, verify and cert tokens are fetched, if one was given."""
+        return self.tokens.session
+
+    def get_token(self) -> OAuthToken:
+        """The current OAuth token, fetched or renewed if need be.
+
+        Raises:
+            requests.RequestException: there is none to be had.
+        """
+        return self.tokens.oauth.get(Route(self.session))
+
+    def get_session_token(self) -> SessionToken:
+        """The current M2M session token, logged in for if need be.
+
+        Raises:
+            ValueError: there are neither a username nor a session token.
+            LoginRefusedError: ThingSpace refuses the credentials; see :meth:`reset`.
+            requests.RequestException: it could not log in.
+        """
+        if self.tokens.sessions is None:
+            raise ValueError("there is no M2M session: give ThingspaceAuth username= and password=.")
+        return self.tokens.sessions.get(Route(self.session))
+
+    def revoke(self) -> None:
+        """Revoke the OAuth token that is held; every process that shares it needs a new one.
+
+        Raises:
+            requests.RequestException: ThingSpace did not revoke it.
+        """
+        self.tokens.revoke()
+
+    def logout(self) -> None:
+        """End the M2M session that is held; the next request that needs one logs in again.
+
+        Raises:
+            requests.RequestException: ThingSpace did not end it.
+        """
+        self.tokens.logout()
+
+    def reset(self, *, username: str | None = None, password: str | None = None) -> None:
+        """Start anew: forget both tokens, past failures, and a refused login, here and in the cache.
+
+        Args:
+            username: the UWS user from now on; the same one where it is not given.
+            password: its password from now on; the same one where it is not given.
+
+        Raises:
+            ValueError: one of the two is still missing.
+        """
+        username, password = username or self._username, password or self._password
+        _require_both(username, password)
+        self.tokens.forget()
+        self._username, self._password = username, password
+        self.tokens.use_login(username, password, None)
+
+    def __enter__(self) -> ThingspaceAuth:
+        """Use it in a ``with`` block, whose end logs out."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Log out of a session that this very object logged in to, unless a cache shares it."""
+        sessions, ours = self.tokens.sessions, self.tokens.logged_in
+        if self._shares_session or sessions is None or ours is None or sessions.current != ours:
+            return
+        try:
+            self.logout()
+        except requests.RequestException as failure:
+            _log.warning("logout failed, the session ends by itself: %s", failure)
+
+    def __repr__(self) -> str:
+        """Whose auth it is and for where, without any secret."""
+        return f"<ThingspaceAuth {self._client_id!r} at {self.environment.origins[0]}>"
+
+    def _unstamp(self, request: requests.PreparedRequest, hooks: list[Any]) -> None:
+        """Undo an earlier pass through this auth, so that its header is not taken for the caller's."""
+        if self._judge_both in hooks:
+            hooks.remove(self._judge_both)
+            request.headers.pop(self.environment.session_header(request.url or ""), None)
+        if self._judge in hooks:
+            hooks.remove(self._judge)
+
+    def _judge(self, response: requests.Response, **settings: Any) -> requests.Response | None:
+        """Response hook of a request that carries the bearer."""
+        return self._healed(response, settings) if response.status_code == 401 else None
+
+    def _judge_both(self, response: requests.Response, **settings: Any) -> requests.Response | None:
+        """Response hook of a request that carries the bearer and our session token."""
+        status = response.status_code
+        if status in REFUSALS:
+            return self._healed(response, settings, with_session=True)
+        if status < 400:
+            self.tokens.session_was_used()
+        if response.is_redirect and not stays_on_origin(response):
+            # requests strips only Authorization from a redirect to another origin
+            request = response.request
+            request.headers.pop(self.environment.session_header(request.url or ""), None)
+        return None
+
+    def _healed(
+        self, response: requests.Response, settings: Mapping[str, Any], with_session: bool = False
+    ) -> requests.Response | None:
+        """Heal a refused request, by the way and with the settings it was sent with."""
+        request = response.request
+        connection: Any = getattr(response, "connection", None)  # a mocked response may have none
+        if not hasattr(connection, "send") or not self.environment.wants_token(request.url or ""):
+            return None
+
+        def resend() -> requests.Response:
+            started = time.perf_counter()
+            again: requests.Response = connection.send(request, **settings)
+            again.elapsed = timedelta(seconds=time.perf_counter() - started)
+            return again
+
+        streamed = bool(settings.get("stream"))
+        route = Route(self.session, settings)
+        return heal(response, resend, self.tokens, route, with_session=with_session, streamed=streamed)
+
+
+def _require_both(username: str | None, password: str | None) -> None:
+    """Refuse half a pair of M2M credentials, or one that is no text."""
+    if (username is None) != (password is None):
+        raise ValueError("username and password go together: give both or neither.")
+    if username is not None:
+        _require_text(username=username, password=password)
+
+
+def _require_text(**arguments: object) -> None:
+    """Refuse an argument that is no text or empty; the message names it and never shows it."""
+    for name, value in arguments.items():
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{name} must be a non-empty string.")
+
+
+def _require_seconds(name: str, value: object, *, least: float) -> None:
+    """Refuse a number of seconds that is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number of seconds.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least:g} seconds.")
+
+
+def _seconds_of(variable: str, text: str) -> float:
+    """The seconds that an environment variable says."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{variable} is no number of seconds: {text!r}.") from None

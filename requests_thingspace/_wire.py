@@ -1,0 +1,274 @@
+"""One bounded, truthful HTTP exchange with ThingSpace's auth endpoints.
+
+The law here: no redirect is followed, at most 1 MiB is read, and the whole exchange, every retry and
+a server that drips its headers included, ends within the timeout. A failure tells what happened, and
+neither what was sent nor what came back: a server can say a secret in a status line or a chunk size.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import requests
+from requests.exceptions import ChunkedEncodingError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from ._answers import Answer, retry_after, scrubbed
+from ._errors import ThingspaceError
+
+LARGEST_BODY = 2**20
+"""Bytes of an answer after decompression; a token answer has a few hundred."""
+
+_PIECE = 1024  # bytes of a read: even at deflate's best ratio one piece inflates to 1 MiB at most
+_CODINGS = ("", "identity", "gzip", "deflate")  # a piece of any other, or of two, may inflate to gigabytes
+_RETRIED_STATUSES = frozenset((429, 502, 503, 504))
+_PAUSES = (0.25, 0.75)  # seconds before the second and third attempt
+
+_THREAD = "thingspace-auth-call"  # the thread of each attempt
+
+T = TypeVar("T")
+
+
+class Send(Protocol):
+    """``HTTPAdapter.send``, and anything that is called like it."""
+
+    def __call__(  # noqa: PLR0917 - the signature is requests' own
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = ...,
+        timeout: Any = ...,
+        verify: Any = ...,
+        cert: Any = ...,
+        proxies: Any = ...,
+    ) -> requests.Response:
+        """Send `request` and give back its response, headers read, body not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """By which way an auth endpoint is reached.
+
+    Attributes:
+        session: the Session whose adapters and settings are used; a new one where it is ``None``.
+            It is read, never changed: its cookies, headers, hooks and auth stay out of it.
+        settings: ``proxies``, ``verify`` and ``cert`` as a face saw them; else the session's own.
+        send: the adapter to send with instead of the session's.
+    """
+
+    session: requests.Session | None = None
+    settings: Mapping[str, Any] | None = None
+    send: Send | None = None
+
+    def open(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
+        """Send `request` once and give back its response, whose body is not yet read."""
+        session = self.session or requests.Session()
+        url = str(request.url)
+        settings = self.settings or session.merge_environment_settings(url, {}, True, None, None)
+        send: Send = self.send or session.get_adapter(url).send
+        return send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=settings.get("verify", True),
+            cert=settings.get("cert"),
+            proxies=settings.get("proxies"),
+        )
+
+
+def exchange(
+    request: requests.PreparedRequest,
+    route: Route,
+    timeout: float,
+    *,
+    repeatable: bool,
+    error: type[ThingspaceError],
+    secrets: Iterable[str],
+    wall: Callable[[], float] = time.time,
+    pauses: Iterable[float] = _PAUSES,
+) -> Answer:
+    """Send `request` until there is an answer, within `timeout` seconds in all.
+
+    Args:
+        request: what to send; its body is bytes or text, so that it can be sent again.
+        route: the way to send it.
+        timeout: seconds for the whole exchange.
+        repeatable: whether it may be sent again though it may have arrived: 429, 502, 503, 504 and
+            broken connections are then tried again. Otherwise only a connection that could not be
+            made is.
+        error: the class of errors that requests has no class for.
+        secrets: what must not show up in a message.
+        wall: the wall clock, Unix time in seconds.
+        pauses: seconds to wait before each further attempt.
+
+    Raises:
+        requests.ConnectionError, requests.Timeout, requests.exceptions.SSLError: as requests does.
+        ThingspaceError: of class `error`, for everything else.
+    """
+    deadline = time.monotonic() + timeout
+    remaining = iter(pauses)
+    while True:
+        failure: Exception | None = None
+        try:
+            answer = _attempt(request, route, deadline, wall)
+            again = repeatable and answer.status in _RETRIED_STATUSES
+        except Exception as caught:  # noqa: BLE001 - an adapter of any kind may be in use
+            failure = caught
+            again = _was_not_sent(failure) or (repeatable and _is_broken_connection(failure))
+        pause = next(remaining, None) if again else None
+        if pause is not None and failure is None:
+            pause = max(pause, answer.retry_after or 0.0)
+        if pause is None or time.monotonic() + pause >= deadline:
+            if failure is None:
+                return answer
+            raise _presentable(failure, request, timeout, error, secrets)
+        time.sleep(pause)
+
+
+def _attempt(
+    request: requests.PreparedRequest,
+    route: Route,
+    deadline: float,
+    wall: Callable[[], float],
+) -> Answer:
+    """One attempt, given up at `deadline` (monotonic seconds) whatever the server does."""
+    left = max(deadline - time.monotonic(), 0.001)
+    too_late = requests.Timeout()
+
+    def work() -> Answer:
+        sent_at = wall()
+        response = route.open(request, left)
+        try:
+            body = _bounded_body(response, deadline, too_late)
+            wait = retry_after(response.headers.get("Retry-After"), wall())
+            return Answer(response.status_code, body, sent_at, wait)
+        finally:
+            response.close()
+
+    return within(left, work, too_late)
+
+
+def within(seconds: float, work: Callable[[], T], too_late: Exception) -> T:
+    """What `work` returns or raises, or `too_late` raised when `seconds` have passed.
+
+    The timeouts of requests count from byte to byte, so that a server which drips its headers holds
+    a caller for hours, and a name server is not bounded at all. Therefore `work` runs in a thread of
+    its own, which is left behind when its time is up.
+    """
+    outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def job() -> None:
+        try:
+            outcome.put((work(), None))
+        except BaseException as failure:  # noqa: BLE001 - raised again in the caller
+            outcome.put((None, failure))
+
+    run = contextvars.copy_context().run
+    try:
+        threading.Thread(target=run, args=(job,), name=_THREAD, daemon=True).start()
+    except RuntimeError:  # no more threads, as at the end of the interpreter (atexit)
+        job()
+    try:
+        result, failure = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise too_late from None
+    if failure is not None:
+        raise failure
+    return result  # type: ignore[return-value]  # None only beside a failure, or if T allows it
+
+
+def _bounded_body(response: requests.Response, deadline: float, too_late: Exception) -> bytes:
+    """The decompressed body, refused beyond :data:`LARGEST_BODY` or `deadline`.
+
+    What is refused before it is read takes its connection with it. After an interim answer, which
+    http.client takes for the final one, the next request on it would get the answer to this one.
+    """
+    if response.status_code < 200:
+        raise requests.RequestException(f"HTTP {response.status_code} is no final answer")
+    if response.headers.get("Content-Encoding", "").lower() not in _CODINGS:
+        raise requests.RequestException("the answer has a Content-Encoding that was not asked for")
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise requests.RequestException(f"the answer is larger than {LARGEST_BODY} bytes")
+        if time.monotonic() > deadline:
+            raise too_late
+    return bytes(body)
+
+
+def _was_not_sent(failure: Exception) -> bool:
+    """Whether the request certainly never left: there was no connection to send it on."""
+    reason = getattr(failure.args[0], "reason", None) if failure.args else None
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+
+
+def _is_broken_connection(failure: Exception) -> bool:
+    """Whether the connection failed in a way that may pass; a bad certificate does not."""
+    return isinstance(failure, (requests.ConnectionError, ChunkedEncodingError)) and not any(
+        isinstance(link, ssl.SSLCertVerificationError) for link in _chain(failure)
+    )
+
+
+def _presentable(
+    failure: Exception,
+    request: requests.PreparedRequest,
+    timeout: float,
+    error: type[ThingspaceError],
+    secrets: Iterable[str],
+) -> requests.RequestException:
+    """`failure` made anew, as the caller may see it: requests' own class, or `error`.
+
+    The old one is dropped with all that it holds: the request, its frames, and the exceptions below
+    it, which quote what the server said.
+    """
+    kind = next((k for k in type(failure).__mro__ if k.__module__ == requests.exceptions.__name__), None)
+    if isinstance(failure, requests.Timeout):
+        words = f"{request.url} gave no complete answer within {timeout:g} seconds"
+    else:
+        words = f"the exchange with {request.url} failed: {scrubbed(_cause(failure), secrets)}"
+    if kind is None or not issubclass(kind, (requests.ConnectionError, requests.Timeout)):
+        return error(words, retryable=_is_broken_connection(failure))
+    bare = requests.PreparedRequest()
+    bare.method, bare.url = request.method, request.url
+    bare.headers = requests.structures.CaseInsensitiveDict()
+    return kind(words, request=bare)
+
+
+def _cause(failure: Exception) -> str:
+    """What brought `failure` about, in words of the operating system, OpenSSL or requests.
+
+    All three are OSErrors. Of any other exception only the name is sure not to quote the server.
+    """
+    chain = _chain(failure)
+    if isinstance(chain[-1], OSError):
+        return f"{type(chain[-1]).__name__}: {chain[-1]}"
+    return ": ".join(type(link).__name__ for link in chain)
+
+
+def _chain(failure: Exception) -> list[BaseException]:
+    """`failure` and all that brought it about; urllib3 keeps some of it in the args alone."""
+    chain: list[BaseException] = [failure]
+    while True:
+        top = chain[-1]
+        given = next((arg for arg in top.args if isinstance(arg, BaseException)), None)
+        below = top.__cause__ or top.__context__ or given
+        if below is None or below in chain:
+            return chain
+        chain.append(below)
+
+
+def _is_no_quotation(record: logging.LogRecord) -> bool:
+    """Whether a record may pass: in our own calls, urllib3's warnings quote headers that it cannot parse."""
+    return threading.current_thread().name != _THREAD or record.levelno < logging.WARNING
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):  # the one of urllib3 2, the one of 1.26
+    logging.getLogger(_name).addFilter(_is_no_quotation)
