@@ -1,0 +1,15 @@
+"""A ThingSpace on loopback: real HTTP over real TLS, with a clock, faults and counts that a test can drive.
+
+    with Sandbox() as sandbox:
+        session = sandbox.session()
+        session.get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}")
+
+It needs the extra ``sandbox`` (cheroot serves, trustme makes the certificates, oauthlib's server side
+judges token requests). ``python -m requests_thingspace.sandbox`` runs it as a program.
+"""
+
+from ._calls import Call
+from ._clock import SandboxClock
+from ._sandbox import Sandbox
+
+__all__ = ["Call", "Sandbox", "SandboxClock"]

@@ -1,0 +1,102 @@
+"""What every test stands on: a running sandbox, both faces, and an ear for secrets in the log."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import requests
+
+from requests_thingspace import ThingspaceAuth, mount
+from requests_thingspace.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def running_sandbox():
+    """One sandbox for all tests of a run."""
+    with Sandbox(client_secret="the-client-secret", password="the-password") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox):
+    """The sandbox in a clean state: no tokens, no faults, no calls counted, its clock at the present."""
+    running_sandbox.reset()
+    yield running_sandbox
+    running_sandbox.reset()
+
+
+@pytest.fixture(params=["auth", "adapter"])
+def attach(request):
+    """A function that gives a Session an auth, through one face and then through the other."""
+
+    def by_auth(session: requests.Session, auth: ThingspaceAuth) -> requests.Session:
+        session.auth = auth
+        return session
+
+    return {"auth": by_auth, "adapter": mount}[request.param]
+
+
+@pytest.fixture
+def auth(sandbox, log_without_secrets):
+    """A function that makes an auth of the sandbox, whose tokens must not show up in the log."""
+    auths = []
+
+    def auth(**arguments) -> ThingspaceAuth:
+        told = arguments.pop("on_token_update", lambda token: None)
+
+        def on_token_update(token):
+            log_without_secrets.add(token.access_token)
+            told(token)
+
+        auths.append(sandbox.auth(on_token_update=on_token_update, **arguments))
+        return auths[-1]
+
+    yield auth
+    sessions = (one.tokens.sessions for one in auths)
+    log_without_secrets.update(one.current.value for one in sessions if one and one.current)
+
+
+@pytest.fixture
+def connect(attach, sandbox, auth):
+    """A function that makes a Session of the sandbox with an auth of the given arguments."""
+    sessions = []
+
+    def connect(**arguments) -> requests.Session:
+        session = requests.Session()
+        session.verify, session.trust_env = sandbox.ca_file, False
+        sessions.append(session)
+        return attach(session, auth(**arguments))
+
+    yield connect
+    for session in sessions:
+        session.close()
+
+
+class _Ear(logging.Handler):
+    """Keeps the text of every record, its traceback included."""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.heard: list[str] = []
+
+    def emit(self, record):
+        """Format the record as a log file would show it."""
+        self.heard.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def log_without_secrets():
+    """The root logger at DEBUG during every test, and nothing secret in it afterwards.
+
+    A test adds the secrets of its own to the set that this fixture gives.
+    """
+    ear, root = _Ear(), logging.getLogger()
+    level, secrets = root.level, {"the-client-secret", "the-password"}
+    root.addHandler(ear)
+    root.setLevel(logging.DEBUG)
+    yield secrets
+    root.removeHandler(ear)
+    root.setLevel(level)
+    told = [line for line in ear.heard if any(secret in line for secret in secrets)]
+    assert not told, told

@@ -1,0 +1,65 @@
+"""A client that knows no library: the headers and bodies of Verizon's pages, written by hand."""
+
+import requests
+
+
+class Client:
+    """Plain requests against one sandbox."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+        self.http = requests.Session()
+        self.http.verify, self.http.trust_env = sandbox.ca_file, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.http.close()
+
+    def ask_token(self, *, auth=(), origin=None, **form):
+        """The answer of the token endpoint."""
+        return self.http.post(
+            f"{origin or self.sandbox.origin}/api/ts/v1/oauth2/token",
+            auth=(self.sandbox.client_id, self.sandbox.client_secret) if auth == () else auth,
+            data={"grant_type": "client_credentials", **form},
+        )
+
+    def revoke(self, token):
+        """The answer of the revoke endpoint."""
+        return self.http.post(
+            f"{self.sandbox.origin}/api/ts/v1/oauth2/revoke",
+            auth=(self.sandbox.client_id, self.sandbox.client_secret),
+            data={"grant_type": "client_credentials", "token": token},
+        )
+
+    def bearer(self):
+        """Headers with a good OAuth token."""
+        return {"Authorization": f"Bearer {self.ask_token().json()['access_token']}"}
+
+    def ask_login(self, headers=None, **changes):
+        """The answer of the M2M login."""
+        body = {"username": self.sandbox.username, "password": self.sandbox.password, **changes}
+        url = f"{self.sandbox.origin}/api/m2m/v1/session/login"
+        return self.http.post(url, headers=headers or self.bearer(), json=body)
+
+    def both(self, header="VZ-M2M-Token"):
+        """Headers with both good tokens."""
+        bearer = self.bearer()
+        return {**bearer, header: self.ask_login(bearer).json()["sessionToken"]}
+
+    def account(self, headers, name=None):
+        """The answer of a resource that wants both tokens."""
+        url = f"{self.sandbox.origin}/api/m2m/v1/accounts/{name or self.sandbox.account}"
+        return self.http.get(url, headers=headers)
+
+    def aid(self, path, method="GET", **arguments):
+        """The answer of a test aid, to a good bearer."""
+        headers = {**self.bearer(), **arguments.pop("headers", {})}
+        return self.http.request(
+            method,
+            f"{self.sandbox.origin}/sandbox/{path}",
+            headers=headers,
+            allow_redirects=False,
+            **arguments,
+        )

@@ -1,0 +1,201 @@
+"""Faults: what was asked for happens, in order, as often as asked, and never hangs a test."""
+
+import threading
+import time
+
+import pytest
+import requests
+
+from requests_thingspace.sandbox import Sandbox
+
+from .client import Client
+
+
+@pytest.fixture
+def client(sandbox):
+    with Client(sandbox) as client:
+        yield client
+
+
+def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
+    sandbox.fail_next("token", times=2)
+    sandbox.fail_next("token", status=500)
+    assert [client.ask_token().status_code for _ in range(4)] == [503, 503, 500, 200]
+    assert sandbox.calls["token"] == 4
+
+
+def test_a_fault_meets_its_endpoint_only(client, sandbox):
+    headers = client.both()
+    for endpoint in ("revoke", "logout", "api"):
+        sandbox.fail_next(endpoint)
+    assert client.ask_login(headers).status_code == 200
+    assert client.account(headers).status_code == 503
+    assert client.revoke("x").status_code == 503
+    assert client.http.post(sandbox.environment.logout_url, headers=headers).status_code == 503
+    assert client.account(headers).status_code == 200
+
+
+def test_a_fault_at_the_login_is_no_failed_login(client, sandbox):
+    sandbox.fail_next("login", status=400, times=9)
+    for _ in range(9):
+        assert client.ask_login(password="wrong").status_code == 400
+    assert client.ask_login().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "media_type"),
+    [
+        ({"error": "x"}, b'{"error": "x"}', "application/json"),
+        ([], b"[]", "application/json"),
+        ("text", b"text", "text/plain; charset=utf-8"),
+        ("", b"", "text/plain; charset=utf-8"),
+        (b"\x00\xff", b"\x00\xff", "text/plain; charset=utf-8"),
+    ],
+)
+def test_a_body_is_sent_as_it_is(client, sandbox, body, content, media_type):
+    sandbox.fail_next("token", status=418, body=body)
+    answer = client.ask_token()
+    assert (answer.status_code, answer.content) == (418, content)
+    assert answer.headers["Content-Type"] == media_type
+
+
+def test_headers_replace_those_of_the_answer(client, sandbox):
+    sandbox.fail_next("token", body="{}", headers={"Content-Type": "application/json", "Retry-After": "7"})
+    sandbox.fail_next("token", headers={"Retry-After": "8"})
+    first, second = client.ask_token(), client.ask_token()
+    assert (first.headers["Content-Type"], first.headers["Retry-After"]) == ("application/json", "7")
+    assert (second.headers["Content-Type"], second.headers["Retry-After"]) == (
+        "text/html; charset=utf-8",
+        "8",
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "piece"),
+    [
+        ("token", 400, '"error": "invalid_request"'),
+        ("token", 401, '"error": "invalid_client"'),
+        ("revoke", 401, '"error": "invalid_client"'),
+        ("api", 401, '"code": "900901"'),
+        ("login", 401, '"code": "900901"'),
+        ("api", 400, '"errorCode": "UnifiedWebService.'),
+        ("api", 403, '<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404'),
+        ("token", 503, "<h1>503 Service Unavailable</h1>"),
+        ("api", 599, "<h1>599</h1>"),
+    ],
+)
+def test_without_a_body_the_failure_looks_like_one(client, sandbox, endpoint, status, piece):
+    headers = client.both()
+    sandbox.fail_next(endpoint, status=status)
+    answer = {
+        "token": client.ask_token,
+        "revoke": lambda: client.revoke("x"),
+        "login": lambda: client.ask_login(headers),
+        "api": lambda: client.account(headers),
+    }[endpoint]()
+    assert answer.status_code == status
+    assert piece in answer.text
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none(client, sandbox, status):
+    sandbox.fail_next("token", status=status, body="text")
+    answer = client.ask_token()
+    assert (answer.status_code, answer.content) == (status, b"")
+    assert client.ask_token().status_code == 200
+
+
+def test_a_dropped_connection_is_a_call_without_an_answer(client, sandbox):
+    sandbox.fail_next("token", status=None)
+    with pytest.raises(requests.ConnectionError):
+        client.ask_token()
+    assert (sandbox.calls["token"], sandbox.answers) == (1, {})
+    assert client.ask_token().status_code == 200
+
+
+def test_an_answer_that_promises_more_than_it_holds_breaks_off(client, sandbox):
+    sandbox.fail_next("token", status=200, body="abc", headers={"Content-Length": "100"})
+    with pytest.raises(requests.RequestException):
+        client.ask_token()
+    sandbox.fail_next("token", status=418, body="abc", headers={"content-length": "3"})
+    assert client.ask_token().text == "abc"
+
+
+def test_a_delay_is_waited_for(client, sandbox):
+    sandbox.fail_next("token", delay=0.2)
+    started = time.monotonic()
+    assert client.ask_token().status_code == 503
+    assert time.monotonic() - started >= 0.2
+
+
+def test_slow_answers_are_slow_until_that_is_taken_back(client, sandbox):
+    sandbox.slow("token", 0.2)
+    started = time.monotonic()
+    assert client.ask_token().status_code == 200
+    assert time.monotonic() - started >= 0.2
+    sandbox.slow("token", 60)
+    sandbox.slow("token", 0)
+    assert client.ask_token().status_code == 200
+
+
+def test_reset_answers_whoever_waits(client, sandbox):
+    sandbox.fail_next("token", delay=60)
+    statuses = []
+    asking = threading.Thread(target=lambda: statuses.append(client.ask_token().status_code))
+    asking.start()
+    assert sandbox.wait_for_calls("token", 1)
+    sandbox.reset()
+    asking.join(10)
+    assert statuses == [503]
+    assert client.ask_token().status_code == 200
+
+
+def test_close_waits_for_nobody():
+    sandbox = Sandbox().start()
+    errors = []
+    with Client(sandbox) as client:
+        sandbox.slow("token", 60)
+
+        def ask():
+            try:
+                client.ask_token()
+            except requests.RequestException as error:
+                errors.append(error)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert sandbox.wait_for_calls("token", 1)
+        started = time.monotonic()
+        sandbox.close()
+        assert time.monotonic() - started < 1
+        asking.join(10)
+        assert not asking.is_alive()
+
+
+def test_what_was_asked_for_before_the_start_is_there_after_it():
+    sandbox = Sandbox()
+    sandbox.fail_next("token")
+    with sandbox, Client(sandbox) as client:
+        assert client.ask_token().status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"endpoint": "tokens"}, "no endpoint 'tokens': it is one of token, revoke, login, logout, api"),
+        ({"times": 0}, "at least once"),
+        ({"status": 100}, "no final HTTP status"),
+        ({"status": 600}, "no final HTTP status"),
+        ({"delay": -1}, "0 seconds or more"),
+        ({"delay": float("nan")}, "0 seconds or more"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong, why):
+    with pytest.raises(ValueError, match=why):
+        sandbox.fail_next(**{"endpoint": "token", **wrong})
+
+
+@pytest.mark.parametrize(("endpoint", "seconds"), [("tokens", 1), ("token", -1)])
+def test_a_latency_that_makes_no_sense_is_refused(sandbox, endpoint, seconds):
+    with pytest.raises(ValueError, match=r"no endpoint|0 seconds or more"):
+        sandbox.slow(endpoint, seconds)

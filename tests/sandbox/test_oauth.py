@@ -1,0 +1,175 @@
+"""The token and the revoke endpoint: the same token until it expires, and the errors that are documented."""
+
+import logging
+import re
+
+import pytest
+
+from requests_thingspace.sandbox import Sandbox
+
+from .client import Client
+
+
+@pytest.fixture
+def client(sandbox):
+    with Client(sandbox) as client:
+        yield client
+
+
+def fault(answer):
+    """Code and description of a WSO2 fault."""
+    described = answer.json()["fault"]
+    return described["code"], described["description"]
+
+
+def test_the_answer_is_verizons_sample(client):
+    answer = client.ask_token()
+    token = answer.json()
+    assert answer.status_code == 200
+    assert list(token) == ["access_token", "scope", "token_type", "expires_in"]
+    assert re.fullmatch("[0-9a-f]{32}", token["access_token"])
+    assert token["scope"] == " ts.application.ro ts.mec.fullaccess"
+    assert (token["token_type"], token["expires_in"]) == ("Bearer", 3600)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_same_token_comes_with_the_life_that_is_left_until_it_expires(client, sandbox):
+    first = client.ask_token().json()
+    sandbox.advance(1972)
+    later = client.ask_token().json()
+    assert later["access_token"] == first["access_token"]
+    assert later["expires_in"] in (1627, 1628)
+    sandbox.advance(3600 - 1972)
+    renewed = client.ask_token().json()
+    assert renewed["access_token"] != first["access_token"]
+    assert renewed["expires_in"] == 3600
+
+
+def test_the_last_part_of_a_second_is_never_answered_as_zero(client, sandbox):
+    first = client.ask_token().json()
+    sandbox.advance(3599.5)
+    assert client.ask_token().json()["access_token"] != first["access_token"]
+    headers = {"Authorization": f"Bearer {first['access_token']}"}
+    assert client.http.get(f"{sandbox.origin}/sandbox/echo", headers=headers).status_code == 200
+
+
+def test_a_token_belongs_to_its_set_of_scopes(client):
+    plain = client.ask_token().json()["access_token"]
+    full = client.ask_token(scope="ts.mec.fullaccess ts.application.ro").json()
+    assert full["access_token"] == plain
+    limited = client.ask_token(scope="ts.mec.limitaccess").json()
+    assert limited["access_token"] != plain
+    assert limited["scope"] == " ts.mec.limitaccess"
+
+
+def test_a_revoked_token_is_refused_and_the_next_request_gives_a_new_one(client):
+    headers = client.bearer()
+    old = headers["Authorization"].partition(" ")[2]
+    revoked = client.revoke(old)
+    assert (revoked.status_code, revoked.content) == (200, b"")
+    assert fault(client.account(headers))[0] == "900901"
+    assert client.ask_token().json()["access_token"] != old
+
+
+def test_to_revoke_an_unknown_token_is_no_error_but_no_token_is(client):
+    assert client.revoke("unknown").status_code == 200
+    refused = client.revoke("")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("wrong", ["secret", "key"])
+def test_a_wrong_key_or_secret_is_invalid_client(client, sandbox, wrong):
+    auth = ("other", sandbox.client_secret) if wrong == "key" else (sandbox.client_id, "other")
+    for answer in (client.ask_token(auth=auth), client.http.post(sandbox.environment.revoke_url, auth=auth)):
+        assert answer.status_code in (400, 401)
+    refused = client.ask_token(auth=auth)
+    assert refused.status_code == 401
+    expected = {"error": "invalid_client", "error_description": "Client Authentication failed."}
+    assert refused.json() == expected
+
+
+def test_basic_that_is_no_base64_is_invalid_client(client, sandbox):
+    headers = {"Authorization": "Basic !!!"}
+    url = sandbox.environment.token_url
+    refused = client.http.post(url, headers=headers, data={"grant_type": "client_credentials"})
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}])
+def test_missing_basic_is_fault_900902(client, sandbox, headers):
+    for url in (sandbox.environment.token_url, sandbox.environment.revoke_url):
+        refused = client.http.post(url, headers=headers)
+        assert refused.status_code == 401
+        assert fault(refused)[0] == "900902"
+        assert 'header: "Authorization: Basic ACCESS_TOKEN"' in fault(refused)[1]
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": ""}, "invalid_request"),
+        ({"scope": "unheard.of"}, "invalid_scope"),
+    ],
+)
+def test_a_bad_form_is_an_oauth_error(client, form, error):
+    refused = client.ask_token(**form)
+    assert (refused.status_code, refused.json()["error"]) == (400, error)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"grant_type=%", b"{}"])
+def test_a_body_that_is_no_form_is_an_oauth_error(client, sandbox, body):
+    auth = (sandbox.client_id, sandbox.client_secret)
+    refused = client.http.post(sandbox.environment.token_url, auth=auth, data=body)
+    assert refused.status_code == 400
+    assert refused.json()["error"] in ("invalid_request", "unsupported_grant_type")
+
+
+def test_the_grant_type_in_the_query_is_not_read(client, sandbox):
+    url = f"{sandbox.environment.token_url}?grant_type=client_credentials&x=%zz"
+    refused = client.http.post(url, auth=(sandbox.client_id, sandbox.client_secret))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+def test_5gedge_hands_out_the_same_token_and_imp_none(client, sandbox):
+    there = client.ask_token(origin=sandbox.edge_origin).json()["access_token"]
+    assert there == client.ask_token().json()["access_token"]
+    assert fault(client.ask_token(origin=sandbox.imp_origin))[0] == "900906"
+
+
+def test_tokens_outlive_neither_their_life_nor_revoke_tokens(client, sandbox):
+    headers = client.both()
+    assert client.account(headers).status_code == 200
+    sandbox.revoke_tokens()
+    assert fault(client.account(headers))[0] == "900901"
+    headers.update(client.bearer())
+    assert client.account(headers).status_code == 200
+    sandbox.advance(3600)
+    assert fault(client.account(headers))[0] == "900901"
+
+
+def test_the_life_of_a_token_is_what_the_test_asked_for():
+    with Sandbox(token_life=5) as sandbox, Client(sandbox) as client:
+        assert client.ask_token().json()["expires_in"] == 5
+
+
+def test_nothing_that_is_secret_is_logged_at_any_level_by_anybody(client, sandbox, caplog):
+    """oauthlib's own debug mode included."""
+    import oauthlib
+
+    caplog.set_level(logging.DEBUG)
+    oauthlib.set_debug(True)
+    try:
+        headers = client.both()
+        client.ask_token(auth=(sandbox.client_id, "a-wrong-secret"))
+        client.account({"Authorization": "Bearer a-wrong-token"})
+        client.ask_login(password="a-wrong-password")
+        client.revoke(headers["Authorization"].partition(" ")[2])
+    finally:
+        oauthlib.set_debug(False)
+    told = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
+    assert "oauthlib" in {record.name.partition(".")[0] for record in caplog.records}
+    secrets = [sandbox.client_secret, sandbox.password, headers["VZ-M2M-Token"]]
+    secrets += [headers["Authorization"].partition(" ")[2], "a-wrong"]
+    assert not [secret for secret in secrets if secret in told]
+    assert "<token answer>" in told

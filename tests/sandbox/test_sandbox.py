@@ -1,0 +1,158 @@
+"""The sandbox as a whole: its life, what it hands out, and that it keeps its secrets."""
+
+import uuid
+
+import pytest
+import requests
+
+from requests_thingspace import OAuthToken
+from requests_thingspace.sandbox import Sandbox
+
+from .client import Client
+
+
+def test_it_can_be_started_and_closed_again_and_again():
+    sandbox = Sandbox()
+    sandbox.close()
+    first = sandbox.start()
+    assert first is sandbox
+    origin = sandbox.origin
+    assert sandbox.start().origin == origin
+    sandbox.close()
+    sandbox.close()
+    with sandbox, Client(sandbox) as client:
+        assert client.ask_token().status_code == 200
+    assert sandbox.calls["token"] == 1
+
+
+@pytest.mark.parametrize("name", ["origin", "imp_origin", "edge_origin", "ca_file", "environment"])
+def test_a_closed_one_says_how_to_start_it(name):
+    with pytest.raises(RuntimeError, match="with Sandbox"):
+        getattr(Sandbox(), name)
+
+
+def test_a_closed_one_can_be_reset_and_driven():
+    sandbox = Sandbox()
+    sandbox.advance(5)
+    sandbox.revoke_tokens()
+    sandbox.end_sessions()
+    sandbox.reset()
+    assert not sandbox.locked
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"token_life": 0.5}, {"session_idle": 0}, {"port": -1}, {"port": 65536}, {"token_life": float("nan")}],
+)
+def test_numbers_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match="at least 1 second"):
+        Sandbox(**wrong)
+
+
+def test_two_of_them_share_nothing(sandbox):
+    with Sandbox() as other, Client(sandbox) as here, Client(other) as there:
+        assert other.client_secret != sandbox.client_secret
+        assert here.ask_token(auth=(other.client_id, other.client_secret)).status_code == 401
+        assert there.account(here.bearer()).status_code == 401
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(other.origin, verify=sandbox.ca_file, timeout=10)
+
+
+def test_credentials_are_made_or_given():
+    made = Sandbox()
+    assert str(uuid.UUID(made.client_id)) == made.client_id
+    assert str(uuid.UUID(made.client_secret)) == made.client_secret
+    given = Sandbox(client_id="id", client_secret="a:b/ä", username="ü", password="p ä")
+    with given as sandbox, Client(sandbox) as client:
+        auth = ("id", "a:b/ä".encode())
+        bearer = {"Authorization": f"Bearer {client.ask_token(auth=auth).json()['access_token']}"}
+        assert client.ask_login(bearer).status_code == 200
+
+
+def test_reset_returns_to_a_clean_state(sandbox):
+    with Client(sandbox) as client:
+        headers = client.both()
+        for _ in range(5):
+            client.ask_login(password="wrong")
+        sandbox.fail_next("api")
+        sandbox.slow("api", 60)
+        sandbox.advance(100)
+        sandbox.reset()
+        assert set(sandbox.calls.values()) == {0}
+        assert client.account(headers).json()["fault"]["code"] == "900901"
+        headers.update(client.bearer())
+        assert client.account(headers).json()["errorCode"].endswith("SessionToken.Invalid")
+        assert client.ask_login().status_code == 200
+
+
+def test_its_environment_covers_its_three_origins(sandbox):
+    environment = sandbox.environment
+    assert environment == sandbox.environment
+    assert environment.origins == (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin)
+    assert environment.imp_origins == (sandbox.imp_origin,)
+    for url in (environment.token_url, environment.revoke_url, environment.login_url, environment.logout_url):
+        assert url.startswith(f"{sandbox.origin}/api/")
+    assert environment.session_header(f"{sandbox.imp_origin}/x") == "SessionToken"
+    assert environment.session_header(f"{sandbox.edge_origin}/x") == "VZ-M2M-Token"
+
+
+def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox):
+    session = sandbox.session()
+    assert (session.trust_env, session.verify) == (False, sandbox.ca_file)
+    account = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+    registration = f"{sandbox.imp_origin}/api/v2/clients/registration"
+    assert session.get(account).status_code == 200
+    assert session.post(registration, json={}).status_code == 200
+    assert session.get(f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints").status_code == 200
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+def test_its_auth_ages_with_the_sandbox(sandbox):
+    session = sandbox.session()
+    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+    assert session.get(url).status_code == 200
+    sandbox.advance(3601)
+    assert session.get(url).status_code == 200
+    assert sandbox.calls["token"] == 2
+    assert sandbox.answers["api", 401] == 0
+
+
+def test_arguments_of_its_auth_can_be_replaced(sandbox):
+    own = requests.Session()
+    own.verify, own.trust_env = sandbox.ca_file, False
+    updates = []
+    with own:
+        auth = sandbox.auth(session=own, on_token_update=updates.append, username=None, password=None)
+        token = auth.get_token()
+    assert isinstance(token, OAuthToken)
+    assert updates == [token]
+    assert sandbox.calls["login"] == 0
+
+
+def test_without_m2m_sessions_its_auth_does_not_log_in():
+    with Sandbox(m2m_sessions=False) as sandbox:
+        url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+        assert sandbox.session().get(url).status_code == 200
+        assert sandbox.calls["login"] == 0
+
+
+def test_the_message_about_a_missing_session_token_is_the_cure(sandbox):
+    session = sandbox.session(username=None, password=None)
+    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+    answer = session.get(url)
+    assert answer.status_code == 400
+    assert "username= and password=" in answer.json()["errorMessage"]
+
+
+def test_it_shows_where_it_is_and_no_secret(sandbox):
+    assert repr(sandbox) == f"<Sandbox {sandbox.origin}>"
+    assert repr(Sandbox()) == "<Sandbox closed>"
+
+
+def test_it_keeps_no_session_that_nobody_uses(sandbox):
+    import gc
+    import weakref
+
+    gone = weakref.ref(sandbox.session())
+    gc.collect()
+    assert gone() is None

@@ -1,0 +1,154 @@
+"""The M2M session: sliding idle time, error codes, and the lock after 5 failed logins."""
+
+import uuid
+
+import pytest
+
+from requests_thingspace.sandbox import Sandbox
+
+from .client import Client
+
+LOGIN_FAILED = "UnifiedWebService.REQUEST_FAILED.LoginFailed"
+LOCKED = "UnifiedWebService.REQUEST_FAILED.LoginLocked"
+EXPIRED = "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"
+
+
+@pytest.fixture
+def client(sandbox):
+    with Client(sandbox) as client:
+        yield client
+
+
+def refusal(answer):
+    """Status and error code."""
+    return answer.status_code, answer.json()["errorCode"]
+
+
+def test_each_login_gives_another_guid_and_all_are_good(client):
+    first, second = client.both(), client.both()
+    assert uuid.UUID(first["VZ-M2M-Token"]) != uuid.UUID(second["VZ-M2M-Token"])
+    assert client.account(first).status_code == client.account(second).status_code == 200
+
+
+def test_each_use_gives_a_session_its_idle_time_again(client, sandbox):
+    headers = client.both()
+    for _ in range(3):
+        sandbox.advance(1199)
+        headers.update(client.bearer())
+        assert client.account(headers).status_code == 200
+    sandbox.advance(1200)
+    headers.update(client.bearer())
+    assert refusal(client.account(headers)) == (400, EXPIRED)
+    assert refusal(client.account(headers)) == (400, EXPIRED)
+
+
+def test_a_refused_use_does_not_revive_a_session(client, sandbox):
+    headers = client.both()
+    sandbox.end_sessions()
+    assert refusal(client.account(headers)) == (400, EXPIRED)
+
+
+def test_a_missing_session_token_is_answered_with_what_to_do(client):
+    answer = client.account(client.bearer())
+    assert refusal(answer) == (400, "UnifiedWebService.REQUEST_FAILED.SessionToken.Format")
+    told = answer.json()["errorMessage"]
+    for hint in ("ThingspaceAuth", "username=", "password=", "sandbox.username", "sandbox.password"):
+        assert hint in told
+
+
+@pytest.mark.parametrize("value", ["no-guid", str(uuid.uuid4())])
+def test_a_session_token_that_nobody_was_given_is_invalid(client, value):
+    headers = {**client.bearer(), "VZ-M2M-Token": value}
+    expected = (400, "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid")
+    assert refusal(client.account(headers)) == expected
+
+
+def test_logout_ends_one_session_and_answers_with_its_token(client, sandbox):
+    headers, other = client.both(), client.both()
+    url = sandbox.environment.logout_url
+    answer = client.http.post(url, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json() == {"sessionToken": headers["VZ-M2M-Token"]}
+    assert refusal(client.account(headers)) == (400, EXPIRED)
+    assert refusal(client.http.post(url, headers=headers)) == (400, EXPIRED)
+    assert client.account(other).status_code == 200
+
+
+def test_login_and_logout_want_a_good_bearer_first(client, sandbox):
+    for url in (sandbox.environment.login_url, sandbox.environment.logout_url):
+        wrong = client.http.post(url, headers={"Authorization": "Bearer wrong"}, json={})
+        assert (wrong.status_code, wrong.json()["fault"]["code"]) == (401, "900901")
+        missing = client.http.post(url, json={})
+        assert (missing.status_code, missing.json()["fault"]["code"]) == (401, "900902")
+        assert '"Authorization: Bearer ACCESS_TOKEN"' in missing.json()["fault"]["description"]
+
+
+def test_five_failures_lock_the_contact_even_for_the_right_password(client, sandbox):
+    for _ in range(5):
+        assert not sandbox.locked
+        assert refusal(client.ask_login(password="wrong")) == (400, LOGIN_FAILED)
+    assert sandbox.locked
+    assert refusal(client.ask_login()) == (400, LOCKED)
+    sandbox.unlock()
+    assert client.ask_login().status_code == 200
+
+
+def test_a_success_sets_the_count_back(client, sandbox):
+    for _ in range(2):
+        for _ in range(4):
+            assert refusal(client.ask_login(password="wrong")) == (400, LOGIN_FAILED)
+        assert client.ask_login().status_code == 200
+    assert not sandbox.locked
+
+
+def test_another_username_locks_nobody(client, sandbox):
+    for _ in range(6):
+        assert refusal(client.ask_login(username="nobody")) == (400, LOGIN_FAILED)
+    assert client.ask_login().status_code == 200
+
+
+def test_a_bad_bearer_or_a_body_that_cannot_be_read_is_no_failed_login(client, sandbox):
+    for _ in range(6):
+        assert client.ask_login({"Authorization": "Bearer wrong"}).status_code == 401
+        assert refusal(client.ask_login(password=None))[0] == 400
+    for body in (b"", b"[]", b"{", b'{"username": 1}', b"[" * 100_000):
+        answer = client.http.post(sandbox.environment.login_url, headers=client.bearer(), data=body)
+        assert refusal(answer) == (400, "UnifiedWebService.INPUT_INVALID.Request.Invalid")
+    odd = b'{"username": "\\ud800", "password": "\\ud800"}'
+    answer = client.http.post(sandbox.environment.login_url, headers=client.bearer(), data=odd)
+    assert refusal(answer) == (400, LOGIN_FAILED)
+    assert client.ask_login().status_code == 200
+
+
+def test_cloud_connector_reports_a_dead_session_in_its_own_words(client, sandbox):
+    url = f"{sandbox.origin}/api/cc/v1/targets/actions/query"
+    headers = client.both()
+    assert client.http.post(url, headers=headers, json={}).status_code == 200
+    sandbox.end_sessions()
+    answer = client.http.post(url, headers=headers, json={})
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "error": "unauthorized",
+        "error_description": "Failure response received for UWS V1 REST accounts: [400]",
+        "cause": "Requested service is unauthorized for given token",
+    }
+
+
+def test_imp_calls_the_header_session_token(client, sandbox):
+    url = f"{sandbox.imp_origin}/api/v2/clients/registration"
+    named_right, named_wrong = client.both("SessionToken"), client.both()
+    assert client.http.post(url, headers=named_right, json={}).status_code == 200
+    refused = client.http.post(url, headers=named_wrong, json={})
+    assert refusal(refused) == (400, "UnifiedWebService.REQUEST_FAILED.SessionToken.Format")
+
+
+def test_without_m2m_sessions_a_bearer_is_enough():
+    with Sandbox(m2m_sessions=False) as sandbox, Client(sandbox) as client:
+        assert client.account(client.bearer()).status_code == 200
+
+
+def test_the_idle_time_is_what_the_test_asked_for():
+    with Sandbox(session_idle=10) as sandbox, Client(sandbox) as client:
+        headers = client.both()
+        sandbox.advance(10)
+        assert refusal(client.account(headers)) == (400, EXPIRED)
