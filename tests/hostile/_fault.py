@@ -1,0 +1,95 @@
+"""What a row of the catalogue is, and the good answers that its faults spoil.
+
+Every token that no test should see in a message or a log contains `MARKER`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ._behaviours import Behaviour
+
+Expectation = Literal["error", "token"]
+Expiry = Literal["known", "none", "capped"]
+Endpoint = Literal["token", "login"]
+
+TOKEN_PATH = "/api/ts/v1/oauth2/token"
+LOGIN_PATH = "/api/m2m/v1/session/login"
+
+MARKER = "t0ken5ecret"
+GOOD_TOKEN = MARKER + "-good-0123456789abcdef"
+GOOD_SESSION_TOKEN = "5e551047-0000-4000-8000-" + MARKER
+GOOD_TOKEN_DOCUMENT: dict[str, object] = {
+    "access_token": GOOD_TOKEN,
+    "scope": " ts.ro",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+}
+GOOD_LOGIN_DOCUMENT: dict[str, object] = {"sessionToken": GOOD_SESSION_TOKEN}
+
+RETRIED_STATUSES = (429, 502, 503, 504)
+TRIES = 3
+
+ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of the catalogue: script `behaviours` at `path`, then expect.
+
+    Attributes:
+        name: what the server does, in words, unique in the catalogue.
+        behaviours: one per request; the last one repeats.
+        expectation: "error" or "token".
+        note: why, where that is not plain.
+        expiry: for OAuth tokens, what is known of the expiry.
+        max_calls: requests that may reach the endpoint during one renewal.
+        waits: whether the error may take the whole of the client's timeout, whatever that is below a minute.
+        endpoint: which endpoint has the fault.
+    """
+
+    name: str
+    behaviours: tuple[Behaviour, ...]
+    expectation: Expectation = "error"
+    note: str = ""
+    expiry: Expiry | None = None
+    max_calls: int = 1
+    waits: bool = False
+    endpoint: Endpoint = "token"
+
+    @property
+    def path(self) -> str:
+        """Where to script it."""
+        return TOKEN_PATH if self.endpoint == "token" else LOGIN_PATH
+
+    @property
+    def title(self) -> str:
+        """The name without its endpoint."""
+        return self.name.removeprefix(f"{self.endpoint}: ")
+
+    def __str__(self) -> str:
+        """The name, for test ids."""
+        return self.name
+
+
+def error(name: str, *behaviours: Behaviour, note: str = "") -> Fault:
+    """An error at once, of one call."""
+    return Fault(name, behaviours, "error", note)
+
+
+def broken(name: str, *behaviours: Behaviour, note: str = "") -> Fault:
+    """An error at once, which may be tried again."""
+    return Fault(name, behaviours, "error", note, max_calls=TRIES)
+
+
+def waiting(name: str, *behaviours: Behaviour, note: str = "") -> Fault:
+    """An error when the client's time is up."""
+    return Fault(name, behaviours, "error", note, max_calls=TRIES, waits=True)
+
+
+def token(
+    name: str, *behaviours: Behaviour, note: str = "", expiry: Expiry = "known", max_calls: int = 1
+) -> Fault:
+    """The token, used."""
+    return Fault(name, behaviours, "token", note, expiry, max_calls)

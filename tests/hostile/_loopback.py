@@ -1,0 +1,172 @@
+"""A threaded server on loopback whose law is to leave nothing behind: no thread, no socket, in a second.
+
+Everything that waits does it in one of two ways, and `close()` ends both: on the `closing` event, or on a
+socket that `close()` shuts down.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from types import TracebackType
+from typing import TypeVar
+
+Self = TypeVar("Self", bound="LoopbackServer")
+
+LOOPBACK = "127.0.0.1"
+
+
+class LoopbackServer(abc.ABC):
+    """Accepts on any number of named listeners and serves each connection in a thread of its own."""
+
+    def __init__(self, *listeners: str) -> None:
+        """Binds one free port for each listener name; nothing is accepted before `start()`."""
+        self.closing = threading.Event()
+        self._listeners = {name: socket.create_server((LOOPBACK, 0), backlog=256) for name in listeners}
+        self._ports = {name: int(listener.getsockname()[1]) for name, listener in self._listeners.items()}
+        self._wake, self._woken = socket.socketpair()
+        self._lock = threading.Condition()  # guards _sockets, _workers and _accepted
+        self._sockets: set[socket.socket] = set()
+        self._workers: set[threading.Thread] = set()
+        self._accepted = 0
+        self._acceptor = threading.Thread(target=self._accept, name=type(self).__name__, daemon=True)
+
+    @abc.abstractmethod
+    def serve(self, connection: socket.socket, listener: str) -> None:
+        """Serves one adopted connection; whatever happens in it, the caller releases the connection."""
+
+    def port(self, listener: str) -> int:
+        """The TCP port of a listener."""
+        return self._ports[listener]
+
+    @property
+    def connections(self) -> int:
+        """How many connections were accepted so far, those without any request included."""
+        with self._lock:
+            return self._accepted
+
+    @property
+    def open_connections(self) -> int:
+        """How many sockets the server holds at this moment, a proxy's outgoing ones included."""
+        with self._lock:
+            return len(self._sockets)
+
+    def wait_until_idle(self, timeout: float = 5.0) -> bool:
+        """Waits until no connection is open."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._sockets, timeout)
+
+    # Life
+
+    def __enter__(self: Self) -> Self:
+        """Starts the server."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stops the server, hanging connections included."""
+        self.close()
+
+    def start(self) -> None:
+        """Begins to accept."""
+        self._acceptor.start()
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Ends every connection and thread; a thread that outlives `timeout` seconds is an error."""
+        self.closing.set()
+        if self._acceptor.ident is None:  # never started
+            self._close_listeners()
+        else:
+            with contextlib.suppress(OSError):
+                self._wake.send(b"x")
+            self._acceptor.join(timeout)  # from here on no connection can be added
+        self._wake.close()
+        with self._lock:
+            workers = list(self._workers)
+            for connection in self._sockets:
+                _shutdown(connection)
+        deadline = time.monotonic() + timeout
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        stuck = [worker.name for worker in (*workers, self._acceptor) if worker.is_alive()]
+        if stuck:
+            raise RuntimeError(f"threads still alive after {timeout} s: {stuck}")
+
+    # Sockets: each is known from its birth to its close, so that close() finds it
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Takes a socket into care: `close()` will end it."""
+        with self._lock:
+            self._sockets.add(connection)
+            if self.closing.is_set():
+                _shutdown(connection)
+
+    def wrap(self, connection: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """Replaces an adopted socket by its TLS form, before the handshake."""
+        with self._lock:
+            connection.getpeername()  # fails if the client has gone: some Pythons would leak the TLS form
+            self._sockets.discard(connection)
+            wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            self._sockets.add(wrapped)
+            return wrapped
+
+    def release(self, connection: socket.socket) -> None:
+        """Closes an adopted socket, under the lock: `close()` never shuts down a recycled descriptor."""
+        with self._lock:
+            self._sockets.discard(connection)
+            connection.close()
+            self._lock.notify_all()
+
+    # Threads
+
+    def _accept(self) -> None:
+        """Accepts until woken, then closes the listeners."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            for name, listener in self._listeners.items():
+                selector.register(listener, selectors.EVENT_READ, name)
+            while not self.closing.is_set():
+                for key, _ in selector.select():
+                    if key.data is not None:
+                        with contextlib.suppress(OSError):
+                            self._welcome(self._listeners[key.data].accept()[0], key.data)
+        self._close_listeners()
+
+    def _close_listeners(self) -> None:
+        """Stops listening."""
+        self._woken.close()
+        for listener in self._listeners.values():
+            listener.close()
+
+    def _welcome(self, connection: socket.socket, listener: str) -> None:
+        """Gives one accepted connection its thread."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.adopt(connection)
+        worker = threading.Thread(target=self._work, args=(connection, listener), daemon=True)
+        with self._lock:
+            self._accepted += 1
+            self._workers.add(worker)
+        worker.start()
+
+    def _work(self, connection: socket.socket, listener: str) -> None:
+        """Serves one connection; a broken one (OSError covers TLS too) is what this server is for."""
+        try:
+            with contextlib.suppress(OSError):
+                self.serve(connection, listener)
+        finally:
+            self.release(connection)
+            with self._lock:
+                self._workers.discard(threading.current_thread())
+
+
+def _shutdown(connection: socket.socket) -> None:
+    """Wakes whoever blocks on the socket, without touching its TLS state, which belongs to another thread."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

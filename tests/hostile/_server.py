@@ -1,0 +1,174 @@
+"""`HostileServer`: a TLS server on loopback that does, path by path, what a test tells it to.
+
+    with HostileServer() as server:
+        server.script("/token", hang(), json_answer(200, {"access_token": "t"}))
+        ...
+        assert server.count("/token") == 2
+
+Three listeners share the work: the main one, `elsewhere` (TLS, another host name and port) and `http_origin`
+(no TLS). A request at the last two, or at `/stray`, is a stray: it is answered with a lure, a false token.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+from collections import Counter, deque
+from pathlib import Path
+
+from ._behaviours import Behaviour, OnAccept, Presented
+from ._certificates import authority, server_context
+from ._loopback import LoopbackServer
+from ._mischief import STRAY_PATH, json_answer
+from ._wire import Ending, RecordedRequest, Wire
+
+RECORD_LIMIT = 10_000  # requests remembered whole; they are all counted
+
+LURE = {
+    "access_token": "stray-token-that-nobody-may-use",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+    "scope": "",
+    "sessionToken": "57247000-0000-4000-8000-000000000000",
+}
+
+
+class Script:
+    """What is to be done with the coming requests of one path."""
+
+    def __init__(self, behaviours: tuple[Behaviour, ...], repeat: bool) -> None:
+        """With `repeat` the last behaviour stays for ever."""
+        self._queue = deque(behaviours)
+        self._repeat = repeat
+
+    @property
+    def head(self) -> Behaviour | None:
+        """What comes next."""
+        return self._queue[0] if self._queue else None
+
+    def take(self) -> Behaviour | None:
+        """What comes next, used up."""
+        if not self._queue:
+            return None
+        return self._queue[0] if self._repeat and len(self._queue) == 1 else self._queue.popleft()
+
+
+class HostileServer(LoopbackServer):
+    """See the module; all attributes may be read while it runs."""
+
+    def __init__(self, *, tls: bool = True, host: str = "localhost", names: tuple[str, ...] = ()) -> None:
+        """`tls=False` makes the main listener plain; `names` are further names of its certificate."""
+        super().__init__("main", "elsewhere", "http")
+        self._folder = tempfile.TemporaryDirectory(prefix="hostile-")
+        self._names = names
+        self.ca_file = str(Path(self._folder.name) / "ca.pem")
+        authority().cert_pem.write_to_path(self.ca_file)
+        self.origin = f"{'https' if tls else 'http'}://{host}:{self.port('main')}"
+        self.elsewhere = f"https://127.0.0.1:{self.port('elsewhere')}"
+        self.http_origin = f"http://{host}:{self.port('http')}"
+        self._plain = {"http"} if tls else {"http", "main"}
+        self._seen = threading.Condition()  # guards _scripts, _requests, _counts and _strays
+        self._scripts: dict[str, Script] = {}
+        self._requests: deque[RecordedRequest] = deque(maxlen=RECORD_LIMIT)
+        self._counts: Counter[str] = Counter()
+        self._strays: list[RecordedRequest] = []
+
+    # What a test says
+
+    def script(self, path: str, *behaviours: Behaviour, repeat: bool = True) -> None:
+        """Replaces what happens at a path: one behaviour per request, the last one repeated (or then 404)."""
+        with self._seen:
+            self._scripts[path] = Script(behaviours, repeat)
+
+    def clear(self) -> None:
+        """Forgets all scripts and all requests; connections stay as they are."""
+        with self._seen:
+            self._scripts.clear()
+            self._requests.clear()
+            self._counts.clear()
+            self._strays.clear()
+
+    # What a test asks
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The requests so far, the last 10,000 of them."""
+        with self._seen:
+            return list(self._requests)
+
+    @property
+    def strays(self) -> list[RecordedRequest]:
+        """Requests that no well-behaved client would have made (the first 100)."""
+        with self._seen:
+            return list(self._strays)
+
+    def count(self, path: str | None = None) -> int:
+        """How many requests came for a path, or in all."""
+        with self._seen:
+            return sum(self._counts.values()) if path is None else self._counts[path]
+
+    def wait_for(self, path: str, count: int = 1, timeout: float = 5.0) -> bool:
+        """Waits until `count` requests have come for a path."""
+        with self._seen:
+            return self._seen.wait_for(lambda: self._counts[path] >= count, timeout)
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Ends all connections and threads, and removes the CA file."""
+        try:
+            super().close(timeout)
+        finally:
+            self._folder.cleanup()
+
+    # What it does
+
+    def serve(self, connection: socket.socket, listener: str) -> None:
+        """Serves one connection from its accept to its end."""
+        wire = Wire(self, connection, listener)
+        try:
+            wire.places.update(
+                {"{origin}": self.origin, "{elsewhere}": self.elsewhere, "{http}": self.http_origin}
+            )
+            wire.end(self._converse(wire, listener))
+        finally:
+            wire.release()
+
+    def _converse(self, wire: Wire, listener: str) -> Ending:
+        """Greets, shakes hands, and answers requests until something ends it."""
+        greeting = self._take_greeting() if listener == "main" else None
+        if greeting and not greeting.handshake and (ending := greeting.greet(wire)):
+            return ending
+        if listener not in self._plain:
+            kind = greeting.certificate if isinstance(greeting, Presented) else "good"
+            wire.start_tls(server_context(kind, self._names))
+        if greeting and greeting.handshake and (ending := greeting.greet(wire)):
+            return ending
+        while request := wire.read_request():
+            ending = self._record_and_choose(request).play(wire, request)
+            if ending is not Ending.KEEP or request.last:
+                return Ending.CLOSE if ending is Ending.KEEP else ending
+        return Ending.CLOSE
+
+    def _take_greeting(self) -> OnAccept | None:
+        """The behaviour that strikes a new connection, if one is next at any path."""
+        with self._seen:
+            for script in self._scripts.values():
+                if isinstance(script.head, OnAccept):
+                    taken = script.take()
+                    assert isinstance(taken, OnAccept)
+                    return taken
+        return None
+
+    def _record_and_choose(self, request: RecordedRequest) -> Behaviour:
+        """Writes the request down and says what to do with it."""
+        stray = request.listener != "main" or request.path == STRAY_PATH
+        with self._seen:
+            self._requests.append(request)
+            self._counts[request.path] += 1
+            self._strays += [request] if stray and len(self._strays) < 100 else []
+            self._seen.notify_all()
+            script = None if stray else self._scripts.get(request.path)
+            chosen = script.take() if script else None
+        return chosen or (
+            json_answer(200, LURE, name="lure") if stray else json_answer(404, {}, name="no script")
+        )

@@ -1,0 +1,177 @@
+"""One connection as a behaviour sees it: what the client asked, how bytes go out, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import socket
+import ssl
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from requests.structures import CaseInsensitiveDict
+
+from ._loopback import LoopbackServer
+
+HEAD_LIMIT = 512 * 1024  # a request may carry a 100 kB token
+BODY_LIMIT = 16 * 1024 * 1024  # more is read and dropped
+FLOOD_LIMIT = 256 * 1024 * 1024  # past this an answer goes on at a crawl: the test machine must survive
+CRAWL = 0.05  # seconds between pieces past the flood limit
+PIECE = 64 * 1024
+
+
+class Ending(enum.Enum):
+    """What happens to the connection after a behaviour has said its part."""
+
+    KEEP = "kept open for the next request"
+    CLOSE = "closed in order (TLS close_notify, then FIN)"
+    CUT = "closed without TLS close_notify"
+    RESET = "reset (RST)"
+    HANG = "left open, silent, until the client goes"
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """One request as it arrived; `headers` are found in any case."""
+
+    method: str
+    target: str
+    headers: CaseInsensitiveDict[str]
+    body: bytes
+    tls: bool
+    listener: str = "main"
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark."""
+        return self.target.partition("?")[2]
+
+    @property
+    def last(self) -> bool:
+        """Whether the client wants the connection closed after this request."""
+        return self.headers.get("Connection", "").lower() == "close"
+
+
+class Wire:
+    """A connection under the care of a server; every wait in it ends when the server closes."""
+
+    def __init__(self, owner: LoopbackServer, connection: socket.socket, listener: str = "main") -> None:
+        """Takes an adopted connection; `release()` is due in the end."""
+        self._owner = owner
+        self._socket = connection
+        self._buffer = b""
+        self._listener = listener
+        self.places: dict[str, str] = {}  # "{origin}" and its like, for Location headers
+
+    def release(self) -> None:
+        """Closes the socket."""
+        self._owner.release(self._socket)
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Does the server's side of the handshake."""
+        wrapped = self._owner.wrap(self._socket, context)
+        self._socket = wrapped
+        wrapped.do_handshake()
+
+    # Out
+
+    def send(self, data: bytes) -> None:
+        """Sends all of it."""
+        self._socket.sendall(data)
+
+    def pour(self, pieces: Iterable[bytes], interval: float = 0.0) -> None:
+        """Sends piece by piece, `interval` seconds apart; past the flood limit, at a crawl."""
+        sent = 0
+        for piece in pieces:
+            self.send(piece)
+            sent += len(piece)
+            self.pause(interval if sent < FLOOD_LIMIT else max(interval, CRAWL))
+
+    def drip(self, data: bytes, interval: float) -> None:
+        """Sends byte by byte, each in a segment (and TLS record) of its own."""
+        self.pour((data[index : index + 1] for index in range(len(data))), interval)
+
+    def pause(self, seconds: float) -> None:
+        """Waits, or fails at once when the server closes."""
+        if seconds > 0 and self._owner.closing.wait(seconds):
+            raise ConnectionAbortedError("the hostile server closes")
+
+    # In
+
+    def read_request(self) -> RecordedRequest | None:
+        """The next request, body included, or None if the client has gone or talks no HTTP."""
+        while b"\r\n\r\n" not in self._buffer:
+            if len(self._buffer) > HEAD_LIMIT or not self._fill():
+                return None
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        words = first.split(" ")
+        if len(words) != 3:
+            return None
+        headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.strip()] = value.strip()
+        tls = isinstance(self._socket, ssl.SSLSocket)
+        return RecordedRequest(words[0], words[1], headers, self._read_body(headers), tls, self._listener)
+
+    def await_byte(self) -> bool:
+        """Waits until the client sends something more; False if it went away instead."""
+        return bool(self._buffer) or self._fill()
+
+    def _read_body(self, headers: CaseInsensitiveDict[str]) -> bytes:
+        """The request's body, by length or by chunks; bytes past the limit are dropped."""
+        if "chunked" not in headers.get("Transfer-Encoding", "").lower():
+            return self._take(int(headers.get("Content-Length", "0")))
+        body = b""
+        while size := int(self._take_line().partition(b";")[0], 16):
+            body = (body + self._take(size))[:BODY_LIMIT]
+            self._take_line()
+        while self._take_line():
+            pass
+        return body
+
+    def _take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        taken = bytearray()
+        while size > 0:
+            if not self._buffer and not self._fill():
+                raise ConnectionAbortedError("the client left within its body")
+            piece, self._buffer = self._buffer[:size], self._buffer[size:]
+            size -= len(piece)
+            taken += piece[: BODY_LIMIT - len(taken)]
+        return bytes(taken)
+
+    def _take_line(self) -> bytes:
+        """The next line, without its end."""
+        while b"\r\n" not in self._buffer:
+            if len(self._buffer) > HEAD_LIMIT or not self._fill():
+                raise ConnectionAbortedError("the client left within a line")
+        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        return line
+
+    def _fill(self) -> bool:
+        """Reads once; False at the end."""
+        piece = self._socket.recv(PIECE)
+        self._buffer += piece
+        return bool(piece)
+
+    # End
+
+    def end(self, ending: Ending) -> None:
+        """Prepares the ending; all but KEEP are to be followed by `release()`."""
+        if ending is Ending.HANG:
+            while self._socket.recv(PIECE):
+                pass
+        elif ending is Ending.RESET:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif ending is Ending.CLOSE and isinstance(self._socket, ssl.SSLSocket):
+            self._socket.settimeout(0)  # send close_notify, do not wait for the client's
+            with contextlib.suppress(OSError, ValueError):
+                self._socket.unwrap()
