@@ -11,8 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 from ._errors import ThingspaceError
@@ -24,8 +23,7 @@ _SESSION_ERROR = ".SessionToken."
 _WRAPPED_SESSION_ERROR = "UWS V1 REST accounts: [400]"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One complete answer of an auth endpoint.
 
     Attributes:

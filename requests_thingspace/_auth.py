@@ -151,7 +151,7 @@ class ThingspaceAuth(AuthBase):
             hooks = r.hooks["response"]
             if hooks:
                 self._unstamp(r, hooks)
-            with_session = self.tokens.stamp(r, Route(self.session))
+            with_session = self.tokens.stamp(r)
             hooks.append(self._judge_both if with_session else self._judge)
         return r
 
@@ -166,7 +166,7 @@ class ThingspaceAuth(AuthBase):
         Raises:
             requests.RequestException: there is none to be had.
         """
-        return self.tokens.oauth.get(Route(self.session))
+        return self.tokens.oauth.get()
 
     def get_session_token(self) -> SessionToken:
         """The current M2M session token, logged in for if need be.
@@ -178,7 +178,7 @@ class ThingspaceAuth(AuthBase):
         """
         if self.tokens.sessions is None:
             raise ValueError("there is no M2M session: give ThingspaceAuth username= and password=.")
-        return self.tokens.sessions.get(Route(self.session))
+        return self.tokens.sessions.get()
 
     def revoke(self) -> None:
         """Revoke the OAuth token that is held; every process that shares it needs a new one.

@@ -7,7 +7,9 @@ be read in two ways is not covered.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+
+from ._values import Value
 
 _ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
 _PATH_END = re.compile(r"[?#]")
@@ -16,8 +18,7 @@ _LOOPBACK = re.compile(r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(Value):
     """One ThingSpace: its API origins and the URLs of its OAuth and M2M endpoints.
 
     Attributes:
@@ -33,28 +34,50 @@ class Environment:
         ValueError: an origin or URL is malformed, or neither https nor http on loopback.
     """
 
+    __match_args__ = ("origins", "token_url", "revoke_url", "login_url", "logout_url", "imp_origins")
+    __slots__ = (*__match_args__, "_imp_prefixes", "_own_endpoints", "_prefixes")
+
     origins: tuple[str, ...]
     token_url: str
     revoke_url: str
     login_url: str
     logout_url: str
-    imp_origins: tuple[str, ...] = ()
-    _prefixes: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    _own_endpoints: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    imp_origins: tuple[str, ...]
+    _prefixes: tuple[str, ...]
+    _imp_prefixes: tuple[str, ...]
+    _own_endpoints: tuple[str, ...]
 
-    def __post_init__(self) -> None:
+    def __init__(  # noqa: PLR0917 - the signature is promised
+        self,
+        origins: Iterable[str],
+        token_url: str,
+        revoke_url: str,
+        login_url: str,
+        logout_url: str,
+        imp_origins: Iterable[str] = (),
+    ) -> None:
         """Check every URL once, so that no request has to."""
-        for name in ("origins", "imp_origins"):
-            if isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} is a collection of origins, not one string.")  # noqa: TRY004
-            object.__setattr__(self, name, tuple(_checked_origin(o) for o in getattr(self, name)))
-        endpoints = (self.token_url, self.revoke_url, self.login_url, self.logout_url)
-        for url in endpoints:
+        origins = _checked_origins("origins", origins)
+        imp_origins = _checked_origins("imp_origins", imp_origins)
+        for url in (token_url, revoke_url, login_url, logout_url):
             if _origin_of(url) is None:
                 raise ValueError(f"{url!r} is no URL of an endpoint: give https://host/path.")
             _checked_origin(str(_origin_of(url)))
-        object.__setattr__(self, "_prefixes", tuple(o + "/" for o in self.origins))
-        object.__setattr__(self, "_own_endpoints", tuple(_plain(url) for url in endpoints[:3]))
+        self._set(
+            origins=origins,
+            token_url=token_url,
+            revoke_url=revoke_url,
+            login_url=login_url,
+            logout_url=logout_url,
+            imp_origins=imp_origins,
+            _prefixes=tuple(f"{origin}/" for origin in origins),
+            _imp_prefixes=tuple(f"{origin}/" for origin in imp_origins),
+            _own_endpoints=tuple(_plain(url) for url in (token_url, revoke_url, login_url)),
+        )
+
+    def __repr__(self) -> str:
+        """Its origins, by which it is known."""
+        return f"Environment({', '.join(self.origins)})"
 
     @classmethod
     def at(cls, origin: str) -> Environment:
@@ -90,11 +113,18 @@ class Environment:
 
     def wants_token(self, url: str) -> bool:
         """Whether a request to `url` is to be stamped with tokens."""
-        return self.covers(url) and not self.is_endpoint(url)
+        # as covers() and is_endpoint() say, without their calls: this runs for every request
+        if not url.startswith(self._prefixes):
+            return self.covers(url) and not self.is_endpoint(url)
+        return not url.startswith(self._own_endpoints) or not self.is_endpoint(url)
 
     def session_header(self, url: str) -> str:
         """The name of the header in which `url` expects the session token."""
-        return "SessionToken" if _origin_of(url) in self.imp_origins else "VZ-M2M-Token"
+        if url.startswith(self._prefixes):
+            is_imp = url.startswith(self._imp_prefixes)
+        else:
+            is_imp = _origin_of(url) in self.imp_origins
+        return "SessionToken" if is_imp else "VZ-M2M-Token"
 
 
 def _origin_of(url: str) -> str | None:
@@ -118,6 +148,13 @@ def _plain(url: str) -> str:
     """`url` with its origin in the one form in which origins are compared, if it has one."""
     found, origin = _ORIGIN.match(url), _origin_of(url)
     return url if found is None or origin is None else origin + url[found.end() :]
+
+
+def _checked_origins(name: str, origins: Iterable[str]) -> tuple[str, ...]:
+    """`origins` in their one form."""
+    if isinstance(origins, str):
+        raise ValueError(f"{name} is a collection of origins, not one string.")  # noqa: TRY004
+    return tuple(_checked_origin(origin) for origin in origins)
 
 
 def _checked_origin(origin: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 from ._tokens import OAuthToken, SessionToken
@@ -67,9 +66,8 @@ _NEVER = Moment(math.inf, math.inf)
 _ALWAYS = Moment(-math.inf, -math.inf)
 
 
-@dataclass(frozen=True, slots=True)
 class Held(Generic[T]):
-    """A token with its moments.
+    """A token with its moments; it is replaced, never changed.
 
     Attributes:
         token: the token.
@@ -80,20 +78,34 @@ class Held(Generic[T]):
         vouched_until: monotonic seconds; a rejection before that does not count.
     """
 
-    token: T
-    since: Moment
-    due: Moment
-    dead: Moment
-    rejected: bool = False
-    vouched_until: float = -math.inf
+    __slots__ = ("dead", "due", "rejected", "since", "token", "vouched_until")
+
+    def __init__(
+        self,
+        token: T,
+        since: Moment,
+        due: Moment,
+        dead: Moment,
+        *,
+        rejected: bool = False,
+        vouched_until: float = -math.inf,
+    ) -> None:
+        self.token = token
+        self.since = since
+        self.due = due
+        self.dead = dead
+        self.rejected = rejected
+        self.vouched_until = vouched_until
 
     def spurned(self) -> Held[T]:
         """The same token after the server has rejected it: expired, whatever its expiry says."""
-        return replace(self, rejected=True, due=_ALWAYS, dead=_ALWAYS)
+        until = self.vouched_until
+        return Held(self.token, self.since, _ALWAYS, _ALWAYS, rejected=True, vouched_until=until)
 
     def vouched(self, now: Moment) -> Held[T]:
         """The same token after ThingSpace gave it anew, or refused it when it was new."""
-        return replace(self, vouched_until=now.monotonic + VOUCHED)
+        until = now.monotonic + VOUCHED
+        return Held(self.token, self.since, self.due, self.dead, rejected=self.rejected, vouched_until=until)
 
 
 def hold(token: T, asked: Moment, now: Moment, clock_skew: float, shortest: float = SHORTEST_USE) -> Held[T]:

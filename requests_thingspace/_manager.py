@@ -51,7 +51,7 @@ class _Renewal(Generic[T]):
 
     __slots__ = ("done", "failure", "owner", "route", "token")
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route | None) -> None:
         self.done = threading.Event()
         self.owner = threading.get_ident()
         self.route = route
@@ -79,9 +79,11 @@ class TokenManager(Generic[T]):
         "_held",
         "_identity",
         "_lock",
+        "_monotonic",
         "_on_token_update",
         "_provider",
         "_renewal",
+        "_wall",
         "_warned",
         "clock_skew",
         "fingerprint",
@@ -133,20 +135,24 @@ class TokenManager(Generic[T]):
         self._provider = provider
         self._on_token_update = on_token_update
         self._clock = clock
+        self._wall, self._monotonic = clock
         self._warned = False
         self._reset_to(token)
         _managers.add(self)
 
-    def get(self, route: Route) -> T:
-        """The current token, renewed first if need be.
+    def get(self, route: Route | None = None) -> T:
+        """The current token, renewed first if need be, by `route` or by its own.
 
         Raises:
             requests.RequestException: there is no usable token and none could be fetched.
             Exception: whatever the token provider raised.
         """
         held = self._held
-        if held is not None and not self._clock.now().reaches(held.due):
-            return held.token
+        if held is not None:
+            # as Moment.reaches() says, without its calls: this runs for every request
+            wall, monotonic = held.due
+            if self._wall() < wall and self._monotonic() < monotonic:
+                return held.token
         return self._renewed(route)
 
     def replace(self, value: str | None, route: Route) -> T | None:
@@ -251,7 +257,7 @@ class TokenManager(Generic[T]):
         self._lock = threading.Lock()
         self._renewal = None
 
-    def _renewed(self, route: Route) -> T:
+    def _renewed(self, route: Route | None) -> T:
         """The token after a renewal: one's own, another caller's, or one that was not needed."""
         while True:
             with self._lock:
@@ -310,7 +316,7 @@ class TokenManager(Generic[T]):
         self._announce(token)
         return token
 
-    def _obtain(self, last: T | None, route: Route) -> T:
+    def _obtain(self, last: T | None, route: Route | None) -> T:
         """A token from the provider, or from ThingSpace where it has nothing to offer."""
         if self._provider is not None:
             offered = self._provider(last, self)

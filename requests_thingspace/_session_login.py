@@ -124,15 +124,13 @@ class SessionLogin:
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "Authorization": f"Bearer {bearer.access_token}",
+            "Authorization": bearer.authorization,
             "User-Agent": requests.utils.default_user_agent(),
             **headers,
         }
         request = requests.Request("POST", url, data=body, headers=headers).prepare()
         secrets = (bearer.access_token, self._password)
-        return exchange(
-            request, route, self._timeout, repeatable=False, error=LoginError, secrets=secrets
-        )
+        return exchange(request, route, self._timeout, repeatable=False, error=LoginError, secrets=secrets)
 
     def _session_from(self, answer: Answer, bearer: OAuthToken) -> SessionToken:
         """The session token of a good answer; a refusal is latched."""

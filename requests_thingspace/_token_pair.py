@@ -98,14 +98,14 @@ class TokenPair:
                 clock=self._clock,
             )
 
-    def stamp(self, request: requests.PreparedRequest, route: Route) -> bool:
+    def stamp(self, request: requests.PreparedRequest, route: Route | None = None) -> bool:
         """Put the current tokens on `request`, whose URL is covered.
 
         Returns:
             Whether the session token is one of them; a header that the caller set stays.
         """
         headers = request.headers
-        headers["Authorization"] = f"Bearer {self.oauth.get(route).access_token}"
+        headers["Authorization"] = self.oauth.get(route).authorization
         if self.sessions is None:
             return False
         name = self.environment.session_header(request.url or "")
@@ -119,7 +119,7 @@ class TokenPair:
         token = self.oauth.replace(_bearer_on(request), route)
         if token is None:
             return False
-        request.headers["Authorization"] = f"Bearer {token.access_token}"
+        request.headers["Authorization"] = token.authorization
         return True
 
     def restamp_session(self, request: requests.PreparedRequest, route: Route) -> bool:

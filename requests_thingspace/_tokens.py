@@ -10,10 +10,10 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import InvalidTokenError
+from ._values import Value
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
@@ -21,8 +21,7 @@ LONGEST_LIFE = 10 * 365 * 86400.0
 """Seconds. A longer ``expires_in`` is cut to this: WSO2 says "never" with 2**63 milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthToken:
+class OAuthToken(Value):
     """The bearer token of ThingSpace's token endpoint (RFC 6749 section 5.1).
 
     Attributes:
@@ -30,26 +29,45 @@ class OAuthToken:
         token_type: always a bearer type, as the server spelled it.
         expires_at: Unix time in seconds (UTC) at which it expires; ``None`` where that is not known.
         scope: the scopes that were granted.
+        authorization: the header that carries it, ready-made for every request.
 
     Raises:
         InvalidTokenError: the value cannot be sent as a bearer token; the message does not show it.
     """
 
-    access_token: str = field(repr=False)
-    token_type: str = "Bearer"
-    expires_at: float | None = None
-    scope: tuple[str, ...] = ()
+    __match_args__ = ("access_token", "token_type", "expires_at", "scope")
+    __slots__ = (*__match_args__, "authorization")
 
-    def __post_init__(self) -> None:
+    access_token: str
+    token_type: str
+    expires_at: float | None
+    scope: tuple[str, ...]
+    authorization: str
+
+    def __init__(
+        self,
+        access_token: str,
+        token_type: str | None = "Bearer",  # noqa: S107 - it names the kind
+        expires_at: float | None = None,
+        scope: str | Iterable[str] | None = (),
+    ) -> None:
         """Refuse what must not become a header, and bring the rest into one form."""
-        require_visible_ascii(self.access_token, "access_token")
-        given: Any = self.token_type
+        require_visible_ascii(access_token, "access_token")
+        given: Any = token_type
         kind = "Bearer" if given is None else given
         if not isinstance(kind, str) or kind.lower() != "bearer":
             raise InvalidTokenError("token_type is not bearer: only bearer tokens can be used.")
-        object.__setattr__(self, "token_type", kind)
-        object.__setattr__(self, "expires_at", seconds_from(self.expires_at))
-        object.__setattr__(self, "scope", _scope_from(self.scope))
+        self._set(
+            access_token=access_token,
+            token_type=kind,
+            expires_at=seconds_from(expires_at),
+            scope=_scope_from(scope),
+            authorization=f"Bearer {access_token}",
+        )
+
+    def __repr__(self) -> str:
+        """Everything but the secret."""
+        return f"OAuthToken(expires_at={self.expires_at!r}, scope={self.scope!r})"
 
     @classmethod
     def from_dict(cls, source: Any, *, now: float | None = None) -> OAuthToken:
@@ -107,19 +125,26 @@ class OAuthToken:
         return (time.time() if now is None else now) >= self.expires_at - clock_skew
 
 
-@dataclass(frozen=True, slots=True)
-class SessionToken:
+class SessionToken(Value):
     """The M2M session token of ThingSpace's login; it has no expiry, only errors tell.
 
     Raises:
         InvalidTokenError: the value cannot be sent as a header; the message does not show it.
     """
 
-    session_token: str = field(repr=False)
+    __match_args__ = ("session_token",)
+    __slots__ = __match_args__
 
-    def __post_init__(self) -> None:
+    session_token: str
+
+    def __init__(self, session_token: str) -> None:
         """Refuse what must not become a header."""
-        require_visible_ascii(self.session_token, "sessionToken")
+        require_visible_ascii(session_token, "sessionToken")
+        self._set(session_token=session_token)
+
+    def __repr__(self) -> str:
+        """Everything but the secret."""
+        return "SessionToken()"
 
     @classmethod
     def from_dict(cls, source: Any, *, now: float | None = None) -> SessionToken:  # noqa: ARG003

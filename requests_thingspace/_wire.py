@@ -7,15 +7,13 @@ neither what was sent nor what came back: a server can say a secret in a status 
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import queue
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import requests
 from requests.exceptions import ChunkedEncodingError
@@ -52,8 +50,7 @@ class Send(Protocol):
         """Send `request` and give back its response, headers read, body not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """By which way an auth endpoint is reached.
 
     Attributes:
@@ -170,7 +167,9 @@ def within(seconds: float, work: Callable[[], T], too_late: Exception) -> T:
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller
             outcome.put((None, failure))
 
-    run = contextvars.copy_context().run
+    from contextvars import copy_context  # only a token call needs it
+
+    run = copy_context().run
     try:
         threading.Thread(target=run, args=(job,), name=_THREAD, daemon=True).start()
     except RuntimeError:  # no more threads, as at the end of the interpreter (atexit)

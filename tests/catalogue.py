@@ -1,0 +1,112 @@
+"""One row of the catalogue of faults, run: what came of it, in how many seconds and calls, and what it told.
+
+Where the environment variable FAULTS_JSON names a file, each outcome is appended to it as a line of JSON;
+docs/faults.py makes the table of the docs from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import traceback
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from .hostile import MARKER, Fault, HostileServer
+
+CLIENT_ID, CLIENT_SECRET = "the-client-id", "the-client-secret"
+USERNAME, PASSWORD = "the-user", "the-password"
+BASIC = b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+SECRETS = {CLIENT_SECRET, BASIC, PASSWORD, MARKER}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one call under one fault.
+
+    Attributes:
+        result: what it returned.
+        error: what it raised instead.
+        seconds: how long it took.
+        calls: how many requests reached the endpoint.
+    """
+
+    result: Any
+    error: Exception | None
+    seconds: float
+    calls: int
+
+
+@contextmanager
+def hostile_server() -> Iterator[HostileServer]:
+    """A hostile server whose end is the end of every call that was left behind."""
+    with HostileServer() as server:
+        yield server
+    for thread in threading.enumerate():
+        if thread.name == "thingspace-auth-call":
+            thread.join(10)
+            assert not thread.is_alive(), "a call outlives its connection"
+
+
+def session_of(server: HostileServer) -> requests.Session:
+    """A Session that trusts the server and nothing from the environment."""
+    session = requests.Session()
+    session.verify, session.trust_env = server.ca_file, False
+    return session
+
+
+def outcome_of(call: Callable[[], Any], server: HostileServer, fault: Fault, through: str) -> Outcome:
+    """Run `call` with the fault in place, and write down what came of it."""
+    server.script(fault.path, *fault.behaviours)
+    before, started = server.count(fault.path), time.monotonic()
+    result, error = None, None
+    try:
+        result = call()
+    except Exception as caught:  # noqa: BLE001 - what it is gets judged later
+        error = caught
+    outcome = Outcome(result, error, time.monotonic() - started, server.count(fault.path) - before)
+    _write_down(outcome, fault, through)
+    return outcome
+
+
+def require_lawful(outcome: Outcome, fault: Fault, server: HostileServer, timeout: float) -> None:
+    """What holds under every fault, whoever made the call."""
+    assert outcome.seconds < timeout + 1
+    assert outcome.calls <= fault.max_calls
+    assert not server.strays, "a redirect was followed"
+    if fault.expectation == "token":
+        assert outcome.error is None
+        return
+    assert isinstance(outcome.error, requests.RequestException)
+    told = told_by(outcome.error)
+    assert not [secret for secret in SECRETS if secret in told], told
+
+
+def told_by(error: Exception) -> str:
+    """All that a log, a debugger or a crash reporter can read in an exception."""
+    request = getattr(error, "request", None)
+    evidence = [error.args, vars(error), None if request is None else vars(request)]
+    return "".join([*traceback.format_exception(error), *map(repr, evidence)])
+
+
+def _write_down(outcome: Outcome, fault: Fault, through: str) -> None:
+    """Append the outcome to the file that the environment names."""
+    path = os.environ.get("FAULTS_JSON")
+    if path:
+        row = {
+            "fault": fault.title,
+            "endpoint": fault.endpoint,
+            "through": through,
+            "outcome": "token" if outcome.error is None else type(outcome.error).__name__,
+            "seconds": round(outcome.seconds, 2),
+            "calls": outcome.calls,
+        }
+        with open(path, "a", encoding="utf-8") as rows:
+            rows.write(json.dumps(row) + "\n")

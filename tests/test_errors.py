@@ -1,0 +1,106 @@
+"""What can go wrong: one family, evidence as attributes, and copies that can be raised anywhere."""
+
+import copy
+import pickle
+
+import pytest
+import requests
+
+from requests_thingspace import (
+    InvalidTokenError,
+    LoginError,
+    LoginRefusedError,
+    ThingspaceError,
+    TokenRequestError,
+)
+from requests_thingspace._errors import same_again
+
+EVIDENCE = {
+    "status": 429,
+    "code": "900800",
+    "description": "Message throttled out",
+    "retryable": True,
+    "retry_after": 7.0,
+}
+CLASSES = [ThingspaceError, InvalidTokenError, TokenRequestError, LoginError, LoginRefusedError]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_each_error_is_a_request_exception_with_evidence(kind):
+    """Code that catches requests.RequestException catches each of them, and reads what happened."""
+    error = kind("it went wrong", **EVIDENCE)
+    assert isinstance(error, requests.RequestException)
+    assert str(error) == "it went wrong"
+    assert {name: getattr(error, name) for name in EVIDENCE} == EVIDENCE
+
+
+def test_evidence_is_empty_where_there_is_none():
+    """An error without an answer says so, and promises nothing."""
+    error = ThingspaceError("no answer")
+    assert (error.status, error.code, error.description, error.retry_after) == (None,) * 4
+    assert error.retryable is False
+
+
+def test_a_refused_login_is_a_login_error_and_an_invalid_token_a_value_error():
+    """The families that callers may catch."""
+    assert issubclass(LoginRefusedError, LoginError)
+    assert issubclass(InvalidTokenError, ValueError)
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e)), same_again])
+@pytest.mark.parametrize("kind", CLASSES)
+def test_errors_travel(kind, again):
+    """A copy, a pickled error and one to raise again tell the same, and are another object."""
+    error = kind("it went wrong", **EVIDENCE)
+    twin = again(error)
+    assert twin is not error
+    assert type(twin) is kind
+    assert (str(twin), vars(twin)) == (str(error), vars(error))
+
+
+def test_same_again_has_no_traceback():
+    """A stored error does not grow a traceback by being raised over and over."""
+    error = TokenRequestError("refused")
+    with pytest.raises(TokenRequestError):
+        raise error
+    assert error.__traceback__ is not None
+    assert same_again(error).__traceback__ is None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        requests.ConnectionError(
+            "no route", request=requests.Request("POST", "https://x.example/").prepare()
+        ),
+        requests.Timeout("too late"),
+        requests.exceptions.SSLError("unknown CA"),
+        KeyError("a provider's own"),
+    ],
+)
+def test_same_again_copies_any_ordinary_exception(failure):
+    """Errors of requests and of providers are shared between threads in the same way."""
+    twin = same_again(failure)
+    assert twin is not failure
+    assert type(twin) is type(failure)
+    assert (twin.args, vars(twin)) == (failure.args, vars(failure))
+
+
+class TwoArgumentsError(Exception):
+    """Cannot be made again from its args."""
+
+    def __init__(self, what, why):
+        super().__init__(f"{what}: {why}")
+
+
+class ChangedError(Exception):
+    """Comes out different when it is made again from its args."""
+
+    def __init__(self, what):
+        super().__init__(f"provider: {what}")
+
+
+@pytest.mark.parametrize("failure", [TwoArgumentsError("disk", "full"), ChangedError("disk full")])
+def test_same_again_gives_back_what_cannot_be_copied(failure):
+    """A provider's exception with ideas of its own reaches every caller unchanged."""
+    assert same_again(failure) is failure

@@ -1,0 +1,226 @@
+"""What holds for every input: any answer, any stored token, any URL, any Retry-After."""
+
+import io
+import json
+import math
+from datetime import datetime, timezone
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import urllib3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
+
+from requests_thingspace import Environment, InvalidTokenError, OAuthToken, SessionToken, ThingspaceError
+from requests_thingspace._answers import retry_after
+from requests_thingspace._client_credentials import ClientCredentials
+from requests_thingspace._wire import Route
+
+from .catalogue import CLIENT_ID, CLIENT_SECRET, told_by
+from .fuzz import targets
+from .fuzz.targets import ALLOWED, ENVIRONMENT, SEEDS, destination
+
+pytestmark = pytest.mark.slow
+
+NOW = 1_700_000_000.0
+many = settings(max_examples=300, deadline=None)
+
+# Answers and stored tokens
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+documents = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=60)
+lives = scalars | st.sampled_from(["3600", "3600.0", "1e18", 1e18, "NaN", 2**63, 10**400, "1_0", "٣"])
+token_like = st.fixed_dictionaries(
+    {},
+    optional={
+        "access_token": visible | documents,
+        "token_type": st.sampled_from(["Bearer", "bearer", "mac"]) | documents,
+        "expires_in": lives | documents,
+        "expires_at": lives | documents,
+        "scope": st.sampled_from(["ts.ro", " a b "]) | documents,
+        "error": documents,
+        "errorCode": documents,
+        "fault": documents,
+    },
+)
+answers = (
+    st.binary(max_size=200)
+    | documents.map(lambda document: json.dumps(document).encode())
+    | token_like.map(lambda document: json.dumps(document).encode())
+    | st.tuples(token_like, st.binary(max_size=3)).map(lambda pair: json.dumps(pair[0]).encode() + pair[1])
+)
+
+
+class Canned(HTTPAdapter):
+    """An adapter that answers with what it was given."""
+
+    def __init__(self, status, body):
+        super().__init__()
+        self.answer = urllib3.HTTPResponse(
+            io.BytesIO(body), {"Content-Type": "application/json"}, status, preload_content=False
+        )
+
+    def send(self, request, **_):
+        """Give the answer."""
+        return self.build_response(request, self.answer)
+
+
+def require_usable(token):
+    """What every token promises: a header that can be sent, and an expiry that can be compared."""
+    prepared = requests.Request(
+        "GET", "https://x.example/", {"Authorization": f"Bearer {token.value}"}
+    ).prepare()
+    header = prepared.headers["Authorization"]
+    assert header.isascii()
+    assert header.isprintable()
+    assert len(header.split()) == 2
+    assert token.expires_at is None or math.isfinite(token.expires_at)
+
+
+@many
+@given(st.sampled_from([200, 200, 200, 201, 302, 400, 401, 500]), answers)
+def test_any_answer_is_a_usable_token_or_an_error(status, body):
+    """Nothing else comes out, and no message is long or shows the client's secret."""
+    route = Route(settings={"verify": True}, send=Canned(status, body).send)
+    credentials = ClientCredentials(CLIENT_ID, CLIENT_SECRET, Environment.at("https://localhost"))
+    error = None
+    try:
+        token = credentials.fetch(route)
+    except ThingspaceError as caught:
+        error = caught
+    if error is None:
+        assert status in (200, 201)
+        require_usable(token)
+    else:
+        assert len(str(error)) < 700
+        assert str(error).isprintable()
+        assert CLIENT_SECRET not in told_by(error)
+
+
+@many
+@given(documents | token_like)
+def test_any_stored_document_is_a_usable_token_or_refused(document):
+    """What is read can be written, and is the same when it is read again."""
+    try:
+        token = OAuthToken.from_dict(document, now=NOW)
+    except InvalidTokenError:
+        return
+    require_usable(token)
+    stored = json.loads(json.dumps(token.to_dict(), allow_nan=False))
+    assert OAuthToken.from_dict(stored, now=0.0) == token
+
+
+@many
+@given(
+    documents
+    | visible
+    | st.dictionaries(st.sampled_from(["sessionToken", "session_token"]), visible | documents)
+)
+def test_any_stored_document_is_a_usable_session_or_refused(document):
+    """The same for the session token."""
+    try:
+        token = SessionToken.from_dict(document)
+    except InvalidTokenError:
+        return
+    require_usable(token)
+    assert SessionToken.from_dict(json.loads(json.dumps(token.to_dict()))) == token
+
+
+# URLs
+
+HOST = "bank.example"
+# Each letter with what lower case, IDNA or the eye takes for it.
+SPELLINGS = {
+    "k": "kK\u212a\uff4b",
+    "s": "sS\u017f",
+    "a": "aA\u0430",
+    "e": "eE\u0435",
+    "n": "nN",
+    ".": ".\u3002\uff0e",
+}
+
+LONE = " \t\n\0\\/@:%?#;.[]éß\u2044\uff0f\uff20\uff1a\u00ad\u200b\ud800"
+
+
+def mostly(plain, *others):
+    """The plain part of a URL three times in four, so that most URLs are wrong in few places."""
+    return st.integers(0, 3).flatmap(lambda n: st.just(plain) if n else st.one_of(*others))
+
+
+odd = st.sampled_from([*LONE, "", "\r\n", "//", "..", "%2e", "%40", "%2f", "%00", "%6B"])
+schemes = mostly(
+    "https", st.sampled_from(["http", "HTTPS", "hTTp", "http\u017f", "ftp", "", " https", "https\n"])
+)
+slashes = mostly("://", st.sampled_from([":/", ":///", ":\\\\", ":", "//", ":/\\"]))
+userinfo = mostly("", st.sampled_from(["@", "user@", "user:word@", f"{HOST}@", f"{HOST}:443@", f"{HOST}\\@"]))
+spelled = st.tuples(*[st.sampled_from(SPELLINGS.get(letter, letter)) for letter in HOST]).map("".join)
+names = st.sampled_from(["localhost", "127.0.0.1", "[::1]", "[::0:1]", "2130706433"]) | spelled
+extended = st.tuples(mostly(HOST, names), odd, st.sampled_from(["", "evil.example", HOST])).map("".join)
+hosts = mostly(HOST, names, extended)
+port_texts = st.sampled_from([":", ":443", ":8443", ":8080", ":0443", ":08443", ":008443", ":80", ":\uff14"])
+ports = mostly("", port_texts, st.integers(-1, 99_999).map(":{}".format))
+paths = st.sampled_from(["", "/", "/api", "?x", "#x", "/@evil.example", "\\x", "//evil.example", "/../x"])
+urls = st.tuples(schemes, slashes, userinfo, hosts, ports, paths).map("".join)
+mutated = st.tuples(urls, st.integers(0, 40), odd).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :])
+
+
+@settings(many, max_examples=1500)
+@given(urls | mutated)
+def test_requests_connects_a_covered_url_to_a_covered_origin(url):
+    """Laws 13 and 14: with requests' and urllib3's own reading of the URL as the judge."""
+    prepared, where = destination(url)
+    assert not ENVIRONMENT.covers(url) or where is None or where in ALLOWED
+    if prepared is not None and ENVIRONMENT.covers(prepared):
+        assert where in ALLOWED
+        assert "@" not in urlsplit(prepared).netloc
+
+
+@many
+@given(st.sampled_from(ENVIRONMENT.origins), st.text(max_size=30), st.booleans())
+def test_a_plain_url_of_a_covered_origin_is_covered(origin, path, shouted):
+    """No path, query or case costs a request its token."""
+    prepared, where = destination(f"{origin.upper() if shouted else origin}/{path}")
+    if prepared is not None:
+        assert where in ALLOWED
+        assert ENVIRONMENT.covers(prepared)
+
+
+# Retry-After
+
+dates = st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: format_datetime(moment, usegmt=True))
+broken_dates = st.tuples(dates, st.integers(0, 30), st.text(max_size=3)).map(
+    lambda t: t[0][: t[1]] + t[2] + t[0][t[1] + 1 :]
+)
+
+
+@settings(many, max_examples=1000)
+@given(st.text(max_size=30) | st.floats().map(str) | st.integers().map(str) | dates | broken_dates)
+def test_any_retry_after_is_a_wait_or_none(value):
+    """A finite number of seconds, never below zero, whatever the server says."""
+    seconds = retry_after(value, NOW)
+    assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+
+
+@many
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(timezone.utc)))  # noqa: DTZ001
+def test_a_date_is_read_to_the_second(moment):
+    """RFC 9110 section 5.6.7."""
+    expected = max(moment.replace(microsecond=0).timestamp() - NOW, 0)
+    assert retry_after(format_datetime(moment, usegmt=True), NOW) == expected
+
+
+# The fuzz targets
+
+
+@pytest.mark.parametrize(("name", "seed"), [(name, seed) for name, seeds in SEEDS.items() for seed in seeds])
+def test_the_fuzz_targets_pass_their_seeds(name, seed):
+    """What the fuzzer starts from, and what it ever found."""
+    getattr(targets, name)(seed)

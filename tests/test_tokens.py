@@ -1,0 +1,270 @@
+"""A token is a value: what it reads, what it refuses, when it expires, and what it never shows."""
+
+import copy
+import json
+import math
+import pickle
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+
+from requests_thingspace import InvalidTokenError, OAuthToken, SessionToken
+from requests_thingspace._tokens import LONGEST_LIFE, lifetime_from
+
+NOW = 1_700_000_000.0
+SECRET = "s3cret-0123456789abcdef"
+WIRE = {"access_token": SECRET, "scope": " ts.ro ts.full", "token_type": "Bearer", "expires_in": 3600}
+
+UNUSABLE = {
+    "null": None,
+    "empty": "",
+    "a number": 7,
+    "true": True,
+    "an object": {},
+    "a list": [SECRET],
+    "bytes": SECRET.encode(),
+    "CR LF": f"{SECRET}\r\nX-Injected: yes",
+    "a line end after it": f"{SECRET}\n",
+    "NUL": f"{SECRET}\0",
+    "DEL": f"{SECRET}\x7f",
+    "a blank": f"{SECRET} x",
+    "a tab": f"{SECRET}\t",
+    "non-ASCII": f"{SECRET}é",
+    "half of a surrogate pair": f"{SECRET}\ud800",
+}
+
+
+# What it reads
+
+
+def test_reads_the_answer_of_the_token_endpoint():
+    """Law 3: the expiry counts from the moment at which the request was sent."""
+    token = OAuthToken.from_dict(WIRE, now=NOW)
+    assert token == OAuthToken(SECRET, "Bearer", NOW + 3600, ("ts.ro", "ts.full"))
+
+
+def test_reads_what_it_wrote():
+    """Law 1: to_dict() goes through JSON and means the same afterwards, whatever the time is by then."""
+    token = OAuthToken.from_dict(WIRE, now=NOW)
+    stored = json.loads(json.dumps(token.to_dict(), allow_nan=False))
+    assert OAuthToken.from_dict(stored, now=NOW + 1e6) == token
+
+
+def test_reads_a_token_dict_of_requests_oauthlib():
+    """Its expires_at wins over its expires_in, which was true once; its scope is a list."""
+    kept = {**WIRE, "expires_at": NOW + 20, "scope": ["ts.ro", "ts.full"]}
+    assert OAuthToken.from_dict(kept, now=NOW) == OAuthToken(SECRET, "Bearer", NOW + 20, ("ts.ro", "ts.full"))
+
+
+def test_reads_an_object_of_verizons_sdk():
+    """Anything with access_token and expiry attributes is a token; a missing one counts as None."""
+    theirs = SimpleNamespace(access_token=SECRET, token_type="Bearer", expires_in=3600, expiry=NOW + 20)
+    assert OAuthToken.from_dict(theirs) == OAuthToken(SECRET, expires_at=NOW + 20)
+    assert OAuthToken.from_dict(SimpleNamespace(access_token=SECRET)) == OAuthToken(SECRET)
+
+
+def test_reads_itself():
+    """A provider may give an OAuthToken, a SessionToken likewise."""
+    token, session = OAuthToken(SECRET), SessionToken(SECRET)
+    assert OAuthToken.from_dict(token) is token
+    assert SessionToken.from_dict(session) is session
+
+
+def test_counts_from_the_present_where_no_moment_is_given():
+    """A wire dict without `now` was received just now."""
+    before = datetime.now(timezone.utc).timestamp()
+    token = OAuthToken.from_dict(WIRE)
+    assert before + 3600 <= token.expires_at <= datetime.now(timezone.utc).timestamp() + 3600
+
+
+@pytest.mark.parametrize("stored", ["soon", math.nan, math.inf, True, [], 10**400, {"at": 1}])
+def test_an_unreadable_expires_at_is_no_known_expiry(stored):
+    """An expires_in beside it is as old as the record, so that it says nothing."""
+    assert OAuthToken.from_dict({**WIRE, "expires_at": stored}, now=NOW).expires_at is None
+
+
+@pytest.mark.parametrize(("stored", "read"), [(str(NOW), NOW), (int(NOW), NOW), (0, 0.0), (-1, -1.0)])
+def test_an_expires_at_may_be_any_number(stored, read):
+    """A moment of the past makes a token that is expired, not one that lives for ever."""
+    assert OAuthToken(SECRET, expires_at=stored).expires_at == read
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("a b", ("a", "b")),
+        ("  ", ()),
+        (["a", "b"], ("a", "b")),
+        ({"a"}, ("a",)),
+        (None, ()),
+        (7, ()),
+        (b"a b", ()),
+        ({"a": True}, ()),
+        ([None, "a", 7], ("a",)),
+    ],
+)
+def test_a_scope_never_costs_the_token(given, read):
+    """Scopes only inform: what cannot be read is left out."""
+    assert OAuthToken.from_dict({**WIRE, "scope": given}).scope == read
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize("value", UNUSABLE.values(), ids=UNUSABLE)
+def test_refuses_what_cannot_be_a_header(value):
+    """Law 2: a token is a non-empty string of visible ASCII, and the refusal does not show it."""
+    for make in (OAuthToken, SessionToken):
+        with pytest.raises(InvalidTokenError) as caught:
+            make(value)
+        assert SECRET not in repr(caught.value)
+    with pytest.raises(InvalidTokenError):
+        OAuthToken.from_dict({**WIRE, "access_token": value})
+    with pytest.raises(InvalidTokenError):
+        SessionToken.from_dict({"sessionToken": value})
+
+
+@pytest.mark.parametrize("kind", ["mac", "Basic", "", "Bearer ", 7, {}, True, SECRET])
+def test_refuses_another_token_type(kind):
+    """Law 2: only bearer is known, and the refusal shows nothing of the token."""
+    with pytest.raises(InvalidTokenError, match="bearer") as caught:
+        OAuthToken.from_dict({**WIRE, "token_type": kind})
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER"])
+def test_takes_bearer_in_any_case(kind):
+    """Law 2: missing and null read as Bearer."""
+    assert OAuthToken.from_dict({**WIRE, "token_type": kind}).token_type.lower() == "bearer"
+    without = {name: value for name, value in WIRE.items() if name != "token_type"}
+    assert OAuthToken.from_dict(without).token_type == "Bearer"
+
+
+@pytest.mark.parametrize("source", [None, 7, SECRET, [], ("access_token", SECRET), object()])
+def test_refuses_what_is_no_token_at_all(source):
+    """The refusal names the type and never shows the thing."""
+    with pytest.raises(InvalidTokenError, match=f"a {type(source).__name__} is no token") as caught:
+        OAuthToken.from_dict(source)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [{}, {"access_token": SECRET}, None, 7])
+def test_refuses_what_is_no_session(source):
+    """Neither does an OAuth answer pass for one."""
+    with pytest.raises(InvalidTokenError):
+        SessionToken.from_dict(source)
+
+
+@pytest.mark.parametrize("source", [{"sessionToken": SECRET}, {"session_token": SECRET}, SECRET])
+def test_reads_a_session(source):
+    """The login's answer, a stored dict, and the bare token."""
+    session = SessionToken.from_dict(source)
+    assert session == SessionToken(SECRET)
+    assert SessionToken.from_dict(json.loads(json.dumps(session.to_dict()))) == session
+
+
+# When it expires
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "life"),
+    [
+        (3600, 3600),
+        (3600.5, 3600.5),
+        ("3600", 3600),
+        ("3600.0", 3600),
+        ("3.6e3", 3600),
+        (1e-9, 1e-9),
+        (1e18, LONGEST_LIFE),
+        ("1e18", LONGEST_LIFE),
+        (2**63, LONGEST_LIFE),
+        (10**400, LONGEST_LIFE),
+        (LONGEST_LIFE + 1, LONGEST_LIFE),
+        (LONGEST_LIFE - 1, LONGEST_LIFE - 1),
+        (None, None),
+        (0, None),
+        (0.0, None),
+        (-5, None),
+        ("-5", None),
+        (-(10**400), None),
+        (True, None),
+        (False, None),
+        ("soon", None),
+        ("", None),
+        ("0x10", None),
+        (math.nan, None),
+        ("NaN", None),
+        (math.inf, None),
+        ("-inf", None),
+        ([3600], None),
+        ({"seconds": 3600}, None),
+    ],
+)
+def test_life_is_read_or_not_known(expires_in, life):
+    """Law 3: numbers and numeric strings are read, the absurd is capped, the rest is no known expiry."""
+    assert lifetime_from(expires_in) == life
+    token = OAuthToken.from_dict({**WIRE, "expires_in": expires_in}, now=NOW)
+    assert token.expires_at == (None if life is None else NOW + life)
+
+
+def test_a_missing_expires_in_is_no_known_expiry():
+    """Law 3: such a token is used until the server says otherwise."""
+    token = OAuthToken.from_dict({"access_token": SECRET}, now=NOW)
+    assert token.expires_at is None
+    assert not token.is_expired(clock_skew=1e9)
+
+
+@pytest.mark.parametrize(
+    ("skew", "before", "expired"),
+    [(0, 0.001, False), (0, 0, True), (0, -1, True), (60, 60.001, False), (60, 60, True), (60, 59.999, True)],
+)
+def test_expired_on_both_sides_of_the_boundary(skew, before, expired):
+    """A token is expired from its very moment on, or from the clock skew before it."""
+    token = OAuthToken(SECRET, expires_at=NOW)
+    assert token.is_expired(skew, now=NOW - before) is expired
+
+
+def test_expired_by_the_present():
+    """Without `now` it is the wall clock that counts."""
+    present = datetime.now(timezone.utc).timestamp()
+    assert OAuthToken(SECRET, expires_at=present).is_expired()
+    assert not OAuthToken(SECRET, expires_at=present + 60).is_expired()
+    assert OAuthToken(SECRET, expires_at=present + 60).is_expired(clock_skew=61)
+
+
+# What it never shows, and how it travels
+
+BOTH = [OAuthToken(SECRET, "Bearer", NOW, ("ts.ro",)), SessionToken(SECRET)]
+
+
+@pytest.mark.parametrize("token", BOTH)
+def test_repr_hides_the_secret(token):
+    """Law 21: neither repr, str nor format shows it; only the attribute does."""
+    assert SECRET not in f"{token} {token!r} {[token]}"
+    assert token.value == SECRET
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+@pytest.mark.parametrize("token", BOTH)
+def test_tokens_travel(token, again):
+    """Copies and pickles are equal and hash alike."""
+    assert again(token) == token
+    assert hash(again(token)) == hash(token)
+
+
+@pytest.mark.parametrize("token", BOTH)
+def test_tokens_do_not_change(token):
+    """Nobody can change a token that others hold."""
+    name = token.__match_args__[0]
+    with pytest.raises(AttributeError, match="never changes"):
+        setattr(token, name, "another")
+    with pytest.raises(AttributeError, match="never changes"):
+        delattr(token, name)
+
+
+def test_the_names_that_both_kinds_share():
+    """The manager asks both kinds alike; Verizon's SDK calls the expiry `expiry`."""
+    token, session = BOTH
+    assert (token.expiry, token.expires_at) == (NOW, NOW)
+    assert session.expires_at is None
