@@ -81,7 +81,7 @@ def lowest_versions() -> list[str]:
     """Each lower bound of setup.cfg, core and extras, as a pin."""
     declared = [SHIPPED["options"]["install_requires"], *SHIPPED["options.extras_require"].values()]
     bounds = re.findall(r"^([\w.-]+)>=([\w.]+)$", "\n".join(declared), re.MULTILINE)
-    return [f"{name}=={version}" for name, version in bounds]
+    return [*(f"{name}=={version}" for name, version in bounds), *tools("lowest")]
 
 
 def install_wheel(session: nox.Session, extras: str, *more: str, redis: bool = False) -> None:
@@ -186,4 +186,4 @@ def fuzz(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """How lasting: minutes of threads, expiry, revocation and faults."""
     provide(session, "--editable=.[test]")
-    session.run("python", "-m", "tests.soak", *session.posargs)
+    session.run("python", "-m", "soak", *session.posargs)
