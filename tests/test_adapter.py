@@ -26,7 +26,11 @@ def test_mount_covers_every_origin_and_nothing_else():
             adapter = session.get_adapter(url)
             assert isinstance(adapter, ThingspaceAdapter)
             assert adapter._pool_maxsize == 33
-    for url in ("https://example.com/", "https://thingspace.verizon.com.example.com/", "http://thingspace.verizon.com/"):
+    for url in (
+        "https://example.com/",
+        "https://thingspace.verizon.com.example.com/",
+        "http://thingspace.verizon.com/",
+    ):
         assert type(session.get_adapter(url)) is HTTPAdapter
 
 
@@ -89,7 +93,10 @@ def test_retries_leave_the_401_to_us(sandbox, auth, statuses):
 def test_a_copy_of_an_adapter_or_its_session_works(sandbox, twin, carrier):
     """`HTTPAdapter.__attrs__` holds the auth."""
     auth = ThingspaceAuth(
-        sandbox.client_id, sandbox.client_secret, environment=sandbox.environment, session=_session_of(sandbox)
+        sandbox.client_id,
+        sandbox.client_secret,
+        environment=sandbox.environment,
+        session=_session_of(sandbox),
     )
     session = mount(_session_of(sandbox), auth, max_retries=1)
     if carrier == "session":

@@ -53,7 +53,11 @@ def test_bad_arguments_are_refused_with_a_text_that_helps(arguments, message):
 
 def test_a_preset_token_is_read_in_any_form():
     """An OAuthToken, a dict, or an object of Verizon's SDK."""
-    for token in (OAuthToken("abc"), {"access_token": "abc"}, type("OauthToken", (), {"access_token": "abc"})):
+    for token in (
+        OAuthToken("abc"),
+        {"access_token": "abc"},
+        type("OauthToken", (), {"access_token": "abc"}),
+    ):
         assert ThingspaceAuth("id", "secret", token=token).get_token() == OAuthToken("abc")
 
 
@@ -175,7 +179,7 @@ def test_a_failing_revoke_says_so(sandbox, auth):
     one = auth()
     first = one.get_token()
     sandbox.fail_next("revoke", status=400, body={"error": "invalid_request"})
-    with pytest.raises(TokenRequestError, match="revoke endpoint .* invalid_request"):
+    with pytest.raises(TokenRequestError, match=r"revoke endpoint .* invalid_request"):
         one.revoke()
     assert one.get_token() == first
 
@@ -269,7 +273,12 @@ def test_a_session_may_carry_the_auth_that_uses_it(sandbox, auth):
     session.headers["X-Mine"] = "1"
     before = (dict(session.headers), session.cookies.get_dict(), dict(session.adapters), session.verify)
     assert session.get(f"{sandbox.origin}/sandbox/echo").status_code == 200
-    assert (dict(session.headers), session.cookies.get_dict(), dict(session.adapters), session.verify) == before
+    assert (
+        dict(session.headers),
+        session.cookies.get_dict(),
+        dict(session.adapters),
+        session.verify,
+    ) == before
 
 
 def test_an_answer_that_cannot_be_sent_again_is_given_back(sandbox, auth):

@@ -139,7 +139,9 @@ def test_64_threads_fail_together_when_the_token_endpoint_hangs(sandbox, connect
 def test_a_refused_client_gets_an_error_that_says_so(sandbox, connect, echo):
     """What ThingSpace said, and what to do, without the secret."""
     session = connect(client_secret="the-client-secret-but-wrong")
-    with pytest.raises(TokenRequestError, match="invalid_client .* Check client_id and client_secret") as caught:
+    with pytest.raises(
+        TokenRequestError, match=r"invalid_client .* Check client_id and client_secret"
+    ) as caught:
         session.get(echo)
     assert (caught.value.status, caught.value.code, caught.value.retryable) == (401, "invalid_client", False)
     assert "the-client-secret" not in f"{caught.value!r} {caught.value.__dict__}"
@@ -203,7 +205,9 @@ def test_a_dead_session_is_known_by_its_code(sandbox, connect, account, status, 
     assert calls(sandbox) == {"token": 1, "login": 2}
 
 
-@pytest.mark.parametrize("code", ["REQUEST_FAILED.AccountNotFound", "INPUT_INVALID.AccountName", None, ["SessionToken"]])
+@pytest.mark.parametrize(
+    "code", ["REQUEST_FAILED.AccountNotFound", "INPUT_INVALID.AccountName", None, ["SessionToken"]]
+)
 def test_another_400_goes_straight_to_the_caller(sandbox, connect, account, code):
     """Bad input and account errors cost no login."""
     session = connect()
@@ -248,10 +252,10 @@ def test_a_wrong_password_makes_one_login_for_1000_calls(sandbox, connect, accou
     session = connect(password="the-password-but-wrong")
     auth = session.auth or session.get_adapter(account).auth
 
-    def thirty_calls():
+    def thirty_two_calls():
         return [_error_of(lambda: session.get(account)) for _ in range(32)]
 
-    errors = sum(in_threads(32, thirty_calls), [])
+    errors = [error for some in in_threads(32, thirty_two_calls) for error in some]
     assert len(errors) == 1024
     assert {type(error) for error in errors} == {LoginRefusedError}
     assert "auth.reset()" in str(errors[0])
@@ -448,9 +452,7 @@ def test_cookies_redirects_and_history_are_those_of_a_plain_session(sandbox, con
 
 def test_a_redirect_that_is_not_followed_is_given_back(sandbox, connect, echo):
     """`allow_redirects=False` and `Response.next` work as ever."""
-    answer = connect().get(
-        f"{sandbox.origin}/sandbox/redirect", params={"to": echo}, allow_redirects=False
-    )
+    answer = connect().get(f"{sandbox.origin}/sandbox/redirect", params={"to": echo}, allow_redirects=False)
     assert (answer.status_code, answer.next.url) == (302, echo)
 
 
@@ -682,6 +684,8 @@ def test_the_environment_may_be_any_loopback_origin(attach):
         server.script("/api/ts/v1/oauth2/token", json_answer(200, {"access_token": "abc", "expires_in": 9}))
         server.script("/api/x", redirect(302, "/api/y"))
         server.script("/api/y", json_answer(200, {}))
-        session = attach(requests.Session(), ThingspaceAuth("id", "the-client-secret", environment=environment))
+        session = attach(
+            requests.Session(), ThingspaceAuth("id", "the-client-secret", environment=environment)
+        )
         assert session.get(f"{server.origin}/api/x").status_code == 200
         session.close()

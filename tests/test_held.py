@@ -19,7 +19,13 @@ def held(life, *, now=START, skew=60.0, shortest=SHORTEST_USE):
 
 @pytest.mark.parametrize(
     ("seconds", "due", "dead"),
-    [(0, False, False), (3539.999, False, False), (3540, True, False), (3599.999, True, False), (3600, True, True)],
+    [
+        (0, False, False),
+        (3539.999, False, False),
+        (3540, True, False),
+        (3599.999, True, False),
+        (3600, True, True),
+    ],
 )
 def test_a_token_is_due_within_the_clock_skew_and_dead_at_its_expiry(seconds, due, dead):
     """Due from 60 s before the expiry, expired from the expiry on, to the moment."""

@@ -337,7 +337,9 @@ def test_a_provider_with_nothing_to_offer_is_passed_over(make, endpoint, hands, 
     assert value(manager.replace("preset", ROUTE)) == 1
 
 
-@pytest.mark.parametrize("offered", ["a bare string", 7, {"access_token": "cr\rlf"}, {"token_type": "Bearer"}])
+@pytest.mark.parametrize(
+    "offered", ["a bare string", 7, {"access_token": "cr\rlf"}, {"token_type": "Bearer"}]
+)
 def test_what_a_provider_cannot_mean_is_an_error(make, offered):
     """The message says that it was the provider, and what to give."""
     manager = make(provider=lambda *_: offered)

@@ -16,7 +16,9 @@ from requests_thingspace._wire import Route
 from .clocks import Hands
 
 ROUTE = Route()
-STEPS = st.sampled_from([-86400.0, -3600.0, -61.0, -1.0, 0.0, 0.5, 1.0, 2.0, 30.0, 61.0, 3540.0, 3600.0, 86400.0])
+STEPS = st.sampled_from(
+    [-86400.0, -3600.0, -61.0, -1.0, 0.0, 0.5, 1.0, 2.0, 30.0, 61.0, 3540.0, 3600.0, 86400.0]
+)
 
 
 class ThingSpace:
@@ -67,7 +69,7 @@ class Laws(RuleBasedStateMachine):
         super().__init__()
         self.hands = Hands()
         self.server = ThingSpace(self.hands)
-        self.offers: list[OAuthToken | None | Exception] = []
+        self.offers: list[OAuthToken | Exception | None] = []
         self.told: list[str] = []
         self.arrived: dict[str, tuple[float, float]] = {}
         self.manager = TokenManager(
@@ -109,9 +111,8 @@ class Laws(RuleBasedStateMachine):
         if left is None:
             return token.expires_at is not None and self.hands.wall >= token.expires_at
         came = self.arrived.get(token.access_token, (wall, monotonic))
-        return (
-            self.hands.wall >= max(wall + left, came[0] + SHORTEST_USE)
-            or self.hands.monotonic >= max(monotonic + left, came[1] + SHORTEST_USE)
+        return self.hands.wall >= max(wall + left, came[0] + SHORTEST_USE) or self.hands.monotonic >= max(
+            monotonic + left, came[1] + SHORTEST_USE
         )
 
     @rule(wall=STEPS, passed=st.sampled_from([0.0, 0.5, 2.0, 61.0, 3540.0, 3600.0]))
