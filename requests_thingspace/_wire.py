@@ -1,26 +1,22 @@
 """One bounded, truthful HTTP exchange with ThingSpace's auth endpoints.
 
 The law here: no redirect is followed, at most 1 MiB is read, and the whole exchange, every retry and
-a server that drips its headers included, ends within the timeout. A failure tells what happened, and
-neither what was sent nor what came back: a server can say a secret in a status line or a chunk size.
+a server that drips its headers included, ends within the timeout.
 """
 
 from __future__ import annotations
 
-import logging
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import requests
-from requests.exceptions import ChunkedEncodingError
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from ._answers import Answer, retry_after, scrubbed
+from ._answers import Answer, retry_after
 from ._errors import ThingspaceError
+from ._failures import THREAD, is_broken_connection, presentable, was_not_sent
 
 LARGEST_BODY = 2**20
 """Bytes of an answer after decompression; a token answer has a few hundred."""
@@ -29,8 +25,6 @@ _PIECE = 1024  # bytes of a read: even at deflate's best ratio one piece inflate
 _CODINGS = ("", "identity", "gzip", "deflate")  # a piece of any other, or of two, may inflate to gigabytes
 _RETRIED_STATUSES = frozenset((429, 502, 503, 504))
 _PAUSES = (0.25, 0.75)  # seconds before the second and third attempt
-
-_THREAD = "thingspace-auth-call"  # the thread of each attempt
 
 T = TypeVar("T")
 
@@ -66,7 +60,7 @@ class Route(NamedTuple):
 
     def open(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
         """Send `request` once and give back its response, whose body is not yet read."""
-        session = self.session or requests.Session()
+        session = requests.Session() if self.session is None else self.session
         url = str(request.url)
         settings = self.settings or session.merge_environment_settings(url, {}, True, None, None)
         send: Send = self.send or session.get_adapter(url).send
@@ -118,14 +112,14 @@ def exchange(
             again = repeatable and answer.status in _RETRIED_STATUSES
         except Exception as caught:  # noqa: BLE001 - an adapter of any kind may be in use
             failure = caught
-            again = _was_not_sent(failure) or (repeatable and _is_broken_connection(failure))
+            again = was_not_sent(failure) or (repeatable and is_broken_connection(failure))
         pause = next(remaining, None) if again else None
         if pause is not None and failure is None:
             pause = max(pause, answer.retry_after or 0.0)
         if pause is None or time.monotonic() + pause >= deadline:
             if failure is None:
                 return answer
-            raise _presentable(failure, request, timeout, error, secrets)
+            raise presentable(failure, request, timeout, error, secrets)
         time.sleep(pause)
 
 
@@ -171,7 +165,7 @@ def within(seconds: float, work: Callable[[], T], too_late: Exception) -> T:
 
     run = copy_context().run
     try:
-        threading.Thread(target=run, args=(job,), name=_THREAD, daemon=True).start()
+        threading.Thread(target=run, args=(job,), name=THREAD, daemon=True).start()
     except RuntimeError:  # no more threads, as at the end of the interpreter (atexit)
         job()
     try:
@@ -201,73 +195,3 @@ def _bounded_body(response: requests.Response, deadline: float, too_late: Except
         if time.monotonic() > deadline:
             raise too_late
     return bytes(body)
-
-
-def _was_not_sent(failure: Exception) -> bool:
-    """Whether the request certainly never left: there was no connection to send it on."""
-    reason = getattr(failure.args[0], "reason", None) if failure.args else None
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
-
-
-def _is_broken_connection(failure: Exception) -> bool:
-    """Whether the connection failed in a way that may pass; a bad certificate does not."""
-    return isinstance(failure, (requests.ConnectionError, ChunkedEncodingError)) and not any(
-        isinstance(link, ssl.SSLCertVerificationError) for link in _chain(failure)
-    )
-
-
-def _presentable(
-    failure: Exception,
-    request: requests.PreparedRequest,
-    timeout: float,
-    error: type[ThingspaceError],
-    secrets: Iterable[str],
-) -> requests.RequestException:
-    """`failure` made anew, as the caller may see it: requests' own class, or `error`.
-
-    The old one is dropped with all that it holds: the request, its frames, and the exceptions below
-    it, which quote what the server said.
-    """
-    kind = next((k for k in type(failure).__mro__ if k.__module__ == requests.exceptions.__name__), None)
-    if isinstance(failure, requests.Timeout):
-        words = f"{request.url} gave no complete answer within {timeout:g} seconds"
-    else:
-        words = f"the exchange with {request.url} failed: {scrubbed(_cause(failure), secrets)}"
-    if kind is None or not issubclass(kind, (requests.ConnectionError, requests.Timeout)):
-        return error(words, retryable=_is_broken_connection(failure))
-    bare = requests.PreparedRequest()
-    bare.method, bare.url = request.method, request.url
-    bare.headers = requests.structures.CaseInsensitiveDict()
-    return kind(words, request=bare)
-
-
-def _cause(failure: Exception) -> str:
-    """What brought `failure` about, in words of the operating system, OpenSSL or requests.
-
-    All three are OSErrors. Of any other exception only the name is sure not to quote the server.
-    """
-    chain = _chain(failure)
-    if isinstance(chain[-1], OSError):
-        return f"{type(chain[-1]).__name__}: {chain[-1]}"
-    return ": ".join(type(link).__name__ for link in chain)
-
-
-def _chain(failure: Exception) -> list[BaseException]:
-    """`failure` and all that brought it about; urllib3 keeps some of it in the args alone."""
-    chain: list[BaseException] = [failure]
-    while True:
-        top = chain[-1]
-        given = next((arg for arg in top.args if isinstance(arg, BaseException)), None)
-        below = top.__cause__ or top.__context__ or given
-        if below is None or below in chain:
-            return chain
-        chain.append(below)
-
-
-def _is_no_quotation(record: logging.LogRecord) -> bool:
-    """Whether a record may pass: in our own calls, urllib3's warnings quote headers that it cannot parse."""
-    return threading.current_thread().name != _THREAD or record.levelno < logging.WARNING
-
-
-for _name in ("urllib3.connection", "urllib3.connectionpool"):  # the one of urllib3 2, the one of 1.26
-    logging.getLogger(_name).addFilter(_is_no_quotation)
