@@ -49,21 +49,24 @@ def heal(
         requests.RequestException: a token was rejected and another is not to be had.
     """
     request = response.request
-    bearer_is_new, session_is_new = False, False
+    # Replays. What a cache gave may be dead as well; what ThingSpace gave is the last that is tried.
+    bearers, sessions = 0, 0
     while True:
         about_session = with_session and not streamed and _is_about_session(response)
         replay = False
         try:
             if response.status_code == 401 and not about_session:
-                if bearer_is_new:
+                if bearers == 2 or (bearers and tokens.bearer_is_fresh(request)):
                     tokens.vouch_for_bearer(request)
                 else:
-                    bearer_is_new = replay = tokens.restamp_bearer(request, route)
+                    replay = tokens.restamp_bearer(request, route)
+                    bearers += replay
                 about_session = with_session and not replay and tokens.session_was_idle()
-            if about_session and session_is_new:
+            if about_session and (sessions == 2 or (sessions and tokens.session_is_fresh(request))):
                 tokens.vouch_for_session(request)
             elif about_session:
-                session_is_new = replay = tokens.restamp_session(request, route)
+                replay = tokens.restamp_session(request, route)
+                sessions += replay
         except BaseException:
             response.close()
             raise

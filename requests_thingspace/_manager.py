@@ -76,6 +76,7 @@ class TokenManager(Generic[T]):
         "_cool_until",
         "_failure",
         "_fetch",
+        "_fetched",
         "_held",
         "_identity",
         "_lock",
@@ -94,6 +95,7 @@ class TokenManager(Generic[T]):
     fingerprint: str
     token_class: type[T]
     _fetch: Callable[[Route | None], T]
+    _fetched: str | None
     _on_token_update: Callable[[T], object] | None
     _held: Held[T] | None
     _renewal: _Renewal[T] | None
@@ -191,14 +193,20 @@ class TokenManager(Generic[T]):
         """
         renewal = self._renewal
         mine = renewal is not None and renewal.owner == threading.get_ident()
-        return self._fetch(renewal.route if renewal is not None and mine else None)
+        token = self._fetch(renewal.route if renewal is not None and mine else None)
+        self._fetched = token.value
+        return token
 
     def accepts(self, token: T) -> bool:
-        """Whether `token` is of use: not expired, and not the one that was just rejected."""
-        held = self._held
-        rejected = held is not None and held.rejected and held.token.value == token.value
-        at = token.expires_at
-        return not rejected and (at is None or self._clock.wall() < at)
+        """Whether `token` is of use: not expired by either clock, and not the one that was just rejected."""
+        held, now = self._held, self._clock.now()
+        if held is not None and held.token.value == token.value and now.reaches(held.dead):
+            return False
+        return token.expires_at is None or now.wall < token.expires_at
+
+    def is_fresh(self, value: str | None) -> bool:
+        """Whether ThingSpace itself gave `value` in the last renewal; what was stored may have died since."""
+        return value is not None and value == self._fetched
 
     @property
     def current(self) -> T | None:
@@ -247,6 +255,7 @@ class TokenManager(Generic[T]):
         self._lock = threading.Lock()  # guards _held, _renewal, _failure and _cool_until
         self._renewal = None
         self._failure = None
+        self._fetched = None  # what ThingSpace gave in the last renewal
         self._cool_until = -math.inf
         self._announced = None if token is None else token.value
         now = self._clock.now()
@@ -291,9 +300,9 @@ class TokenManager(Generic[T]):
 
     def _run(self, renewal: _Renewal[T], last: Held[T] | None) -> T:
         """Carry out `renewal` in this thread and tell the others of its outcome."""
-        asked = self._clock.now()
+        asked, self._fetched = self._clock.now(), None
         try:
-            token = self._obtain(None if last is None else last.token, renewal.route)
+            token = self._obtain(None if last is None else last.token)
         except Exception as failure:  # noqa: BLE001 - a provider may raise anything
             return self._end_failed(renewal, failure)
         except BaseException:  # interrupted: one of the waiting callers does it then
@@ -316,14 +325,14 @@ class TokenManager(Generic[T]):
         self._announce(token)
         return token
 
-    def _obtain(self, last: T | None, route: Route | None) -> T:
+    def _obtain(self, last: T | None) -> T:
         """A token from the provider, or from ThingSpace where it has nothing to offer."""
         if self._provider is not None:
             offered = self._provider(last, self)
             token = None if offered is None else self._read(offered)
-            if token is not None and self.accepts(token):
+            if token is not None and (self.is_fresh(token.value) or self.accepts(token)):
                 return token
-        return self._fetch(route)
+        return self.fetch_token()
 
     def _read(self, offered: Any) -> T:
         """What a provider gave, as a token."""

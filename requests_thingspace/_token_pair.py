@@ -133,6 +133,15 @@ class TokenPair:
         request.headers[name] = token.session_token
         return True
 
+    def bearer_is_fresh(self, request: requests.PreparedRequest) -> bool:
+        """Whether ThingSpace itself has just given the bearer on `request`, and no cache or provider."""
+        return self.oauth.is_fresh(_bearer_on(request))
+
+    def session_is_fresh(self, request: requests.PreparedRequest) -> bool:
+        """Whether ThingSpace itself has just given the session token on `request`."""
+        name = self.environment.session_header(request.url or "")
+        return self.sessions is not None and self.sessions.is_fresh(request.headers.get(name))
+
     def vouch_for_bearer(self, request: requests.PreparedRequest) -> None:
         """Take note that the bearer on `request` is new and was refused all the same."""
         self.oauth.vouch_for(_bearer_on(request))

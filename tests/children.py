@@ -1,0 +1,180 @@
+"""Work done by real processes, forked from a server process without threads as a pre-fork server does."""
+
+from __future__ import annotations
+
+import itertools
+import logging.handlers
+import multiprocessing
+import os
+import resource
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+from requests_thingspace import Clock, LoginRefusedError, ThingspaceAuth, mount
+
+NOBODY = 65534
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["requests_thingspace._client_credentials", "filelock", "redis", __name__])
+
+
+class Child:
+    """A process that does one piece of work."""
+
+    def __init__(
+        self, work: Callable[..., Any], *arguments: Any, context: Any = CONTEXT, daemon: bool = True
+    ):
+        self._outcome, theirs = context.Pipe(duplex=False)
+        self.process = context.Process(target=_tell, args=(theirs, work, arguments), daemon=daemon)
+        self.process.start()
+        theirs.close()
+
+    def result(self, timeout: float = 60.0) -> Any:
+        """What the work returned, or raised."""
+        assert self._outcome.poll(timeout), "the child process gave no answer"
+        returned, raised = self._outcome.recv()
+        self.process.join()
+        if raised is not None:
+            raise raised
+        return returned
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self.process.kill()
+        self.process.join()
+
+
+def _tell(outcome: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        outcome.send((work(*arguments), None))
+    except Exception as error:  # noqa: BLE001 - the parent raises it again
+        outcome.send((None, error))
+
+
+class Ahead:
+    """Clocks that are ahead by a number of seconds that processes share."""
+
+    def __init__(self) -> None:
+        self.seconds = CONTEXT.Value("d", 0.0)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock to give to an auth."""
+        return Clock(self.wall, self.monotonic)
+
+    def wall(self) -> float:
+        """Unix time, in that future."""
+        return time.time() + self.seconds.value
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, in that future."""
+        return time.monotonic() + self.seconds.value
+
+
+def new_session(auth: ThingspaceAuth, ca_file: str, face: str = "auth") -> requests.Session:
+    """A Session with `auth`, by one face or the other."""
+    session = requests.Session()
+    session.verify, session.trust_env = ca_file, False
+    if face == "adapter":
+        return mount(session, auth)
+    session.auth = auth
+    return session
+
+
+def call(auth: ThingspaceAuth, ca_file: str, url: str) -> int:
+    """The status of one API call."""
+    with new_session(auth, ca_file) as session:
+        return session.get(url).status_code
+
+
+def member(sessions, url, gate, phases, *, rounds=3):
+    """A process of a fleet: in each phase all Sessions make some API calls at once; gives the statuses."""
+    statuses = []
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        for _ in range(phases):
+            gate.wait(60)
+            statuses += pool.map(lambda session: session.get(url).status_code, sessions * rounds)
+            gate.wait(60)
+    return statuses
+
+
+def is_refused(auth):
+    """Whether a process that starts and needs the session token is refused."""
+    try:
+        auth.get_session_token()
+    except LoginRefusedError:
+        return True
+    return False
+
+
+def write_for_ever(cache, key):
+    """Save one entry after the other until somebody ends it."""
+    for count in itertools.count():
+        cache.save(key, {"writer": os.getpid(), "count": count, "filler": "x" * 50_000}, 3600.0)
+
+
+def forking_server(auth, gate, ca_file, url, workers=2):
+    """A pre-fork server: a thread is in mid-fetch while it forks; gives the exit codes of its workers."""
+    fetching = threading.Thread(target=auth.get_token)
+    fetching.start()
+    gate.wait(60)
+    forked = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that it has threads is the point
+        for _ in range(workers):
+            worker = os.fork()
+            if worker == 0:
+                os._exit(0 if call(auth, ca_file, url) == 200 else 1)
+            forked.append(worker)
+    fetching.join()
+    return [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in forked]
+
+
+def forked_once_more(work, *arguments):
+    """What `work` gives in a child process that multiprocessing forks."""
+    return Child(work, *arguments, context=multiprocessing.get_context("fork")).result()
+
+
+def token_in_time_zone(auth, zone):
+    """The expiry of the auth's token as a process in another time zone sees it, and the local hour."""
+    os.environ["TZ"] = zone
+    time.tzset()
+    return auth.get_token().expires_at, time.localtime(0).tm_hour
+
+
+def calls_under(trouble, auth, ahead, ca_file, url):
+    """Make API calls, let `trouble` begin, and call on while tokens expire; gives statuses and warnings."""
+    told = logging.handlers.BufferingHandler(10_000)
+    logging.getLogger("requests_thingspace").addHandler(told)
+    with new_session(auth, ca_file) as session:
+        statuses = [session.get(url).status_code]
+        trouble()
+        for _ in range(3):
+            ahead.seconds.value += 3601.0
+            statuses += [session.get(url).status_code for _ in range(3)]
+    warnings = [r.getMessage() for r in told.buffer if "the token cache does not work" in r.getMessage()]
+    let_the_disk_have_room()
+    return statuses, warnings
+
+
+def become_nobody():
+    """Give up the rights of root, from whom no file is hidden."""
+    if os.geteuid() == 0:
+        os.setuid(NOBODY)
+
+
+def fill_the_disk():
+    """Let no file of this process grow any more: a write fails with "File too large"."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def let_the_disk_have_room():
+    """Let files of this process grow again."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

@@ -1,0 +1,252 @@
+"""One token for a fleet of processes that start, fork, are pickled, and are killed."""
+
+import copy
+import json
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from requests_thingspace import FileTokenCache, RedisTokenCache, ThingspaceAdapter, ThingspaceAuth
+
+from .caches.redis_server import RedisServer
+from .children import (
+    CONTEXT,
+    Ahead,
+    Child,
+    call,
+    forked_once_more,
+    forking_server,
+    is_refused,
+    member,
+    new_session,
+    token_in_time_zone,
+    write_for_ever,
+)
+
+PROCESSES, THREADS = 8, 8
+
+
+@pytest.fixture(scope="module")
+def redis_server():
+    """A redis-server for the tests of this module."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["file", "redis"])
+def cache(request, tmp_path):
+    """An empty cache that processes can share, of either kind."""
+    if request.param == "file":
+        return FileTokenCache(tmp_path / "tokens" / "tokens.json")
+    server = request.getfixturevalue("redis_server")
+    server.empty()
+    return RedisTokenCache(server.url, lease=2.0)
+
+
+@pytest.fixture
+def url(sandbox):
+    """An API call that needs both tokens."""
+    return f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+
+
+@pytest.fixture
+def make_auth(sandbox):
+    """A function that makes an auth that can be pickled and trusts the sandbox."""
+
+    def make_auth(**overrides) -> ThingspaceAuth:
+        session = requests.Session()
+        session.verify, session.trust_env = sandbox.ca_file, False
+        arguments = {
+            "client_id": sandbox.client_id,
+            "client_secret": sandbox.client_secret,
+            "username": sandbox.username,
+            "password": sandbox.password,
+            "environment": sandbox.environment,
+            "session": session,
+        }
+        return ThingspaceAuth(**{**arguments, **overrides})
+
+    return make_auth
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("face", ["auth", "adapter"])
+def test_a_fleet_has_one_token(sandbox, cache, url, make_auth, face):
+    """8 processes of 8 threads: one token call and one login when cold, one each time it ends."""
+    ahead, gate, phases = Ahead(), CONTEXT.Barrier(PROCESSES + 1), 3
+    auth = make_auth(cache=cache, clock=ahead.clock)
+    sessions = [new_session(auth, sandbox.ca_file, face) for _ in range(THREADS)]
+    fleet = [Child(member, sessions, url, gate, phases) for _ in range(PROCESSES)]
+
+    gate.wait(60)  # cold
+    gate.wait(60)
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+    ahead.seconds.value = 3601.0  # expired, and the session has been idle for too long
+    sandbox.advance(3601)
+    gate.wait(60)
+    gate.wait(60)
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+
+    gate.wait(60)  # revoked while they are at it
+    assert sandbox.wait_for_calls("api", sandbox.calls["api"] + 40)
+    sandbox.revoke_tokens()
+    gate.wait(60)
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (3, 2)
+
+    statuses = [status for child in fleet for status in child.result()]
+    assert statuses == [200] * (PROCESSES * THREADS * 3 * phases)
+
+
+@pytest.mark.slow
+def test_a_crash_loop_with_a_wrong_password_logs_in_once(sandbox, cache, make_auth):
+    """8 services with a wrong password, each restarted 10 times: one login, and the account is not locked."""
+    auth = make_auth(cache=cache, password="wrong")
+
+    def restarts(_):
+        return [Child(is_refused, auth).result() for _ in range(10)]
+
+    with ThreadPoolExecutor(PROCESSES) as services:
+        assert list(services.map(restarts, range(PROCESSES))) == [[True] * 10] * PROCESSES
+    assert sandbox.calls["login"] == 1
+    assert not sandbox.locked
+
+
+@pytest.mark.slow
+def test_the_holder_of_the_lock_is_killed(sandbox, cache, url, make_auth):
+    """After a SIGKILL in mid-fetch the others go on within seconds, and fetch once."""
+    auth = make_auth(cache=cache)
+    sandbox.slow("token", 60)
+    holder = Child(call, auth, sandbox.ca_file, url)
+    assert sandbox.wait_for_calls("token", 1)
+    sandbox.slow("token", 0)
+    others = [Child(call, auth, sandbox.ca_file, url) for _ in range(PROCESSES)]
+    holder.kill()
+    killed = time.monotonic()
+    assert [child.result(10) for child in others] == [200] * PROCESSES
+    assert time.monotonic() - killed < 8
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
+
+
+@pytest.mark.slow
+def test_the_holder_of_the_lock_hangs(sandbox, cache, url, make_auth, caplog):
+    """A process that is stopped in mid-fetch delays the others by the lock's timeout, no more."""
+    cache.lock_timeout = 0.5
+    auth = make_auth(cache=cache, username=None, password=None)
+    sandbox.slow("token", 60)
+    holder = Child(call, auth, sandbox.ca_file, url)
+    assert sandbox.wait_for_calls("token", 1)
+    os.kill(holder.process.pid, signal.SIGSTOP)
+    sandbox.slow("token", 0)
+    token = auth.get_token()
+    assert make_auth(cache=cache, username=None, password=None).get_token() == token
+    holder.kill()
+    assert sandbox.calls["token"] == 2
+    assert [r.levelname for r in caplog.records if "the token cache" in r.getMessage()] == ["WARNING"]
+
+
+@pytest.mark.slow
+def test_the_file_is_whole_at_any_time(tmp_path):
+    """Writers are killed at 200 random moments, and the file can be read after each."""
+    cache, key, dice = FileTokenCache(tmp_path / "tokens" / "tokens.json"), "0" * 64, random.Random(4)
+    cache.save(key, {"filler": "x" * 50_000}, 3600.0)
+    writers = [Child(write_for_ever, cache, key) for _ in range(4)]
+    last = cache.load(key)
+    for _ in range(200):
+        while (entry := json.loads(cache.path.read_bytes())[key]["entry"]) == last:
+            assert len(entry["filler"]) == 50_000
+        time.sleep(dice.random() * 0.005)
+        writers.pop(0).kill()
+        writers.append(Child(write_for_ever, cache, key))
+        last = entry
+    for writer in writers:
+        writer.kill()
+    assert cache.load(key)["filler"] == "x" * 50_000
+
+
+def test_a_server_forks_in_mid_fetch(sandbox, cache, url, make_auth):
+    """Workers that are forked while a thread of the parent renews do not inherit its locks."""
+    gate = CONTEXT.Barrier(2)
+    sandbox.slow("token", 0.5)
+    server = Child(forking_server, make_auth(cache=cache), gate, sandbox.ca_file, url, daemon=False)
+    assert sandbox.wait_for_calls("token", 1)
+    gate.wait(60)
+    assert server.result(20) == [0, 0]
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+def test_a_server_without_a_cache_forks_in_mid_fetch(sandbox, url, make_auth):
+    """Without a cache each worker fetches for itself, and none waits for a thread that it has not."""
+    gate = CONTEXT.Barrier(2)
+    sandbox.slow("token", 0.5)
+    server = Child(forking_server, make_auth(), gate, sandbox.ca_file, url, daemon=False)
+    assert sandbox.wait_for_calls("token", 1)
+    gate.wait(60)
+    assert server.result(20) == [0, 0]
+    assert sandbox.calls["token"] == 3
+
+
+def test_multiprocessing_by_fork(sandbox, cache, url, make_auth):
+    """A forked process goes on with the token of its parent, and with the cache."""
+    auth = make_auth(cache=cache)
+    child = Child(forked_once_more, call, auth, sandbox.ca_file, url, daemon=False)
+    assert child.result() == 200
+    assert call(auth, sandbox.ca_file, url) == 200
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+@pytest.mark.slow
+def test_multiprocessing_by_spawn(sandbox, cache, url, make_auth):
+    """A spawned process takes the auth with it, token and cache included."""
+    auth = make_auth(cache=cache)
+    assert call(auth, sandbox.ca_file, url) == 200
+    spawn = multiprocessing.get_context("spawn")
+    assert Child(call, auth, sandbox.ca_file, url, context=spawn).result() == 200
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+def by_pickle(thing):
+    """The thing after a journey."""
+    return pickle.loads(pickle.dumps(thing))
+
+
+@pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, by_pickle])
+@pytest.mark.parametrize("carrier", ["auth", "adapter", "session with auth", "session with adapter"])
+def test_twins(sandbox, cache, url, make_auth, twin_of, carrier):  # noqa: PLR0917 - fixtures
+    """A copied or pickled auth, adapter or Session has the tokens, and renews and shares them on its own."""
+    auth = make_auth(cache=cache)
+    session = new_session(auth, sandbox.ca_file, "adapter" if "adapter" in carrier else "auth")
+    assert session.get(url).status_code == 200
+    if carrier == "auth":
+        twin = new_session(twin_of(auth), sandbox.ca_file)
+    elif carrier == "adapter":
+        twin = requests.Session()
+        twin.verify, twin.trust_env = sandbox.ca_file, False
+        twin.mount(sandbox.origin, twin_of(ThingspaceAdapter(auth)))
+    else:
+        twin = twin_of(session)
+    with session, twin:
+        assert twin.get(url).status_code == 200
+        assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+        sandbox.revoke_tokens()
+        sandbox.end_sessions()
+        assert [s.get(url).status_code for s in (twin, session)] == [200, 200]
+        assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+
+
+def test_a_token_of_another_time_zone(sandbox, cache, make_auth):
+    """What a machine in Tokyo wrote expires in New York at the same instant."""
+    auth = make_auth(cache=cache)
+    there, hour_there = Child(token_in_time_zone, auth, "Asia/Tokyo").result()
+    here, hour_here = Child(token_in_time_zone, auth, "America/New_York").result()
+    assert hour_there != hour_here
+    assert there == here
+    assert there == pytest.approx(time.time() + 3600, abs=30)
+    assert sandbox.calls["token"] == 1
