@@ -1,0 +1,100 @@
+"""HTTPie: ``http --auth-type=thingspace -a key:secret https://thingspace.verizon.com/api/...``.
+
+The law here: what is not given with ``-a`` comes from ``THINGSPACE_*``; each ``http`` is a process of
+its own, so that tokens are kept in the file cache where the extra ``file`` is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import requests
+from httpie.plugins import AuthPlugin
+from requests.auth import AuthBase
+
+from requests_thingspace import FileTokenCache, ThingspaceAuth
+
+
+class ThingspacePlugin(AuthPlugin):  # type: ignore[misc]  # HTTPie has no types
+    """The entry point; its attributes are HTTPie's (``httpie/plugins/base.py``)."""
+
+    name = "Verizon ThingSpace"
+    auth_type = "thingspace"
+    description = "OAuth token and M2M session; without -a, from THINGSPACE_CLIENT_ID and _SECRET."
+    auth_require = False
+
+    def get_auth(self, username: str | None = None, password: str | None = None) -> AuthBase:
+        """What stamps the request.
+
+        Args:
+            username: the client id, the part of ``-a`` before the colon.
+            password: the client secret, the part after it, asked for by HTTPie where it is missing.
+        """
+        return _WhenNeeded(username, password)
+
+
+class _WhenNeeded(AuthBase):
+    """Makes its auth with the request, where HTTPie tells of errors on one line."""
+
+    def __init__(self, client_id: str | None, client_secret: str | None) -> None:
+        self._given = {"client_id": client_id, "client_secret": client_secret}
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Stamp `r`.
+
+        Raises:
+            ValueError: a credential is missing.
+            requests.RequestException: there is no token to be had.
+        """
+        given = {name: value for name, value in self._given.items() if value is not None}
+        auth = ThingspaceAuth.from_env(cache=_cache(), session=_as_on_the_command_line(), **given)
+        r = auth(r)
+        r.hooks["response"] = [_Unstreamed(hook) for hook in r.hooks["response"]]
+        return r
+
+
+class _Unstreamed:
+    """Shows a hook a request that is not streamed.
+
+    HTTPie streams all it sends, also what it reads to the end to print it; but of a stream no error
+    is read, and so an ended M2M session would not be noticed.
+    """
+
+    def __init__(self, hook: Any) -> None:
+        self._hook = hook
+
+    def __call__(self, response: requests.Response, **settings: Any) -> Any:
+        return self._hook(response, **{**settings, "stream": False})
+
+
+class _AsGiven(requests.Session):
+    """A Session whose `verify` wins over ``REQUESTS_CA_BUNDLE``, as one that is given with a request does."""
+
+    def merge_environment_settings(
+        self, url: str | bytes | None, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        verify = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+def _cache() -> Any:
+    """The file cache; ``None`` where the extra is not installed."""
+    try:
+        return FileTokenCache()
+    except ImportError:
+        return None
+
+
+def _as_on_the_command_line() -> requests.Session:
+    """A Session for token calls, with those options of ``http`` that HTTPie does not show an auth."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--verify", default="yes")
+    parser.add_argument("--proxy", action="append", default=[])
+    given, _ = parser.parse_known_args(sys.argv[1:])
+    session = _AsGiven()
+    words = {"yes": True, "true": True, "no": False, "false": False}
+    session.verify = words.get(given.verify.lower(), given.verify)
+    session.proxies = dict(proxy.split(":", 1) for proxy in given.proxy)
+    return session

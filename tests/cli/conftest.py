@@ -1,0 +1,113 @@
+"""The command line as its users have it: a process of its own, with an empty home, against the sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import requests_thingspace
+from requests_thingspace.cli import main
+
+TIMEOUT = 60  # seconds for a process that hangs
+COMMAND = [sys.executable, "-m", "requests_thingspace"]
+SECRETS = ("the-client-secret", "the-password")
+
+
+@pytest.fixture
+def environment(sandbox, tmp_path):
+    """The environment of a user of the sandbox who has no proxy, no keyring, and an empty home."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith(("THINGSPACE_", "CURL_"))
+    }
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "LOCALAPPDATA": str(tmp_path),
+        "PYTHONPATH": str(Path(requests_thingspace.__file__).parents[1]),
+        "PYTHONWARNINGS": "error",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
+        "THINGSPACE_BASE_URL": sandbox.origin,
+        "THINGSPACE_CLIENT_ID": sandbox.client_id,
+        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
+        "THINGSPACE_USERNAME": sandbox.username,
+        "THINGSPACE_PASSWORD": sandbox.password,
+    }
+
+
+@pytest.fixture
+def thingspace(environment, tmp_path):
+    """A function that carries out one command to its end; a variable given as ``None`` is not set."""
+
+    def thingspace(*arguments, **variables):
+        outcome = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        assert not any(secret in outcome.stdout + outcome.stderr for secret in SECRETS)
+        return outcome
+
+    return thingspace
+
+
+@pytest.fixture
+def call(environment, monkeypatch, capsys):
+    """A function that carries out one command in this process: its status, stdout and stderr."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for name in set(os.environ) - set(environment):
+        monkeypatch.delenv(name)
+
+    def call(*arguments):
+        status = main(list(arguments))
+        told = capsys.readouterr()
+        assert not any(secret in told.out + told.err for secret in SECRETS)
+        return status, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def started(environment, tmp_path):
+    """A context manager: a command that goes on until the block ends."""
+
+    @contextmanager
+    def started(*arguments, **pipes):
+        command = [*COMMAND, *map(str, arguments)]
+        process = subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, **pipes)
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return started
+
+
+@pytest.fixture
+def without(tmp_path):
+    """A function that gives a ``PYTHONPATH`` on which a package is as if it were not installed."""
+
+    def without(package):
+        folder = tmp_path / "without"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None\n")
+        return f"{folder}{os.pathsep}{Path(requests_thingspace.__file__).parents[1]}"
+
+    return without

@@ -1,0 +1,160 @@
+"""Where credentials come from, and what is said where there are none."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+
+import pytest
+
+from .conftest import COMMAND, TIMEOUT
+
+pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+
+
+@pytest.fixture
+def typed(environment, tmp_path):
+    """A function that answers the prompts of a command on a terminal: its status, stdout, and the screen."""
+
+    def typed(*arguments, answers, unset=()):
+        ours, theirs = pty.openpty()
+        kept = {name: value for name, value in environment.items() if name not in unset}
+        streams = {"stdin": theirs, "stderr": theirs, "stdout": subprocess.PIPE}
+        with subprocess.Popen(
+            [*COMMAND, *arguments], env=kept, cwd=tmp_path, start_new_session=True, **streams
+        ) as process:
+            os.close(theirs)
+            screen = b""
+            for prompt, answer in answers.items():
+                while prompt.encode() not in screen:
+                    assert select.select([ours], [], [], TIMEOUT)[0], screen
+                    screen += os.read(ours, 1024)
+                os.write(ours, answer.encode())
+            out, _ = process.communicate(timeout=TIMEOUT)
+            screen += _rest(ours)
+        os.close(ours)
+        return process.returncode, out.decode(), screen.decode()
+
+    return typed
+
+
+def _rest(terminal):
+    """What is left to read; Linux says EIO where others say that it is the end."""
+    read = b""
+    try:
+        while piece := os.read(terminal, 1024):
+            read += piece
+    except OSError:
+        pass
+    return read
+
+
+def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(typed, sandbox):
+    """The id may be seen, the secret not, and stdout holds the header alone."""
+    status, out, screen = typed(
+        "token",
+        "--session",
+        "--header",
+        answers={
+            "Client ID: ": f"{sandbox.client_id}\n",
+            f"Client secret of {sandbox.client_id}: ": f"{sandbox.client_secret}\n",
+            "Username of the M2M login: ": f"{sandbox.username}\n",
+            f"M2M password of {sandbox.username}: ": f"{sandbox.password}\n",
+        },
+        unset=[f"THINGSPACE_{n}" for n in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")],
+    )
+    assert status == 0
+    assert out.startswith("VZ-M2M-Token: ")
+    assert out.count("\n") == 1
+    assert sandbox.client_secret not in screen
+    assert sandbox.password not in screen
+
+
+@pytest.mark.parametrize(
+    ("missing", "prompt"),
+    [("THINGSPACE_CLIENT_ID", "Client ID: "), ("THINGSPACE_CLIENT_SECRET", "Client secret")],
+)
+def test_no_answer_is_as_if_nobody_could_be_asked(typed, missing, prompt):
+    """Ctrl-D at a prompt ends the command with one line."""
+    status, out, screen = typed("token", answers={prompt: "\x04"}, unset=[missing])
+    assert (status, out) == (2, "")
+    assert f"set {missing}" in screen
+    assert "Traceback" not in screen
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (["token"], "THINGSPACE_CLIENT_ID"),
+        (["check"], "THINGSPACE_CLIENT_SECRET"),
+        (["token", "--session"], "THINGSPACE_USERNAME"),
+        (["check", "--login"], "THINGSPACE_PASSWORD"),
+        (["run", "none.py"], "THINGSPACE_PASSWORD"),
+    ],
+)
+def test_where_nobody_can_be_asked_one_line_says_what_is_missing(call, monkeypatch, command, missing):
+    """The line names the variable; nothing is sent."""
+    monkeypatch.setenv(missing, "")
+    status, out, err = call(*command)
+    assert (status, out) == (2, "")
+    assert f"set {missing}" in err
+    assert err.count("\n") == 1
+
+
+def test_a_closed_stdin_is_no_terminal(environment, tmp_path):
+    """A daemon may run without a stdin at all."""
+    without = {name: value for name, value in environment.items() if name != "THINGSPACE_CLIENT_ID"}
+    command = f"exec {subprocess.list2cmdline(COMMAND)} token <&-"
+    outcome = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env=without,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert outcome.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("THINGSPACE_BASE_URL", "http://elsewhere"), ("THINGSPACE_CLOCK_SKEW", "soon")]
+)
+def test_a_variable_that_cannot_be_used_is_told_on_one_line(call, monkeypatch, variable, value):
+    """A mistake in the environment is a mistake in the call."""
+    monkeypatch.setenv(variable, value)
+    status, _, err = call("token")
+    assert status == 2
+    assert value in err
+    assert err.count("\n") == 1
+
+
+def test_secrets_come_from_the_keyring(thingspace, environment, sandbox):
+    """``keyring set requests-thingspace ID`` is enough; the environment holds the ids only."""
+    backend = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring", "PYTHONWARNINGS": "default"}
+    for owner, secret in (
+        (sandbox.client_id, sandbox.client_secret),
+        (sandbox.username, sandbox.password),
+    ):
+        command = [COMMAND[0], "-m", "keyring", "set", "requests-thingspace", owner]
+        subprocess.run(
+            command, env={**environment, **backend}, input=secret, text=True, timeout=TIMEOUT, check=True
+        )
+    outcome = thingspace(
+        "token", "--session", THINGSPACE_CLIENT_SECRET=None, THINGSPACE_PASSWORD=None, **backend
+    )
+    assert (outcome.returncode, len(outcome.stdout.split())) == (0, 1)
+
+
+@pytest.mark.parametrize("trouble", ["not installed", "no backend"])
+def test_a_keyring_that_is_not_there_is_passed_over(thingspace, without, trouble):
+    """The line says what to set, not what is wrong with keyrings."""
+    if trouble == "not installed":
+        variables = {"PYTHONPATH": without("keyring")}
+    else:
+        variables = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    outcome = thingspace("token", THINGSPACE_CLIENT_SECRET=None, **variables)
+    assert outcome.returncode == 2
+    assert "set THINGSPACE_CLIENT_SECRET" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1

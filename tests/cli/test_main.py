@@ -1,0 +1,153 @@
+"""What holds for every command: one line for a mistake, no traceback, the documented exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from requests_thingspace.cli import main
+from requests_thingspace.cli._output import RED, coloured
+
+from .conftest import COMMAND, TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["tokn"],
+        ["token", "--jason"],
+        ["token", "--header", "--json"],
+        ["sandbox", "--port", "x"],
+        ["run"],
+    ],
+)
+def test_a_mistake_gets_one_line(capsys, arguments):
+    """It names the mistake and the way to the help; argparse would print the usage too."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert told.err.startswith("thingspace")
+    assert "--help" in told.err
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["token", "check", "revoke", "logout", "run", "sandbox"])
+def test_each_command_has_a_help(capsys, command):
+    """It is short enough to be read, and no option takes a secret."""
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert told.startswith(f"usage: thingspace {command}")
+    assert "--secret" not in told
+    assert "--password" not in told
+
+
+def test_the_help_names_the_exit_statuses(capsys):
+    """They are what a shell script goes by."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert all(f"\n  {status} " in told for status in (0, 1, 2, 130))
+
+
+def test_the_version(capsys):
+    """It also works from a checkout that is not installed."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("thingspace ")
+
+
+def test_the_module_to_run_can_be_imported():
+    """Tools that import every module of a package start nothing."""
+    importlib.import_module("requests_thingspace.__main__")
+
+
+def test_a_server_that_is_not_there_gets_one_line(call, monkeypatch):
+    """A failure of requests ends any command with status 1."""
+    monkeypatch.setenv("THINGSPACE_BASE_URL", "https://thingspace.invalid")
+    status, out, err = call("token")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "https://thingspace.invalid" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_is_quiet(started, sandbox):
+    """While ThingSpace is slow: no traceback, status 130."""
+    sandbox.slow("token", 60)
+    with started("token", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert sandbox.wait_for_calls("token", 1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it takes a POSIX pipe")
+@pytest.mark.parametrize("command", ["token", "check", "sandbox"])
+def test_a_reader_that_has_gone_is_no_error(environment, tmp_path, command):
+    """As in ``thingspace ... | head -0``: no traceback, nothing from the flush at exit."""
+    read, write = os.pipe()
+    os.close(read)
+    outcome = subprocess.run(
+        [*COMMAND, command],
+        env=environment,
+        cwd=tmp_path,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    os.close(write)
+    assert (outcome.returncode, outcome.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(("variable", "shown"), [("", "\x1b[31mno\x1b[0m"), ("1", "no")])
+def test_colours_are_for_terminals_and_those_who_want_them(monkeypatch, variable, shown):
+    """NO_COLOR (no-color.org) counts if it is not empty."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+    monkeypatch.setenv("NO_COLOR", variable)
+    ours, theirs = pty.openpty()
+    with open(theirs, "w") as terminal:
+        assert coloured("no", RED, terminal) == shown
+    os.close(ours)
+    with open(os.devnull, "w") as file:
+        assert coloured("no", RED, file) == "no"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_the_sandbox_first_says_what_a_shell_needs(started):
+    """Another process uses it with nothing but the printed lines; each call is shown; Ctrl-C ends it."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started("sandbox", "--token-life", "120", **pipes) as process:
+        lines = [process.stdout.readline() for _ in range(6)]
+        shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
+        outcome = subprocess.run(
+            ["/bin/sh", "-c", shell], capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+        call = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=TIMEOUT)
+    assert outcome.returncode == 0, outcome.stdout
+    assert "expires in 2 min 0 s" in outcome.stdout or "expires in 1 min" in outcome.stdout
+    assert call.startswith("GET /api/")
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_sandbox_that_cannot_be_served_gets_one_line(thingspace, call, sandbox, without):
+    """A port in use, a number out of range, a missing extra."""
+    port = requests.utils.urlparse(sandbox.origin).port
+    status, _, err = call("sandbox", "--port", str(port))
+    assert (status, err.count("\n")) == (2, 1)
+    assert str(port) in err
+    assert call("sandbox", "--token-life", "0")[0] == 2
+    outcome = thingspace("sandbox", PYTHONPATH=without("trustme"))
+    assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
+    assert "requests-thingspace[sandbox]" in outcome.stderr

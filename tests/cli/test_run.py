@@ -1,0 +1,209 @@
+"""``thingspace run``: programs that know nothing of it, and see nothing of it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import COMMAND, TIMEOUT
+
+SCRIPTS = Path(__file__).parent / "scripts"
+RUN = [*COMMAND, "run"]
+
+
+@pytest.fixture
+def pressed(environment):
+    """A function that starts the old job and gives one that presses Enter and reads the round's line."""
+    jobs = []
+
+    def pressed(*command, **variables):
+        kept = {**environment, "OLD_PASSWORD": environment["THINGSPACE_PASSWORD"], **variables}
+        job = subprocess.Popen(
+            [*command, SCRIPTS / "old_job.py"],
+            env={name: value for name, value in kept.items() if value is not None},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        jobs.append(job)
+
+        def press():
+            job.stdin.write("\n")
+            job.stdin.flush()
+            return job.stdout.readline().strip()
+
+        def end():
+            return job.communicate(timeout=TIMEOUT)[0].strip()
+
+        return press, end
+
+    yield pressed
+    for job in jobs:
+        with job:
+            job.kill()
+
+
+@pytest.fixture
+def both(environment):
+    """A function that runs a program with python and with ``thingspace run``, and gives both outcomes."""
+
+    def both(*arguments):
+        return [
+            subprocess.run(
+                [*command, *arguments],
+                env={**environment, "PYTHONSAFEPATH": ""},
+                cwd=SCRIPTS,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
+            for command in ([sys.executable], RUN)
+        ]
+
+    return both
+
+
+def test_the_old_job_by_itself_dies_of_expiry(pressed, sandbox):
+    """What it is about: the job works for an hour."""
+    press, _ = pressed(sys.executable)
+    assert press() == "200"
+    sandbox.advance(3600)
+    assert press() == "401"
+
+
+def test_the_old_job_lives_through_a_day(pressed, sandbox):
+    """Expiry, revocation, an ended session and a night, with its own stale headers, from threads."""
+    press, end = pressed(*RUN)
+    assert press() == "200"
+    for trouble in (
+        lambda: sandbox.advance(3600),
+        sandbox.revoke_tokens,
+        sandbox.end_sessions,
+        lambda: sandbox.advance(12 * 3600),
+    ):
+        trouble()
+        assert press() == "200"
+    assert end()
+
+
+def test_the_old_job_ends_its_own_session_and_not_ours(pressed, sandbox):
+    """Its logout is for the session that it made, so that ours is still good for the next job."""
+    press, end = pressed(*RUN)
+    assert press() == "200"
+    assert end() == "same session"
+    press, _ = pressed(*RUN)
+    assert press() == "200"
+    assert sandbox.calls["login"] == 3  # each job's own, and ours
+
+
+def test_without_a_username_the_jobs_own_session_is_the_one(pressed, sandbox):
+    """Only the bearer is ours: a session that the job made is used, and is the job's to renew."""
+    press, _ = pressed(*RUN, THINGSPACE_USERNAME=None)
+    sandbox.revoke_tokens()
+    assert press() == "200"
+    sandbox.end_sessions()
+    assert press() == "400"
+
+
+def test_it_holds_for_every_session_and_for_no_other_origin(thingspace, sandbox):
+    """However a Session was made, whatever it has mounted, and whatever the script puts on its requests."""
+    outcome = thingspace("run", SCRIPTS / "every_session.py", OTHER_ORIGIN=sandbox.imp_origin)
+    assert outcome.returncode == 0, outcome.stderr
+    seen = json.loads(outcome.stdout)
+    missing = "900902"  # no Authorization header at all
+    assert (seen.pop("another origin"), seen.pop("redirected there")) == (missing, missing)
+    assert seen.pop("sent") is True
+    assert seen.pop("requests.get") == 200
+    # A script that uses this library keeps what it asked for: there a caller's own header stays.
+    assert seen.pop("a ThingspaceAuth") == [200, 400]
+    assert seen.pop("a ThingspaceAdapter") == [200, 400]
+    assert len(seen) == 5
+    assert all(statuses == [200, 200] for statuses in seen.values()), seen
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_it_holds_in_child_processes(thingspace, sandbox, method):
+    """Forked ones inherit it, others load it; they share the token by the file."""
+    # without PYTHONWARNINGS, since coverage may warn in a child
+    outcome = thingspace("run", SCRIPTS / "children.py", method, PYTHONWARNINGS=None)
+    assert (outcome.returncode, outcome.stdout) == (0, "200\n200 200 200\n"), outcome.stderr
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fleet/report.py", "--month", "11", "--", "-m", "-h", "--version"),
+        ("-m", "fleet.report", "-m", "--", "x"),
+        ("-m", "fleet"),
+    ],
+    ids=["script", "module", "package"],
+)
+def test_a_program_sees_what_python_shows(both, arguments):
+    """Arguments, folder, name, file and loader are the same as without us."""
+    plain, ours = both(*arguments)
+    assert json.loads(plain.stdout) == json.loads(ours.stdout)
+    assert plain.stderr == ours.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *[("ends.py", how) for how in ("well", "error", "chained", "late", "status", "text")],
+        ("broken.txt",),
+    ],
+    ids=" ".join,
+)
+def test_a_program_ends_as_under_python(both, arguments):
+    """The same status, and the same words, tracebacks to the letter."""
+    plain, ours = both(*arguments)
+    assert (plain.returncode, plain.stdout, plain.stderr) == (ours.returncode, ours.stdout, ours.stderr)
+
+
+def test_ctrl_c_in_a_program_shows_where_it_was(both):
+    """Python dies of the signal, we say 130; the traceback is the same."""
+    plain, ours = both("ends.py", "interrupted")
+    assert (ours.returncode, ours.stderr) == (130, plain.stderr)
+    assert "KeyboardInterrupt" in ours.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["none.py"], ["."], ["-m", "nosuchmodule"], ["-m", "fleet.none"], ["-m", "multiprocessing"]]
+)
+def test_what_cannot_be_run_gets_one_line(environment, arguments):
+    """A file or module that is not there, a folder, a package without a __main__."""
+    outcome = subprocess.run(
+        [*RUN, *arguments],
+        env=environment,
+        cwd=SCRIPTS,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert (outcome.returncode, outcome.stdout, outcome.stderr.count("\n")) == (2, "", 1)
+    assert outcome.stderr.startswith("thingspace: ")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
+def test_a_safe_path_stays_safe(environment):
+    """With PYTHONSAFEPATH, python adds no folder to the path, and neither do we."""
+    told = [
+        json.loads(
+            subprocess.run(
+                [*command, SCRIPTS / "fleet/report.py"],
+                env={**environment, "PYTHONSAFEPATH": "1"},
+                capture_output=True,
+                timeout=TIMEOUT,
+                check=True,
+            ).stdout
+        )
+        for command in ([sys.executable], RUN)
+    ]
+    assert told[0] == told[1]

@@ -1,0 +1,135 @@
+"""HTTPie finds the plugin where the package is installed, and calls with it as with any auth."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import requests_thingspace
+
+pytest.importorskip("httpie")
+
+TIMEOUT = 60  # seconds for a process that hangs
+ENTRY_POINT = "[httpie.plugins.auth.v1]\nthingspace = requests_thingspace.httpie_plugin:ThingspacePlugin\n"
+
+
+@pytest.fixture
+def environment(sandbox, tmp_path):
+    """The environment of a user of the sandbox, for whom the package is installed."""
+    installed = tmp_path / "site" / "requests_thingspace-0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: requests-thingspace\nVersion: 0\n")
+    (installed / "entry_points.txt").write_text(ENTRY_POINT)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith(("THINGSPACE_", "CURL_"))
+    }
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "PYTHONPATH": f"{installed.parent}{os.pathsep}{Path(requests_thingspace.__file__).parents[1]}",
+        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
+        "THINGSPACE_BASE_URL": sandbox.origin,
+        "THINGSPACE_CLIENT_ID": sandbox.client_id,
+        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
+        "THINGSPACE_USERNAME": sandbox.username,
+        "THINGSPACE_PASSWORD": sandbox.password,
+    }
+
+
+@pytest.fixture
+def http(environment, sandbox, tmp_path):
+    """A function that calls the account with HTTPie; a variable given as ``None`` is not set."""
+
+    def http(*options, path=f"/api/m2m/v1/accounts/{sandbox.account}", **variables):
+        url = sandbox.origin + path
+        command = [sys.executable, "-m", "httpie", "--ignore-stdin", "--check-status", *options, url]
+        return subprocess.run(
+            [*command[:4], "--auth-type=thingspace", *command[4:]],
+            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+    return http
+
+
+def test_key_and_secret_come_from_the_command_line(http, sandbox):
+    """As with any auth of HTTPie; the M2M login comes from the environment."""
+    pair = f"{sandbox.client_id}:{sandbox.client_secret}"
+    outcome = http("-a", pair, THINGSPACE_CLIENT_ID=None, THINGSPACE_CLIENT_SECRET=None)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert sandbox.account in outcome.stdout
+
+
+def test_without_them_the_environment_is_used_and_processes_share_tokens(http, sandbox):
+    """Two calls make one token call and one login."""
+    assert [http().returncode for _ in range(2)] == [0, 0]
+    assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.answers["api", 200]) == (1, 1, 2)
+
+
+def test_what_went_stale_between_two_calls_is_replaced(http, sandbox):
+    """A revoked token and an ended session are known from the answer, which HTTPie streams."""
+    assert http().returncode == 0
+    sandbox.revoke_tokens()
+    sandbox.end_sessions()
+    outcome = http()
+    assert outcome.returncode == 0
+    assert sandbox.account in outcome.stdout
+
+
+def test_a_refusal_of_the_api_is_still_shown(http, sandbox):
+    """What was read to judge the answer can be read again to print it."""
+    sandbox.fail_next("api", status=400, body={"errorCode": "INPUT_INVALID.AccountName"})
+    outcome = http()
+    assert outcome.returncode == 4  # HTTPie's --check-status
+    assert "INPUT_INVALID.AccountName" in outcome.stdout
+
+
+@pytest.mark.parametrize("verify", ["--verify=no", "--verify={ca_file}"])
+def test_verify_holds_for_the_token_call(http, sandbox, verify):
+    """The option of ``http`` is not only for the request that is asked for."""
+    outcome = http(verify.format(ca_file=sandbox.ca_file), REQUESTS_CA_BUNDLE=None)
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_without_it_an_unknown_ca_is_an_error(http, sandbox):
+    """The token call is not less careful than HTTPie."""
+    outcome = http(REQUESTS_CA_BUNDLE=None)
+    assert outcome.returncode != 0
+    assert "SSLError" in outcome.stderr
+    assert sandbox.calls["token"] == 0
+
+
+def test_the_proxy_holds_for_the_token_call(http, sandbox):
+    """One that does not answer stops the token call too."""
+    outcome = http("--proxy=https:http://127.0.0.1:1")
+    assert outcome.returncode != 0
+    assert "oauth2/token" in outcome.stderr
+    assert sandbox.calls["token"] == 0
+
+
+def test_a_missing_credential_gets_one_line(http, sandbox):
+    """The line names the variable."""
+    outcome = http(THINGSPACE_CLIENT_SECRET=None)
+    assert outcome.returncode != 0
+    assert "THINGSPACE_CLIENT_SECRET" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_without_the_extra_each_call_fetches_its_own(http, environment, sandbox, tmp_path):
+    """The file cache is a convenience, not a need."""
+    missing = "import sys\nsys.modules['filelock'] = None\n"
+    (tmp_path / "site" / "sitecustomize.py").write_text(missing)
+    assert [http().returncode for _ in range(2)] == [0, 0]
+    assert sandbox.calls["token"] == 2

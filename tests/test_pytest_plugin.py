@@ -1,0 +1,154 @@
+"""The fixtures in test runs of their own, as the users of the package have them."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import requests_thingspace
+
+pytest_plugins = ["pytester"]
+
+WHOLE_EXAMPLE = '''
+    import requests
+    from requests_thingspace import ThingspaceAuth
+
+
+    def connected(session, origin, account):
+        """The script that is tested: it counts an account's connected devices."""
+        query = {"accountName": account}
+        answer = session.post(f"{origin}/api/m2m/v1/devices/actions/list", json=query)
+        answer.raise_for_status()
+        return sum(device["connected"] for device in answer.json()["devices"])
+
+
+    def test_it_counts(thingspace):
+        assert connected(thingspace.session(), thingspace.origin, thingspace.account) > 0
+
+
+    def test_it_survives_a_night(thingspace):
+        session = thingspace.session()
+        connected(session, thingspace.origin, thingspace.account)
+        thingspace.advance(12 * 3600)
+        assert connected(session, thingspace.origin, thingspace.account) > 0
+        assert thingspace.calls["token"] == 2
+
+
+    def test_it_survives_an_outage(thingspace):
+        thingspace.fail_next("token", status=503)
+        assert connected(thingspace.session(), thingspace.origin, thingspace.account) > 0
+
+
+    def test_it_is_configured_by_the_environment(thingspace_env):
+        session = requests.Session()
+        session.auth = ThingspaceAuth.from_env()
+        assert connected(session, session.auth.environment.origins[0], thingspace_env.account) > 0
+        session.close()
+'''
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """A function that runs pytest on a file with the plugin, if asked for in a process of its own."""
+    here = str(Path(requests_thingspace.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", here)
+    installed = any(point.name == "thingspace" for point in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "_requests_thingspace_pytest")
+
+    def run(source, *arguments, apart=False):
+        pytester.makepyfile(source)
+        runpytest = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+        return runpytest(*plugin, "-p", "no:cacheprovider", *arguments)
+
+    return run
+
+
+def test_a_whole_example(run):
+    """The clock, the faults, the counts, and the environment, each test from a clean state."""
+    run(WHOLE_EXAMPLE, "-W", "error", apart=True).assert_outcomes(passed=4)
+
+
+def test_one_server_for_a_run_and_a_clean_state_for_each_test(run):
+    """What one test breaks is whole for the next, on the same server."""
+    outcome = run(
+        """
+        import pytest
+
+        origins = set()
+
+        @pytest.mark.parametrize("round", [1, 2, 3])
+        def test_clean(thingspace, round):
+            origins.add(thingspace.origin)
+            assert set(thingspace.calls.values()) == {0}
+            assert not thingspace.locked
+            url = f"{thingspace.origin}/api/m2m/v1/accounts/{thingspace.account}"
+            assert thingspace.session().get(url).status_code == 200
+            thingspace.advance(3600)
+            thingspace.slow("api", 60)
+            thingspace.fail_next("token", times=9)
+            assert len(origins) == 1
+        """
+    )
+    outcome.assert_outcomes(passed=3)
+
+
+def test_the_environment_is_as_it_was_afterwards(run, monkeypatch):
+    """Also for variables that were set before, and proxies that would stand in the way."""
+    monkeypatch.setenv("THINGSPACE_CLIENT_ID", "the-real-one")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("THINGSPACE_CLOCK_SKEW", "soon")
+    outcome = run(
+        """
+        import os
+        import subprocess
+        import sys
+
+        CODE = "from requests_thingspace import ThingspaceAuth; ThingspaceAuth.from_env().get_session_token()"
+
+        def test_inside(thingspace_env):
+            assert os.environ["THINGSPACE_CLIENT_ID"] == thingspace_env.client_id
+            subprocess.run([sys.executable, "-c", CODE], check=True)
+            assert thingspace_env.calls["login"] == 1
+
+        def test_afterwards():
+            assert os.environ["THINGSPACE_CLIENT_ID"] == "the-real-one"
+            assert os.environ["https_proxy"] == "http://127.0.0.1:1"
+            assert os.environ["THINGSPACE_CLOCK_SKEW"] == "soon"
+            assert "THINGSPACE_BASE_URL" not in os.environ
+        """
+    )
+    outcome.assert_outcomes(passed=2)
+
+
+def test_a_run_that_does_not_ask_for_it_pays_nothing(run):
+    """Neither the package nor the sandbox's server is imported."""
+    outcome = run(
+        """
+        import sys
+
+        def test_nothing():
+            assert "_requests_thingspace_pytest" in sys.modules
+            assert not {"requests_thingspace", "cheroot", "trustme"} & set(sys.modules)
+        """,
+        apart=True,
+    )
+    outcome.assert_outcomes(passed=1)
+
+
+def test_without_the_extra_the_test_says_what_to_install(run, pytester, monkeypatch):
+    """One line, and other tests are not concerned."""
+    folder = pytester.mkdir("without")
+    (folder / "sitecustomize.py").write_text("import sys\nsys.modules['trustme'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ['PYTHONPATH']}")
+    outcome = run("def test_it(thingspace): pass\ndef test_other(): pass", apart=True)
+    outcome.assert_outcomes(errors=1, passed=1)
+    outcome.stdout.fnmatch_lines(['*trustme*pip install "requests-thingspace?sandbox?"'])
+
+
+def test_the_fixtures_are_listed_with_their_purpose(run):
+    """``pytest --fixtures`` is where a user looks first."""
+    outcome = run("", "--fixtures")
+    outcome.stdout.fnmatch_lines(["thingspace -- *", "*ThingSpace on loopback*", "thingspace_env -- *"])
