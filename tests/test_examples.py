@@ -1,0 +1,214 @@
+"""Every example runs in a process of its own, against the sandbox, as a user would run it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from requests_thingspace.sandbox import Sandbox
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TIMEOUT = 60  # seconds for an example that hangs
+
+
+@pytest.fixture
+def environment(sandbox, tmp_path):
+    """The environment of a user of the sandbox who has no proxy and an empty home."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith("THINGSPACE_")
+    }
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "LOCALAPPDATA": str(tmp_path),
+        "PYTHONWARNINGS": "error",
+        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
+        "THINGSPACE_BASE_URL": sandbox.origin,
+        "THINGSPACE_CLIENT_ID": sandbox.client_id,
+        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
+        "THINGSPACE_USERNAME": sandbox.username,
+        "THINGSPACE_PASSWORD": sandbox.password,
+    }
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    """A function that runs an example to its end and gives what became of it."""
+
+    def run(name, *arguments, **variables):
+        return subprocess.run(
+            [sys.executable, EXAMPLES / name, *map(str, arguments)],
+            env={**environment, **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+    return run
+
+
+@contextmanager
+def started(environment, *command, **pipes):
+    """A process that goes on until the block ends."""
+    process = subprocess.Popen([sys.executable, *map(str, command)], env=environment, text=True, **pipes)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    "example", sorted(path.name for path in EXAMPLES.glob("*.py") if "sys.exit(__doc__)" in path.read_text())
+)
+def test_an_example_without_its_arguments_says_how_it_is_run(run, example):
+    """Each example that wants arguments explains itself, without a traceback."""
+    outcome = run(example)
+    assert outcome.returncode == 1
+    assert example in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_list_devices_sees_every_page(run, sandbox):
+    """250 devices take three pages of 100, for one token and one login."""
+    outcome = run("list_devices.py", sandbox.account)
+    assert outcome.returncode == 0, outcome.stderr
+    lines = outcome.stdout.splitlines()
+    assert len(lines) == len({line.split()[1] for line in lines}) == 250
+    assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 0, "api": 3}
+
+
+def test_a_pool_of_threads_shares_one_token(run, sandbox):
+    """32 threads make 100 calls: all are answered, for one token and one login."""
+    outcome = run("thread_pool.py", sandbox.account, 100)
+    assert outcome.stdout == "100 answers with status 200\n", outcome.stderr
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+def test_a_web_service_outlives_its_tokens_and_tells_of_trouble(environment, sandbox):
+    """Its visitors notice no revocation; what ThingSpace refuses is a 502, a missing token a 503."""
+    with (
+        started(environment, EXAMPLES / "web_service.py", 0, stderr=subprocess.PIPE) as service,
+        requests.Session() as visitor,
+    ):
+        visitor.trust_env = False
+        place = next(filter(None, (re.search(r"http://\S+", line) for line in service.stderr)))[0]
+
+        def visit(account):
+            return visitor.get(f"{place}/accounts/{account}", timeout=TIMEOUT)
+
+        with ThreadPoolExecutor(8) as visitors:
+            seen = list(visitors.map(visit, [sandbox.account] * 16))
+            sandbox.revoke_tokens()
+            sandbox.end_sessions()
+            seen += visitors.map(visit, [sandbox.account] * 16)
+        assert {answer.status_code for answer in seen} == {200}
+        assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+        refused = visit("no-such-account")
+        sandbox.revoke_tokens()
+        sandbox.fail_next("token", status=401)
+        unavailable = visit(sandbox.account)
+        # What is left of the log is read, lest the service wait for a reader; and it ends by the kill.
+        service.kill()
+        service.stderr.read()
+    assert (refused.status_code, refused.json()["status"]) == (502, 400)
+    assert unavailable.status_code == 503
+    assert "client_secret" in unavailable.json()["error"]
+
+
+def test_the_runs_of_a_cron_job_share_one_token(run, sandbox):
+    """Three runs, three processes: one token call and one login."""
+    outcomes = [run("cron_job.py", sandbox.account) for _ in range(3)]
+    assert [outcome.stdout for outcome in outcomes] == [
+        f"{sandbox.account}: 125 of 250 connected\n"
+    ] * 3, outcomes[0].stderr
+    assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 0, "api": 3}
+
+
+def test_a_cron_job_that_fails_says_so_in_one_line(run, sandbox):
+    """A wrong secret ends the job with status 1 and a line that cron can mail."""
+    outcome = run("cron_job.py", sandbox.account, THINGSPACE_CLIENT_SECRET="not-the-secret")
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("TokenRequestError: ")
+    assert len(outcome.stderr.splitlines()) == 1
+    assert "not-the-secret" not in outcome.stderr
+
+
+def test_a_notebook_goes_on_after_lunch(environment, sandbox):
+    """A Python that is fed cell by cell survives a revoked token and an ended session between two of them."""
+    _, *cells = re.split(r"^# %%", (EXAMPLES / "notebook.py").read_text(), flags=re.MULTILINE)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with started(environment, "-q", "-i", "-u", **pipes) as notebook:
+        shown = []
+        for cell in cells:
+            notebook.stdin.write(f"#{cell}\nprint('-- end of cell')\n")
+            notebook.stdin.flush()
+            shown.append("".join(iter(notebook.stdout.readline, "-- end of cell\n")))
+            sandbox.revoke_tokens()
+            sandbox.end_sessions() if len(shown) < 4 else None
+    assert shown[1] == "Sandbox Telematics\n"
+    assert shown[2].count("10.0.0.") == 5
+    assert shown[3].startswith("OAuthToken(")
+    assert "access_token" not in shown[3]
+    assert sandbox.calls["logout"] == 1
+
+
+def test_accounts_side_by_side_do_not_share_tokens(run, sandbox, tmp_path):
+    """Two accounts of two clients, one with a wrong secret: the other does not feel it."""
+    with Sandbox() as other:
+        sections = [
+            f"[{account}]\nbase_url = {place.origin}\nclient_id = {place.client_id}\n"
+            f"client_secret = {secret}\nusername = {place.username}\npassword = {place.password}\n"
+            for account, place, secret in [
+                (sandbox.account, sandbox, sandbox.client_secret),
+                ("TestAccount-1", other, other.client_secret),
+                ("wrong-account", other, "50%-wrong"),
+            ]
+        ]
+        accounts = tmp_path / "accounts.ini"
+        accounts.write_text("".join(sections))
+        bundle = tmp_path / "ca.pem"
+        bundle.write_text("".join(Path(place.ca_file).read_text() for place in (sandbox, other)))
+        outcome = run("several_accounts.py", accounts, REQUESTS_CA_BUNDLE=str(bundle))
+        assert other.answers[("api", 200)] == other.answers[("logout", 200)] == 1
+    lines = outcome.stdout.splitlines()
+    assert lines[:2] == [f"{sandbox.account}: Sandbox Telematics", "TestAccount-1: Sandbox Telematics"]
+    assert lines[2].startswith("wrong-account: ThingSpace's token endpoint")
+    assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 1, "api": 1}
+
+
+def test_the_script_under_test_counts_what_is_connected(run):
+    """Outside its tests the script runs as any other."""
+    assert run("testing/fleet_report.py").stdout == "125\n"
+
+
+def test_the_tests_of_a_script_pass_without_a_network(environment, tmp_path):
+    """The page on testing shows these files: pytest finds the fixture by itself."""
+    shutil.copytree(EXAMPLES / "testing", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    offline = {name: value for name, value in environment.items() if not name.startswith("THINGSPACE_")}
+    outcome = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "scripts"],
+        env=offline,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "6 passed" in outcome.stdout
