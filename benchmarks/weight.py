@@ -1,0 +1,124 @@
+"""What it weighs: the import, an auth object, a ready Session, and what many requests leave behind."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+
+import requests
+
+from requests_thingspace import ThingspaceAuth, mount
+
+from .contestants import CLIENT, LIMIT, OURS, Contestant, Null
+from .measuring import compiled, interleaved, quartiles, seconds_of
+from .report import Table, cell
+from .server import Server
+
+# VmHWM, since ru_maxrss is that of the parent where it was larger
+_IMPORT = """
+import time
+import requests
+def peak(): return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+before, started = peak(), time.perf_counter()
+import {module}
+print((time.perf_counter() - started) * 1000, (peak() - before) / 1024)
+"""
+
+
+def imports(contestants: Sequence[Contestant], rounds: int) -> Table:
+    """What an import costs over ``import requests``, in a fresh process each time."""
+    modules = {one.module: one.name for one in contestants if one is not LIMIT}
+    modules[OURS[0].module] = "requests_thingspace"
+    memory: dict[str, list[float]] = {module: [] for module in modules}
+    with compiled() as environment:
+
+        def once(module: str) -> float:
+            command = [sys.executable, "-c", _IMPORT.format(module=module)]
+            printed = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+            milliseconds, mebibytes = map(float, printed.split())
+            memory[module].append(mebibytes)
+            return milliseconds
+
+        walls = interleaved({module: lambda module=module: once(module) for module in modules}, rounds)
+    return Table(
+        "Import",
+        "What the import costs over that of requests, in a fresh process with compiled modules; memory is "
+        "the peak.",
+        ("", "milliseconds", "MiB"),
+        [
+            (name, cell(quartiles(walls[module]), digits=1), cell(quartiles(memory[module][1:]), digits=1))
+            for module, name in modules.items()
+        ],
+    )
+
+
+def objects(most: int) -> Table:
+    """What auth objects and Sessions cost, from one to many."""
+    token = {"access_token": "x" * 32, "expires_at": time.time() + 3600}
+
+    def with_token() -> ThingspaceAuth:
+        return ThingspaceAuth(*CLIENT, token=token)
+
+    def with_login() -> ThingspaceAuth:
+        login = {"username": "user", "password": "password", "session_token": "x" * 36}
+        return ThingspaceAuth(*CLIENT, token=token, **login)
+
+    def ready() -> requests.Session:
+        session = requests.Session()
+        session.auth = with_token()
+        return session
+
+    makers = {"an auth object": lambda: ThingspaceAuth(*CLIENT), "with a token": with_token}
+    makers["with a token and a login"] = with_login
+    rows = [
+        (name, f"{number:,}", _microseconds(make, number), f"{_bytes_of(make, number):,.0f}")
+        for name, make in makers.items()
+        for number in (1, 10, 100, 1000, 10000)
+        if number <= most
+    ]
+    plain = _bytes_of(requests.Session, 100)
+    sessions = {"with the auth": ready, "with the adapter": lambda: mount(requests.Session(), with_token())}
+    for name, make in sessions.items():
+        more = f"{_bytes_of(make, 100) - plain:,.0f}"
+        rows.append((f"a ready Session {name}, over a plain one", "100", _microseconds(make, 100), more))
+    note = "What each one costs, by how many there are."
+    return Table("Objects", note, ("", "objects", "microseconds", "bytes"), rows)
+
+
+def growth(server: Server, number: int) -> Table:
+    """What many requests leave behind."""
+    rows = []
+    for one in OURS:
+        server.configure()
+        call = one.connect(server, 60.0, Null).call
+        blocks = []
+        for _ in range(2):
+            for _ in range(number // 2):
+                call()
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+        rows.append((one.name, f"{number:,}", f"{blocks[1] - blocks[0]:+,}"))
+    note = "Memory blocks that the second half of many requests (null transport) leaves behind."
+    return Table("No growth", note, ("", "requests", "blocks"), rows)
+
+
+def _microseconds(make: Callable[[], object], number: int) -> str:
+    """Microseconds for each of so many objects that are kept."""
+    measured = [seconds_of(lambda: [make() for _ in range(number)]) * 1e6 / number for _ in range(5)]
+    return f"{quartiles(measured).median:,.1f}"
+
+
+def _bytes_of(make: Callable[[], object], number: int) -> float:
+    """Bytes for each of so many objects that are kept."""
+    make()
+    gc.collect()
+    tracemalloc.start()
+    kept = [make() for _ in range(number)]
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0] - sys.getsizeof(kept)
+    tracemalloc.stop()
+    return held / number
