@@ -249,7 +249,7 @@ class ThingspaceAuth(AuthBase):
         status = response.status_code
         if status in REFUSALS:
             return self._healed(response, settings, with_session=True)
-        if status < 400:
+        if status < 400 and not getattr(response, "from_cache", False):  # no cache's answer is a use of it
             self.tokens.session_was_used()
         if response.is_redirect and not stays_on_origin(response):
             # requests strips only Authorization from a redirect to another origin
@@ -273,7 +273,7 @@ class ThingspaceAuth(AuthBase):
             return again
 
         streamed = bool(settings.get("stream"))
-        route = Route(self.session, settings)
+        route = Route(self.session, settings, connection.send if self.session is None else None)
         return heal(response, resend, self.tokens, route, with_session=with_session, streamed=streamed)
 
 

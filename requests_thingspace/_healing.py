@@ -49,7 +49,8 @@ def heal(
         requests.RequestException: a token was rejected and another is not to be had.
     """
     request = response.request
-    # Replays. What a cache gave may be dead as well; what ThingSpace gave is the last that is tried.
+    # Replays. What a cache gave may be dead as well; what ThingSpace gave is the last that is tried. A token
+    # that a redirect has lost is put back first, which proves nothing about it and does not count.
     bearers, sessions = 0, 0
     while True:
         about_session = with_session and not streamed and _is_about_session(response)
@@ -59,14 +60,16 @@ def heal(
                 if bearers == 2 or (bearers and tokens.bearer_is_fresh(request)):
                     tokens.vouch_for_bearer(request)
                 else:
+                    lost = not tokens.is_bearer_on(request)
                     replay = tokens.restamp_bearer(request, route)
-                    bearers += replay
+                    bearers += replay and not lost
                 about_session = with_session and not replay and tokens.session_was_idle()
             if about_session and (sessions == 2 or (sessions and tokens.session_is_fresh(request))):
                 tokens.vouch_for_session(request)
             elif about_session:
+                lost = not tokens.is_session_on(request)
                 replay = tokens.restamp_session(request, route)
-                sessions += replay
+                sessions += replay and not lost
         except BaseException:
             response.close()
             raise

@@ -133,6 +133,14 @@ class TokenPair:
         request.headers[name] = token.session_token
         return True
 
+    def is_bearer_on(self, request: requests.PreparedRequest) -> bool:
+        """Whether `request` carries a bearer: a redirect may have lost it, or put a Basic there."""
+        return str(request.headers.get("Authorization", "")).startswith("Bearer ")
+
+    def is_session_on(self, request: requests.PreparedRequest) -> bool:
+        """Whether `request` carries a session token: a redirect may have lost it."""
+        return self.environment.session_header(request.url or "") in request.headers
+
     def bearer_is_fresh(self, request: requests.PreparedRequest) -> bool:
         """Whether ThingSpace itself has just given the bearer on `request`, and no cache or provider."""
         return self.oauth.is_fresh(_bearer_on(request))

@@ -63,7 +63,7 @@ class Route(NamedTuple):
         session = requests.Session() if self.session is None else self.session
         url = str(request.url)
         settings = self.settings or session.merge_environment_settings(url, {}, True, None, None)
-        send: Send = self.send or session.get_adapter(url).send
+        send: Callable[..., requests.Response] = self.send or _Courier(session).send
         return send(
             request,
             stream=True,
@@ -72,6 +72,25 @@ class Route(NamedTuple):
             cert=settings.get("cert"),
             proxies=settings.get("proxies"),
         )
+
+
+class _Courier(requests.Session):
+    """Sends by the adapters of another Session, and keeps cookies to itself.
+
+    It goes through ``Session.send``, so that what stands in for that method (requests-mock) or watches
+    it (tracing) does so for token calls too.
+    """
+
+    def __init__(self, of: requests.Session) -> None:
+        super().__init__()
+        self._adapter_for = of.get_adapter
+
+    def get_adapter(self, url: str | bytes) -> Any:
+        """The adapter that the other Session has for `url`."""
+        return self._adapter_for(str(url))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, ever: ``send`` would read the body of a redirect, however large it is."""
 
 
 def exchange(

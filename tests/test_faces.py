@@ -479,6 +479,17 @@ def test_a_redirect_to_another_covered_origin_arrives(sandbox, connect, status):
     assert calls(sandbox) == {"token": 1, "login": 1}
 
 
+def test_a_redirect_does_not_hide_a_dead_token(sandbox, connect, echo):
+    """The bearer that the redirect lost is put back, found to be dead, and replaced: no caller sees a 401."""
+    session = connect()
+    session.get(echo)
+    sandbox.revoke_tokens()
+    to = f"{sandbox.edge_origin}/sandbox/echo"
+    sandbox.fail_next("api", status=302, headers={"Location": to})
+    assert session.get(echo).status_code == 200
+    assert calls(sandbox)["token"] == 2
+
+
 def test_imp_gets_the_session_under_its_own_name(sandbox, connect):
     """`SessionToken` there, `VZ-M2M-Token` elsewhere."""
     url = f"{sandbox.imp_origin}/api/v2/clients/registration"

@@ -1,0 +1,144 @@
+"""The way that calls take: proxies, SOCKS, client certificates, no verification. Token calls take it too."""
+
+import socket
+import warnings
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from urllib3.exceptions import InsecureRequestWarning
+
+from requests_thingspace import Environment, ThingspaceAuth, mount
+
+from ..hostile import ForwardProxy
+from .mutual_tls import mutual_tls
+from .socks_proxy import SocksProxy
+
+
+@pytest.fixture
+def proxy(sandbox, log_without_secrets):
+    """A proxy with a password, and behind it `origin`: the sandbox where nobody else answers."""
+    log_without_secrets.add("the-password-of-the-proxy")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        place = f"localhost:{silent.getsockname()[1]}"
+        routes = {place: urlsplit(sandbox.origin).port}
+        with ForwardProxy("user", "the-password-of-the-proxy", routes=routes) as proxy:
+            proxy.origin = f"https://{place}"
+            yield proxy
+            assert "Bearer" not in f"{proxy.requests}"
+
+
+@pytest.fixture
+def behind(proxy, sandbox, auth):
+    """A function that makes an auth for what is behind the proxy, and gives the URL of an account too."""
+
+    def behind(**arguments):
+        environment = Environment.at(proxy.origin)
+        url = f"{proxy.origin}/api/m2m/v1/accounts/{sandbox.account}"
+        return auth(session=None, environment=environment, **arguments), url
+
+    return behind
+
+
+def test_the_first_token_call_takes_the_proxy(plain, behind, proxy):
+    """The adapter is told of it, and needs no session=."""
+    auth, url = behind()
+    plain.proxies = proxy.proxies
+    assert mount(plain, auth).get(url).status_code == 200
+
+
+def test_the_proxy_of_a_single_call_counts_too(plain, behind, proxy):
+    """It is nowhere but in the arguments of that call."""
+    auth, url = behind()
+    assert mount(plain, auth).get(url, proxies=proxy.proxies).status_code == 200
+
+
+def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, behind, auth, proxy):
+    """The auth sees the proxy in the hook that judges the answer."""
+    known = auth()
+    plain.auth, url = behind(token=known.get_token(), session_token=known.get_session_token())
+    plain.proxies = proxy.proxies
+    sandbox.revoke_tokens()
+    sandbox.end_sessions()
+    assert plain.get(url).status_code == 200
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+
+
+def test_without_the_proxy_there_is_no_way(plain, behind):
+    """What the tests above rest on."""
+    auth, url = behind()
+    with pytest.raises(requests.ConnectionError):
+        mount(plain, auth).get(url)
+
+
+def test_a_wrong_proxy_password_is_an_error_of_requests(sandbox, plain, share_the_way, account):
+    """ProxyError for the token call, as for any call; ThingSpace hears nothing."""
+    with ForwardProxy("user", "right") as proxy:
+        plain.proxies = {"https": proxy.url.replace("right", "the-password-but-wrong")}
+        with pytest.raises(requests.exceptions.ProxyError) as caught:
+            share_the_way(plain).get(account)
+    assert "the-password" not in f"{caught.value!r} {caught.value.__dict__}"
+    assert sandbox.calls["token"] == 0
+
+
+def test_socks(sandbox, plain, share_the_way, account):
+    """A real SOCKS5 proxy carries the token call, the login and the API call."""
+    with SocksProxy() as proxy:
+        plain.proxies = {"https": proxy.url}
+        assert share_the_way(plain).get(account).status_code == 200
+        plain.close()
+        assert set(proxy.destinations) == {sandbox.origin.removeprefix("https://")}
+    plain.proxies = {"https": proxy.url}  # closed by now: whatever does not take it would still get through
+    with pytest.raises(requests.ConnectionError):
+        share_the_way(plain).get(account)
+    assert sandbox.calls["token"] == 1
+
+
+def test_a_client_certificate_is_presented(attach, plain, tmp_path):
+    """To the token endpoint as well as to the API."""
+    with mutual_tls(tmp_path) as server:
+        plain.verify, plain.cert = server.ca_file, server.certificate
+        arguments = {"environment": Environment.at(server.origin), "session": plain}
+        attach(plain, ThingspaceAuth("id", "the-client-secret", **arguments))
+        assert plain.get(f"{server.origin}/api/x").status_code == 200
+        plain.close()
+    paths = ["/api/ts/v1/oauth2/token", "/api/x"]
+    assert server.callers == [(path, "client@example.com") for path in paths]
+
+
+def test_the_adapter_is_told_of_the_client_certificate(plain, tmp_path):
+    """Without session=, and from the arguments of a single call."""
+    with mutual_tls(tmp_path) as server:
+        plain.verify = server.ca_file
+        mount(plain, ThingspaceAuth("id", "the-client-secret", environment=Environment.at(server.origin)))
+        url = f"{server.origin}/api/x"
+        assert plain.get(url, cert=server.certificate).status_code == 200
+        plain.close()
+    assert len(server.callers) == 2
+
+
+def test_without_the_client_certificate_there_is_an_error_of_requests(share_the_way, plain, tmp_path):
+    """Of the token call, which is turned away first."""
+    with mutual_tls(tmp_path) as server:
+        plain.verify = server.ca_file
+        share_the_way(plain, environment=Environment.at(server.origin))
+        with pytest.raises(requests.ConnectionError):
+            plain.get(f"{server.origin}/api/x")
+        plain.close()
+    assert server.callers == []
+
+
+def test_verify_false_counts_for_the_token_call(sandbox, plain, share_the_way, account):
+    """With urllib3's warning for each of the three calls, and never by itself."""
+    plain.verify = True
+    share_the_way(plain)
+    with pytest.raises(requests.exceptions.SSLError):
+        plain.get(account)
+    sandbox.advance(3)  # the cool-down of a failed renewal is over
+    plain.verify = False
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert plain.get(account).status_code == 200
+    assert [one.category for one in caught] == [InsecureRequestWarning] * 3
+    assert sandbox.calls["token"] == 1

@@ -1,0 +1,157 @@
+"""Verizon's Python SDK on a Session with this auth, and what was written for the SDK in ours."""
+
+import time
+
+import pytest
+from verizon.configuration import Configuration, Server
+from verizon.http.auth.thingspace_oauth import ThingspaceOauthCredentials
+from verizon.http.auth.vz_m2m_token import VZM2mTokenCredentials
+from verizon.models.log_in_request import LogInRequest
+from verizon.models.oauth_token import OauthToken
+from verizon.verizon_client import VerizonClient
+
+
+@pytest.fixture
+def sdk(sandbox):
+    """A function that makes the SDK's client, which sends to the sandbox by a given Session."""
+
+    class AtTheSandbox(Configuration):
+        """The SDK's servers, each on the sandbox's origin."""
+
+        def get_base_uri(self, server=Server.THINGSPACE):
+            return super().get_base_uri(server).replace("https://thingspace.verizon.com", sandbox.origin)
+
+    def sdk(session, session_token="placeholder", oauth_token_provider=None, **settings):
+        oauth = ThingspaceOauthCredentials(
+            oauth_client_id=sandbox.client_id,
+            oauth_client_secret=sandbox.client_secret,
+            oauth_token_provider=oauth_token_provider,
+        )
+        configuration = AtTheSandbox(
+            http_client_instance=session,
+            thingspace_oauth_credentials=oauth,
+            vz_m2m_token_credentials=VZM2mTokenCredentials(vz_m2m_token=session_token),
+            **settings,
+        )
+        return VerizonClient(config=configuration)
+
+    return sdk
+
+
+def log_in(client, sandbox):
+    """The session token of the SDK's own login."""
+    request = LogInRequest(username=sandbox.username, password=sandbox.password)
+    return client.session_management.start_connectivity_management_session(body=request).body.session_token
+
+
+def test_the_sdk_keeps_its_own_token_call(sandbox, connect, sdk):
+    """Its Basic header arrives untouched, next to the Session's own token call; so does its login."""
+    session = connect()
+    session_token = log_in(sdk(session), sandbox)
+    assert sandbox.answers == {("token", 200): 1, ("login", 200): 1}
+    account = sdk(session, session_token).accounts.get_account_information(sandbox.account)
+    assert account.body.account_name == sandbox.account
+    assert sandbox.answers == {("token", 200): 3, ("login", 200): 1, ("api", 200): 1}
+
+
+def test_the_sdks_calls_are_healed(sandbox, connect, sdk):
+    """What the SDK alone has no answer to: its token was revoked."""
+    session = connect()
+    client = sdk(session, log_in(sdk(session), sandbox))
+    client.accounts.get_account_information(sandbox.account)
+    sandbox.revoke_tokens()
+    answer = client.accounts.get_account_information(sandbox.account)
+    assert answer.status_code == 200
+    assert sandbox.answers["api", 401] == 1
+
+
+@pytest.mark.parametrize("statuses", [None, [401, 503]])
+def test_the_sdk_may_change_the_sessions_retries(sandbox, connect, sdk, statuses):
+    """`override_http_client_configuration=True` writes into the adapters of the Session, ours included."""
+    session = connect()
+    verify = session.verify
+    settings = {"max_retries": 2, "retry_statuses": statuses, "backoff_factor": 0}
+    client = sdk(session, log_in(sdk(session), sandbox), override_http_client_configuration=True, **settings)
+    session.verify = verify  # the SDK sets that too
+    client.accounts.get_account_information(sandbox.account)
+    sandbox.revoke_tokens()
+    assert client.accounts.get_account_information(sandbox.account).status_code == 200
+
+
+@pytest.fixture
+def provider():
+    """A token provider as one writes it for the SDK, with its store and the number of its fetches."""
+
+    def provider(last_oauth_token, auth_manager):
+        token = provider.stored
+        if token is None or token.expiry < time.time():
+            fetched = auth_manager.fetch_token()
+            token = OauthToken(fetched.access_token, fetched.token_type, expiry=fetched.expiry)
+            provider.stored, provider.fetches = token, provider.fetches + 1
+        return token
+
+    provider.stored, provider.fetches = None, 0
+    return provider
+
+
+def test_a_provider_that_was_written_for_the_sdk(sandbox, connect, account, provider):
+    """It gives the SDK's OauthToken, with an expiry, and asks the manager for what it has not."""
+    session = connect(token_provider=provider)
+    assert [session.get(account).status_code for _ in range(3)] == [200] * 3
+    assert (provider.fetches, sandbox.calls["token"]) == (1, 1)
+
+
+def test_such_a_provider_has_what_another_process_stored(sandbox, connect, account, auth, provider):
+    """No token call is made."""
+    known = auth().get_token()
+    provider.stored = OauthToken(known.access_token, "Bearer", expiry=int(known.expires_at))
+    assert connect(token_provider=provider).get(account).status_code == 200
+    assert (provider.fetches, sandbox.calls["token"]) == (0, 1)
+
+
+def test_such_a_provider_is_not_believed_after_a_revocation(sandbox, connect, account, provider):
+    """It goes on offering the stored token; ThingSpace is asked instead."""
+    session = connect(token_provider=provider)
+    session.get(account)
+    sandbox.revoke_tokens()
+    assert session.get(account).status_code == 200
+    assert (provider.fetches, sandbox.calls["token"]) == (1, 2)
+
+
+def test_the_sdks_token_may_lack_its_optional_fields(sandbox, connect, account, auth, provider):
+    """`expiry` and `scope` are no attributes at all then; the token is used until it is refused."""
+    provider.stored = OauthToken(auth().get_token().access_token, "Bearer")
+    session = connect(token_provider=lambda last, manager: last or provider.stored)
+    assert session.get(account).status_code == 200
+    assert sandbox.calls["token"] == 1
+
+
+def test_a_token_of_the_sdk_as_token(sandbox, connect, account, auth):
+    """`oauth_token` of the SDK's credentials is `token` here."""
+    known = auth().get_token()
+    token = OauthToken(known.access_token, "Bearer", expiry=int(known.expires_at))
+    assert connect(token=token).get(account).status_code == 200
+    assert sandbox.calls["token"] == 1
+
+
+def test_an_update_callback_that_was_written_for_the_sdk(sandbox, connect, account):
+    """It stores `access_token` and `expiry`, once for each token."""
+    rows = []
+    session = connect(on_token_update=lambda token: rows.append((token.access_token, token.expiry)))
+    before = time.time()
+    session.get(account)
+    session.get(account)
+    sandbox.revoke_tokens()
+    session.get(account)
+    assert len(rows) == len({value for value, _ in rows}) == 2
+    assert all(before + 3590 < expiry <= time.time() + 3600 for _, expiry in rows)
+
+
+def test_the_same_provider_serves_both(sandbox, connect, sdk, account, provider):
+    """The SDK and this library share one stored token: one token call."""
+    session = connect(token_provider=provider)
+    session.get(account)
+    session_token = session.get(account).request.headers["VZ-M2M-Token"]
+    client = sdk(session, session_token, oauth_token_provider=provider)
+    assert client.accounts.get_account_information(sandbox.account).status_code == 200
+    assert (provider.fetches, sandbox.calls["token"]) == (1, 1)
