@@ -37,7 +37,7 @@ COVERED = "https://thingspace.verizon.com/api/m2m/v1/accounts/1"
         ({"timeout": None}, "timeout must be a finite number of seconds"),
         ({"timeout": float("inf")}, "timeout must be a finite number of seconds"),
         ({"timeout": 0}, "timeout must be at least"),
-        ({"cache": object(), "token_provider": print}, "exclude each other"),
+        ({"cache": "a cache", "token_provider": print}, "exclude each other"),
         ({"token": "a bare string"}, "a str is no token"),
         ({"session_token": "cr\r\nlf"}, "sessionToken is not"),
     ],
