@@ -15,7 +15,7 @@ demo: .venv-demo/ready  ## the library at work, against the sandbox or, with THI
 	@.venv-demo/bin/python examples/demo.py
 
 test: .venv/ready  ## all tests, on this interpreter
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: .venv-nox/ready  ## ruff, mypy and the floor plan
 	$(NOX) -s lint types imports

@@ -133,6 +133,7 @@ def measured(call, fault, server):
     return outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", faults(TOKEN_FAULTS), ids=str)
 def test_a_token_call_under_each_fault(fault, server, session):
     """A token where the laws say so, else a RequestException: in time, in few calls, without a secret."""
@@ -151,6 +152,7 @@ def test_a_token_call_under_each_fault(fault, server, session):
     assert again.fetch(Route(session)).access_token == GOOD_TOKEN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", faults(LOGIN_FAULTS), ids=str)
 def test_a_login_under_each_fault(fault, server, session):
     """The same for a login, of which the server never sees two."""

@@ -78,6 +78,8 @@ GOOD = answer(200, BODY)
 QUIET = 0.2  # seconds of silence that count as a hang
 PATIENCE = 5.0  # seconds to wait for what is expected
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Heard:
