@@ -16,6 +16,7 @@ from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
 from ._answers import is_session_error
+from ._manager import TokenManager
 from ._token_pair import TokenPair
 from ._wire import Route
 
@@ -49,27 +50,19 @@ def heal(
         requests.RequestException: a token was rejected and another is not to be had.
     """
     request = response.request
-    # Replays. What a cache gave may be dead as well; what ThingSpace gave is the last that is tried. A token
-    # that a redirect has lost is put back first, which proves nothing about it and does not count.
-    bearers, sessions = 0, 0
+    bearer = _Remedy(tokens.oauth, "Authorization", "Bearer ")
+    session = None
+    if with_session and tokens.sessions is not None and tokens.can_log_in:
+        session = _Remedy(tokens.sessions, tokens.environment.session_header(str(request.url)))
     while True:
         about_session = with_session and not streamed and _is_about_session(response)
         replay = False
         try:
             if response.status_code == 401 and not about_session:
-                if bearers == 2 or (bearers and tokens.bearer_is_fresh(request)):
-                    tokens.vouch_for_bearer(request)
-                else:
-                    lost = not tokens.is_bearer_on(request)
-                    replay = tokens.restamp_bearer(request, route)
-                    bearers += replay and not lost
+                replay = bearer.applies(request, route)
                 about_session = with_session and not replay and tokens.session_was_idle()
-            if about_session and (sessions == 2 or (sessions and tokens.session_is_fresh(request))):
-                tokens.vouch_for_session(request)
-            elif about_session:
-                lost = not tokens.is_session_on(request)
-                replay = tokens.restamp_session(request, route)
-                sessions += replay and not lost
+            if about_session and session is not None:
+                replay = session.applies(request, route)
         except BaseException:
             response.close()
             raise
@@ -77,6 +70,34 @@ def heal(
             return response
         _release(response, streamed)
         response = resend()
+
+
+class _Remedy:
+    """Another token of one kind for one request, as long as that may help."""
+
+    def __init__(self, manager: TokenManager[Any], header: str, scheme: str = "") -> None:
+        self._manager = manager
+        self._header = header
+        self._scheme = scheme
+        self._replays = 0
+
+    def applies(self, request: requests.PreparedRequest, route: Route) -> bool:
+        """Put another token on `request`; ``False`` where there is none, or none that would help.
+
+        What ThingSpace itself gave is the last that is tried; what a cache gave may have died since. A
+        token that a redirect has lost is put back first, which proves nothing about it.
+        """
+        found = str(request.headers.get(self._header, ""))
+        value = found.removeprefix(self._scheme) if found and found.startswith(self._scheme) else None
+        if self._replays == 2 or (self._replays and self._manager.is_fresh(value)):
+            self._manager.vouch_for(value)
+            return False
+        token = self._manager.replace(value, route)
+        if token is None:
+            return False
+        request.headers[self._header] = f"{self._scheme}{token.value}"
+        self._replays += value is not None
+        return True
 
 
 def stays_on_origin(response: requests.Response) -> bool:

@@ -98,6 +98,11 @@ class TokenPair:
                 clock=self._clock,
             )
 
+    @property
+    def can_log_in(self) -> bool:
+        """Whether another session token is to be had when this one is refused."""
+        return self._login is not None
+
     def stamp(self, request: requests.PreparedRequest, route: Route | None = None) -> bool:
         """Put the current tokens on `request`, whose URL is covered.
 
@@ -113,51 +118,6 @@ class TokenPair:
             return False
         headers[name] = self.sessions.get(route).session_token
         return True
-
-    def restamp_bearer(self, request: requests.PreparedRequest, route: Route) -> bool:
-        """Replace the rejected bearer on `request`; ``False`` where ThingSpace insists on it."""
-        token = self.oauth.replace(_bearer_on(request), route)
-        if token is None:
-            return False
-        request.headers["Authorization"] = token.authorization
-        return True
-
-    def restamp_session(self, request: requests.PreparedRequest, route: Route) -> bool:
-        """Replace the rejected session token on `request`; ``False`` where there is no other."""
-        if self.sessions is None or self._login is None:
-            return False
-        name = self.environment.session_header(request.url or "")
-        token = self.sessions.replace(request.headers.get(name), route)
-        if token is None:
-            return False
-        request.headers[name] = token.session_token
-        return True
-
-    def is_bearer_on(self, request: requests.PreparedRequest) -> bool:
-        """Whether `request` carries a bearer: a redirect may have lost it, or put a Basic there."""
-        return str(request.headers.get("Authorization", "")).startswith("Bearer ")
-
-    def is_session_on(self, request: requests.PreparedRequest) -> bool:
-        """Whether `request` carries a session token: a redirect may have lost it."""
-        return self.environment.session_header(request.url or "") in request.headers
-
-    def bearer_is_fresh(self, request: requests.PreparedRequest) -> bool:
-        """Whether ThingSpace itself has just given the bearer on `request`, and no cache or provider."""
-        return self.oauth.is_fresh(_bearer_on(request))
-
-    def session_is_fresh(self, request: requests.PreparedRequest) -> bool:
-        """Whether ThingSpace itself has just given the session token on `request`."""
-        name = self.environment.session_header(request.url or "")
-        return self.sessions is not None and self.sessions.is_fresh(request.headers.get(name))
-
-    def vouch_for_bearer(self, request: requests.PreparedRequest) -> None:
-        """Take note that the bearer on `request` is new and was refused all the same."""
-        self.oauth.vouch_for(_bearer_on(request))
-
-    def vouch_for_session(self, request: requests.PreparedRequest) -> None:
-        """Take note that the session token on `request` is new and was refused all the same."""
-        if self.sessions is not None:
-            self.sessions.vouch_for(request.headers.get(self.environment.session_header(request.url or "")))
 
     def session_was_used(self) -> None:
         """Take note that ThingSpace accepted the session token, which prolongs its life."""
@@ -222,8 +182,3 @@ class TokenPair:
             raise LoginError("the session token was dropped, and there are no credentials to log in with.")
         self.logged_in = token = self._login.fetch(route or Route(self.session))
         return token
-
-
-def _bearer_on(request: requests.PreparedRequest) -> str:
-    """The bearer that `request` carries, empty where a redirect has lost it."""
-    return str(request.headers.get("Authorization", "")).removeprefix("Bearer ")

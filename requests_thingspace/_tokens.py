@@ -174,7 +174,7 @@ class SessionToken(Value):
 
     @property
     def expires_at(self) -> None:
-        """Always ``None``: a session dies of 20 idle minutes, and only an error tells."""
+        """Always ``None``, since a session dies of 20 idle minutes and only an error tells."""
         return None
 
 

@@ -1,18 +1,8 @@
 """The two tokens of one client, where they meet a request."""
 
 import pytest
-import requests
 
 from requests_thingspace import OAuthToken, SessionToken, ThingspaceAuth
-from requests_thingspace._wire import Route
-
-COVERED = "https://thingspace.verizon.com/api/m2m/v1/accounts/1"
-ROUTE = Route()
-
-
-def request(**headers):
-    """A covered request, ready to be sent."""
-    return requests.Request("GET", COVERED, headers=headers).prepare()
 
 
 @pytest.fixture
@@ -21,20 +11,12 @@ def bearer_only():
     return ThingspaceAuth("id", "secret", token=OAuthToken("abc")).tokens
 
 
-def test_without_a_session_there_is_nothing_to_replace_or_vouch_for(bearer_only):
+def test_without_a_session_there_is_nothing_to_be_idle_or_to_forget(bearer_only):
     """As when `reset` drops a preset session token while a request is under way."""
-    assert not bearer_only.restamp_session(request(), ROUTE)
+    assert not bearer_only.can_log_in
     assert not bearer_only.session_was_idle()
-    bearer_only.vouch_for_session(request())
     bearer_only.forget()
     assert bearer_only.sessions is None
-
-
-def test_a_bearer_lost_in_a_redirect_is_put_back_without_a_token_call(bearer_only):
-    """requests strips it when the origin changes; the current one is as good as ever."""
-    bare = request()
-    assert bearer_only.restamp_bearer(bare, ROUTE)
-    assert bare.headers["Authorization"] == "Bearer abc"
 
 
 def test_the_identity_of_a_token_is_its_client_place_and_scopes():

@@ -150,7 +150,7 @@ class Sandbox:
 
     @property
     def ca_file(self) -> str:
-        """The path of the certificate file that a client trusts: requests' ``verify``."""
+        """The path of the certificate file that a client trusts, for requests' ``verify``."""
         return self._serving().ca_file
 
     @property
@@ -259,12 +259,12 @@ class Sandbox:
 
     @property
     def calls(self) -> dict[str, int]:
-        """A snapshot: how many calls each endpoint has received."""
+        """How many calls each endpoint has received, as a snapshot."""
         return self._platform.calls.received
 
     @property
     def answers(self) -> Counter[tuple[str, int]]:
-        """A snapshot: how many answers there were, by ``(endpoint, status)``."""
+        """How many answers there were by ``(endpoint, status)``, as a snapshot."""
         return self._platform.calls.answered
 
     def wait_for_calls(self, endpoint: str, count: int, timeout: float = 10.0) -> bool:
