@@ -144,7 +144,7 @@ def _in_chunks(body: bytes, size: int) -> Behaviour:
     """The body in small chunks, each with an extension, and a trailer: all of it allowed."""
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     lines = [line for piece in pieces for line in (b"%x;part=yes" % len(piece), piece)]
-    return chunked(*lines, b"0", b"X-Trailer: yes", b"", name="good chunks")
+    return chunked(*lines, b"0", b"X-Trailer: yes", b"", ending=Ending.KEEP, name="good chunks")
 
 
 def length_faults(body: bytes) -> Iterator[Fault]:
