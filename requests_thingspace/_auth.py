@@ -7,7 +7,6 @@ follows a redirect to another origin.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.auth import AuthBase
 
+from ._arguments import arguments_from, require_both, require_seconds, require_text
 from ._environment import PRODUCTION, Environment
 from ._healing import REFUSALS, heal, stays_on_origin
 from ._held import SYSTEM_CLOCK, Clock
@@ -86,14 +86,14 @@ class ThingspaceAuth(AuthBase):
         Raises:
             ValueError: an argument cannot be used; the message says which and why.
         """
-        _require_text(client_id=client_id, client_secret=client_secret)
+        require_text(client_id=client_id, client_secret=client_secret)
         if ":" in client_id:
             raise ValueError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617).")
-        _require_both(username, password)
+        require_both(username, password)
         if cache is not None and token_provider is not None:
             raise ValueError("cache and token_provider exclude each other: a cache is a provider.")
-        _require_seconds("clock_skew", clock_skew, least=0.0)
-        _require_seconds("timeout", timeout, least=0.001)
+        require_seconds("clock_skew", clock_skew, least=0.0)
+        require_seconds("timeout", timeout, least=0.001)
         self.environment = environment
         self.tokens = TokenPair(
             client_id,
@@ -129,16 +129,7 @@ class ThingspaceAuth(AuthBase):
         Raises:
             ValueError: a variable is missing or unreadable; the message names it.
         """
-        found: dict[str, Any] = {
-            name: os.environ[f"THINGSPACE_{name.upper()}"]
-            for name in ("client_id", "client_secret", "username", "password", "clock_skew")
-            if os.environ.get(f"THINGSPACE_{name.upper()}")
-        }
-        if "clock_skew" in found:
-            found["clock_skew"] = _seconds_of("THINGSPACE_CLOCK_SKEW", found["clock_skew"])
-        if os.environ.get("THINGSPACE_BASE_URL"):
-            found["environment"] = Environment.at(os.environ["THINGSPACE_BASE_URL"])
-        arguments = {**found, **overrides}
+        arguments = {**arguments_from(os.environ), **overrides}
         missing = [n for n in ("client_id", "client_secret") if arguments.get(n) is None]
         if missing:
             names = " and ".join(f"THINGSPACE_{name.upper()}" for name in missing)
@@ -207,7 +198,7 @@ class ThingspaceAuth(AuthBase):
             ValueError: one of the two is still missing.
         """
         username, password = username or self._username, password or self._password
-        _require_both(username, password)
+        require_both(username, password)
         self.tokens.forget()
         self._username, self._password = username, password
         self.tokens.use_login(username, password, None)
@@ -275,34 +266,3 @@ class ThingspaceAuth(AuthBase):
         streamed = bool(settings.get("stream"))
         route = Route(self.session, settings, connection.send if self.session is None else None)
         return heal(response, resend, self.tokens, route, with_session=with_session, streamed=streamed)
-
-
-def _require_both(username: str | None, password: str | None) -> None:
-    """Refuse half a pair of M2M credentials, or one that is no text."""
-    if (username is None) != (password is None):
-        raise ValueError("username and password go together: give both or neither.")
-    if username is not None:
-        _require_text(username=username, password=password)
-
-
-def _require_text(**arguments: object) -> None:
-    """Refuse an argument that is no text or empty; the message names it and never shows it."""
-    for name, value in arguments.items():
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{name} must be a non-empty string.")
-
-
-def _require_seconds(name: str, value: object, *, least: float) -> None:
-    """Refuse a number of seconds that is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number of seconds.")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least:g} seconds.")
-
-
-def _seconds_of(variable: str, text: str) -> float:
-    """The seconds that an environment variable says."""
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{variable} is no number of seconds: {text!r}.") from None
