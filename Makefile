@@ -15,7 +15,7 @@ demo: .venv-demo/ready  ## the library at work, against the sandbox or, with THI
 	@.venv-demo/bin/python examples/demo.py
 
 test: .venv/ready  ## all tests, on this interpreter
-	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	.venv/bin/python $(MEASURE) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: .venv-nox/ready  ## ruff, mypy and the floor plan
 	$(NOX) -s lint types imports
@@ -23,8 +23,11 @@ lint: .venv-nox/ready  ## ruff, mypy and the floor plan
 docs: .venv-nox/ready  ## the documentation, in docs/_build
 	$(NOX) -s docs
 
-coverage: .venv-nox/ready  ## all tests, measured
-	$(NOX) -s coverage
+coverage: .venv/ready  ## all tests, every branch of the package measured
+	.venv/bin/python -m coverage erase
+	$(MAKE) test MEASURE="-m coverage run"
+	.venv/bin/python -m coverage combine --quiet
+	.venv/bin/python -m coverage report
 
 check: .venv-nox/ready  ## every gate of noxfile.py
 	$(NOX)

@@ -33,7 +33,7 @@ FACTS = ("setup.cfg", "pyproject.toml", "noxfile.py", ".ci/redis_server.py")
 PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile")
 
 # What an interpreter has to pass when it is not one of those that run all tests.
-QUICK = ("-m", "not slow")
+QUICK = ("-m", "not slow", "tests", "--ignore=tests/company")
 
 # What no copy of the checkout holds: environments, caches, and what was built.
 LEFT_BEHIND = (".*", "__pycache__", "*.egg-info", "_build", "build", "dist")
@@ -59,7 +59,7 @@ def find_interpreters() -> Iterator[str]:
 
 
 PYTHONS = list(find_interpreters())
-OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
+OLDEST = PYTHONS[0]
 
 
 def provide(session: nox.Session, *requirements: str, redis: bool = False) -> None:
@@ -147,16 +147,6 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
 
 
-@nox.session(python=NEWEST)
-def coverage(session: nox.Session) -> None:
-    """All tests on this checkout, every branch of the package measured, on the newest interpreter."""
-    provide(session, "--editable=.[test]", redis=True)
-    session.run("coverage", "erase")
-    session.run("coverage", "run", *PYTEST[1:], *session.posargs)
-    session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")
-
-
 @nox.session(python=OLDEST, requires=["wheel"])
 def tests_lowest(session: nox.Session) -> None:
     """The wheel with the lowest versions, all tests, on the oldest interpreter."""
@@ -165,9 +155,9 @@ def tests_lowest(session: nox.Session) -> None:
     test_wheel(session, "-W", "ignore::ResourceWarning")
 
 
-@nox.session(python=PYTHONS[:-1] or PYTHONS, requires=["wheel"])
+@nox.session(python=PYTHONS, requires=["wheel"])
 def tests(session: nox.Session) -> None:
-    """The wheel with the newest versions: the quick tests on each interpreter but that of `coverage`."""
+    """The wheel with the newest versions: the quick tests on each interpreter."""
     install_wheel(session, "test", redis=True)
     test_wheel(session, *QUICK)
 
