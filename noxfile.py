@@ -81,10 +81,10 @@ def tools(group: str) -> list[str]:
 
 
 def lowest_versions() -> list[str]:
-    """Each lower bound of setup.cfg, core and extras, as a pin; and what pyproject.toml adds to them."""
+    """Each lower bound of setup.cfg, core and extras, as a pin."""
     declared = [SHIPPED["options"]["install_requires"], *SHIPPED["options.extras_require"].values()]
     bounds = re.findall(r"^([\w.-]+)>=([\w.]+)$", "\n".join(declared), re.MULTILINE)
-    return [*(f"{name}=={version}" for name, version in bounds), *tools("lowest")]
+    return [f"{name}=={version}" for name, version in bounds]
 
 
 def install_wheel(session: nox.Session, extras: str, *more: str, redis: bool = False) -> None:

@@ -94,6 +94,7 @@ def scrubbed(text: str | None, secrets: Iterable[str]) -> str | None:
     spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
     for spelling in sorted(filter(None, spellings), key=len, reverse=True):
         text = text.replace(spelling, "***")
+    text = text[: 8 * _LONGEST_DESCRIPTION]  # what follows looks at each character
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_DESCRIPTION]
 
 

@@ -88,5 +88,4 @@ def _is_no_quotation(record: logging.LogRecord) -> bool:
     return threading.current_thread().name != THREAD or record.levelno < logging.WARNING
 
 
-for _name in ("urllib3.connection", "urllib3.connectionpool"):  # the one of urllib3 2, the one of 1.26
-    logging.getLogger(_name).addFilter(_is_no_quotation)
+logging.getLogger("urllib3.connection").addFilter(_is_no_quotation)

@@ -26,6 +26,8 @@ USERNAME, PASSWORD = "the-user", "the-password"
 BASIC = b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
 SECRETS = {CLIENT_SECRET, BASIC, PASSWORD, MARKER}
 
+SLACK = 3.0  # seconds that a busy machine may take beside the exchange
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -78,7 +80,7 @@ def outcome_of(call: Callable[[], Any], server: HostileServer, fault: Fault, thr
 
 def require_lawful(outcome: Outcome, fault: Fault, server: HostileServer, timeout: float) -> None:
     """What holds under every fault, whoever made the call."""
-    assert outcome.seconds < timeout + 1
+    assert outcome.seconds < timeout + SLACK
     assert outcome.calls <= fault.max_calls
     assert not server.strays, "a redirect was followed"
     if fault.expectation == "token":

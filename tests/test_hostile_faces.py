@@ -26,7 +26,6 @@ from .hostile import (
     TOKEN_PATH,
     json_answer,
 )
-from .test_wire import faults
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +67,7 @@ def auth_of(fault, server, session, timeout):
     )
 
 
-@pytest.mark.parametrize("fault", faults(ROWS), ids=str)
+@pytest.mark.parametrize("fault", ROWS, ids=str)
 def test_an_api_call_under_each_fault(fault, server, session, attach, request):
     """The API's answer where there is a token, else a RequestException and no call; then all is well."""
     timeout = 5.0 if fault.expectation == "token" else SHORT

@@ -37,6 +37,7 @@ class ThingSpace:
         self.gate.set()
         self.entered = threading.Event()
         self.asked: dict[str, tuple[float, float, float | None]] = {}
+        self.arrived: dict[str, tuple[float, float]] = {}
 
     def fetch(self, route: Route | None) -> OAuthToken:
         """What `TokenManager` calls."""
@@ -54,6 +55,7 @@ class ThingSpace:
         if fails:
             raise TokenRequestError("down", status=503)
         self.asked[value] = (wall, monotonic, left)
+        self.arrived[value] = (self.hands.wall, self.hands.monotonic)
         return OAuthToken(value, expires_at=None if left is None else wall + left)
 
     def revoke(self) -> None:
@@ -71,7 +73,6 @@ class Laws(RuleBasedStateMachine):
         self.server = ThingSpace(self.hands)
         self.offers: list[OAuthToken | Exception | None] = []
         self.told: list[str] = []
-        self.arrived: dict[str, tuple[float, float]] = {}
         self.manager = TokenManager(
             OAuthToken,
             self.server.fetch,
@@ -101,8 +102,6 @@ class Laws(RuleBasedStateMachine):
         except (TokenRequestError, LookupError):
             token = None
         assert self.server.calls - before <= 1
-        if token is not None and self.server.calls > before:
-            self.arrived[token.access_token] = (self.hands.wall, self.hands.monotonic)
         return token
 
     def _is_expired(self, token: OAuthToken) -> bool:
@@ -110,7 +109,7 @@ class Laws(RuleBasedStateMachine):
         wall, monotonic, left = self.server.asked.get(token.access_token, (0.0, 0.0, None))
         if left is None:
             return token.expires_at is not None and self.hands.wall >= token.expires_at
-        came = self.arrived.get(token.access_token, (wall, monotonic))
+        came = self.server.arrived[token.access_token]
         return self.hands.wall >= max(wall + left, came[0] + SHORTEST_USE) or self.hands.monotonic >= max(
             monotonic + left, came[1] + SHORTEST_USE
         )

@@ -13,7 +13,6 @@ import tracemalloc
 
 import pytest
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 
 from requests_thingspace import Environment, OAuthToken, TokenManager, TokenRequestError
@@ -64,12 +63,6 @@ from .hostile._payloads import Repeated
 WELL = json_answer(200, GOOD_TOKEN_DOCUMENT)
 FLOODS = ("bomb", "for ever", "MiB", "kB", "5,000", "100,000", "endless", "2**63", "160 bits")
 LARGEST_GROWTH = 30_000_000  # bytes
-# urllib3 1.x does not compare the Content-Length with what came; a document that was cut is not JSON
-ONLY_URLLIB3_2 = (
-    "says a Content-Length too long, and closes",
-    "says a Content-Length of 25 digits, and closes",
-)
-OLD_URLLIB3 = urllib3.__version__.startswith("1.")
 
 
 @pytest.fixture
@@ -114,11 +107,6 @@ def patience(fault):
     return 0.3 if fault.waits else 5.0 if fault.expectation == "token" else 1.0
 
 
-def faults(rows):
-    """The rows, as far as this urllib3 can tell them from good answers."""
-    return [row for row in rows if not (OLD_URLLIB3 and row.title in ONLY_URLLIB3_2)]
-
-
 def measured(call, fault, server):
     """The outcome of a call; a flood must not fill the memory."""
     if not any(words in fault.name for words in FLOODS):
@@ -134,7 +122,7 @@ def measured(call, fault, server):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", faults(TOKEN_FAULTS), ids=str)
+@pytest.mark.parametrize("fault", TOKEN_FAULTS, ids=str)
 def test_a_token_call_under_each_fault(fault, server, session):
     """A token where the laws say so, else a RequestException: in time, in few calls, without a secret."""
     environment, timeout = Environment.at(server.origin), patience(fault)
@@ -153,7 +141,7 @@ def test_a_token_call_under_each_fault(fault, server, session):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", faults(LOGIN_FAULTS), ids=str)
+@pytest.mark.parametrize("fault", LOGIN_FAULTS, ids=str)
 def test_a_login_under_each_fault(fault, server, session):
     """The same for a login, of which the server never sees two."""
     environment, timeout = Environment.at(server.origin), patience(fault)
