@@ -123,5 +123,5 @@ def _add_sandbox(command: Any) -> None:
 def _version() -> str:
     try:
         return version("requests-thingspace")
-    except PackageNotFoundError:
+    except PackageNotFoundError:  # pragma: no cover - a checkout that was never installed
         return "(not installed)"
