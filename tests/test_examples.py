@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,8 @@ import requests
 
 from requests_thingspace.sandbox import Sandbox
 
+from .users import environment_of_user
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TIMEOUT = 60  # seconds for an example that hangs
 
@@ -23,25 +24,7 @@ TIMEOUT = 60  # seconds for an example that hangs
 @pytest.fixture
 def environment(sandbox, tmp_path):
     """The environment of a user of the sandbox who has no proxy and an empty home."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith("THINGSPACE_")
-    }
-    return {
-        **kept,
-        "HOME": str(tmp_path),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "LOCALAPPDATA": str(tmp_path),
-        "PYTHONWARNINGS": "error",
-        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
-        "THINGSPACE_BASE_URL": sandbox.origin,
-        "THINGSPACE_CLIENT_ID": sandbox.client_id,
-        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
-        "THINGSPACE_USERNAME": sandbox.username,
-        "THINGSPACE_PASSWORD": sandbox.password,
-    }
+    return {**environment_of_user(sandbox, tmp_path), "PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import pytest
 
 import requests_thingspace
 
+from .users import environment_of_user
+
 pytest.importorskip("httpie")
 
 TIMEOUT = 60  # seconds for a process that hangs
@@ -24,23 +26,9 @@ def environment(sandbox, tmp_path):
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: requests-thingspace\nVersion: 0\n")
     (installed / "entry_points.txt").write_text(ENTRY_POINT)
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith(("THINGSPACE_", "CURL_"))
-    }
     return {
-        **kept,
-        "HOME": str(tmp_path),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
+        **environment_of_user(sandbox, tmp_path),
         "PYTHONPATH": f"{installed.parent}{os.pathsep}{Path(requests_thingspace.__file__).parents[1]}",
-        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
-        "THINGSPACE_BASE_URL": sandbox.origin,
-        "THINGSPACE_CLIENT_ID": sandbox.client_id,
-        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
-        "THINGSPACE_USERNAME": sandbox.username,
-        "THINGSPACE_PASSWORD": sandbox.password,
     }
 
 

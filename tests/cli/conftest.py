@@ -13,6 +13,8 @@ import pytest
 import requests_thingspace
 from requests_thingspace.cli import main
 
+from ..users import environment_of_user
+
 TIMEOUT = 60  # seconds for a process that hangs
 COMMAND = [sys.executable, "-m", "requests_thingspace"]
 SECRETS = ("the-client-secret", "the-password")
@@ -21,27 +23,11 @@ SECRETS = ("the-client-secret", "the-password")
 @pytest.fixture
 def environment(sandbox, tmp_path):
     """The environment of a user of the sandbox who has no proxy, no keyring, and an empty home."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith(("THINGSPACE_", "CURL_"))
-    }
     return {
-        **kept,
-        "HOME": str(tmp_path),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "LOCALAPPDATA": str(tmp_path),
+        **environment_of_user(sandbox, tmp_path),
         "PYTHONPATH": str(Path(requests_thingspace.__file__).parents[1]),
         "PYTHONWARNINGS": "error",
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
-        "THINGSPACE_BASE_URL": sandbox.origin,
-        "THINGSPACE_CLIENT_ID": sandbox.client_id,
-        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
-        "THINGSPACE_USERNAME": sandbox.username,
-        "THINGSPACE_PASSWORD": sandbox.password,
     }
 
 

@@ -1,0 +1,32 @@
+"""The environment that a user's process finds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from requests_thingspace.sandbox import Sandbox
+
+
+def environment_of_user(sandbox: Sandbox, home: Path) -> dict[str, str]:
+    """That of a user of `sandbox` who has no proxy, and an empty `home`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith(("THINGSPACE_", "CURL_"))
+    }
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_STATE_HOME": str(home / "state"),
+        "LOCALAPPDATA": str(home),
+        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
+        "THINGSPACE_BASE_URL": sandbox.origin,
+        "THINGSPACE_CLIENT_ID": sandbox.client_id,
+        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
+        "THINGSPACE_USERNAME": sandbox.username,
+        "THINGSPACE_PASSWORD": sandbox.password,
+    }
