@@ -112,6 +112,7 @@ def lint(session: nox.Session) -> None:
     """Style and likely mistakes, by ruff."""
     provide(session, *tools("lint"))
     session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check", "--quiet")
 
 
 @nox.session

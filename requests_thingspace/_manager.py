@@ -34,6 +34,7 @@ COOL_DOWN = 2.0
 LONGEST_COOL_DOWN = 60.0
 """Seconds; a server's ``Retry-After`` beyond that is not waited for."""
 
+
 class TokenProvider(Protocol):
     """The callback that is asked for a token whenever one is missing, due, expired or rejected."""
 

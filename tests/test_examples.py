@@ -117,9 +117,9 @@ def test_a_web_service_outlives_its_tokens_and_tells_of_trouble(environment, san
 def test_the_runs_of_a_cron_job_share_one_token(run, sandbox):
     """Three runs, three processes: one token call and one login."""
     outcomes = [run("cron_job.py", sandbox.account) for _ in range(3)]
-    assert [outcome.stdout for outcome in outcomes] == [
-        f"{sandbox.account}: 125 of 250 connected\n"
-    ] * 3, outcomes[0].stderr
+    assert [outcome.stdout for outcome in outcomes] == [f"{sandbox.account}: 125 of 250 connected\n"] * 3, (
+        outcomes[0].stderr
+    )
     assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 0, "api": 3}
 
 

@@ -66,4 +66,3 @@ def test_401_in_the_list_of_another_adapter_hides_it(sandbox, plain, auth, accou
         plain.get(account)
     plain.auth.reset()
     assert plain.get(account).status_code == 200
-
