@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import requests
+from requests.hooks import default_hooks
 
 from .contestants import LIMIT, Connection, Contestant, Null, Pooled
 from .measuring import Quartiles, calls_each, crowd, interleaved, quartiles, ratios, seconds_of
@@ -128,8 +129,6 @@ def _rows(
 
 def _like(original: requests.PreparedRequest) -> requests.PreparedRequest:
     """Another prepared request like `original`, as it is when an auth is called."""
-    request = requests.PreparedRequest()
-    request.__dict__.update(original.__dict__)
-    request.headers = original.headers.copy()
-    request.hooks = {"response": []}
+    request = original.copy()
+    request.hooks = default_hooks()
     return request
