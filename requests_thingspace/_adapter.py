@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from ._auth import ThingspaceAuth
-from ._healing import REFUSALS, heal
+from ._healing import REFUSALS, Judge, heal
 from ._wire import Route
 
 S = TypeVar("S", bound=requests.Session)
@@ -66,7 +66,8 @@ class ThingspaceAdapter(HTTPAdapter):
         tokens, send = self.auth.tokens, super().send
         route = Route(tokens.session, settings, send if tokens.session is None else None)
         stamped = _copy(request)
-        with_session = tokens.stamp(stamped, route)
+        stamped.headers["Authorization"] = tokens.oauth.get(route).authorization
+        with_session = tokens.stamp_session(stamped, route)
 
         def resend() -> requests.Response:
             return send(stamped, stream=stream, **settings)
@@ -100,10 +101,7 @@ def mount(session: S, auth: ThingspaceAuth, **http_adapter_arguments: Any) -> S:
 
 def _is_stamped(request: requests.PreparedRequest) -> bool:
     """Whether a ThingspaceAuth has stamped `request` and will judge its response."""
-    return any(
-        isinstance(getattr(hook, "__self__", None), ThingspaceAuth)
-        for hook in request.hooks.get("response", ())
-    )
+    return any(isinstance(hook, Judge) for hook in request.hooks.get("response", ()))
 
 
 def _copy(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -18,12 +16,11 @@ from requests.auth import AuthBase
 
 from ._arguments import arguments_from, require_both, require_seconds, require_text
 from ._environment import PRODUCTION, Environment
-from ._healing import REFUSALS, heal, stays_on_origin
+from ._healing import Judge
 from ._held import SYSTEM_CLOCK, Clock
 from ._manager import TokenProvider
 from ._token_pair import TokenPair
 from ._tokens import OAuthToken, SessionToken
-from ._wire import Route
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -109,6 +106,8 @@ class ThingspaceAuth(AuthBase):
             session=session,
             clock=clock,
         )
+        self._judge_of_bearer = Judge(self.tokens, with_session=False)
+        self._judge_of_both = Judge(self.tokens, with_session=True)
         self._client_id, self._username, self._password = client_id, username, password
         self._shares_session = cache is not None
         preset = None if session_token is None else SessionToken.from_dict(session_token)
@@ -142,8 +141,12 @@ class ThingspaceAuth(AuthBase):
             hooks = r.hooks["response"]
             if hooks:
                 self._unstamp(r, hooks)
-            with_session = self.tokens.stamp(r)
-            hooks.append(self._judge_both if with_session else self._judge)
+            tokens = self.tokens
+            r.headers["Authorization"] = tokens.oauth.get().authorization
+            if tokens.sessions is not None and tokens.stamp_session(r):
+                hooks.append(self._judge_of_both)
+            else:
+                hooks.append(self._judge_of_bearer)
         return r
 
     @property
@@ -225,44 +228,8 @@ class ThingspaceAuth(AuthBase):
 
     def _unstamp(self, request: requests.PreparedRequest, hooks: list[Any]) -> None:
         """Undo an earlier pass through this auth, so that its header is not taken for the caller's."""
-        if self._judge_both in hooks:
-            hooks.remove(self._judge_both)
+        if self._judge_of_both in hooks:
+            hooks.remove(self._judge_of_both)
             request.headers.pop(self.environment.session_header(request.url or ""), None)
-        if self._judge in hooks:
-            hooks.remove(self._judge)
-
-    def _judge(self, response: requests.Response, **settings: Any) -> requests.Response | None:
-        """Response hook of a request that carries the bearer."""
-        return self._healed(response, settings) if response.status_code == 401 else None
-
-    def _judge_both(self, response: requests.Response, **settings: Any) -> requests.Response | None:
-        """Response hook of a request that carries the bearer and our session token."""
-        status = response.status_code
-        if status in REFUSALS:
-            return self._healed(response, settings, with_session=True)
-        if status < 400 and not getattr(response, "from_cache", False):  # no cache's answer is a use of it
-            self.tokens.session_was_used()
-        if response.is_redirect and not stays_on_origin(response):
-            # requests strips only Authorization from a redirect to another origin
-            request = response.request
-            request.headers.pop(self.environment.session_header(request.url or ""), None)
-        return None
-
-    def _healed(
-        self, response: requests.Response, settings: Mapping[str, Any], with_session: bool = False
-    ) -> requests.Response | None:
-        """Heal a refused request, by the way and with the settings it was sent with."""
-        request = response.request
-        connection: Any = getattr(response, "connection", None)  # a mocked response may have none
-        if not hasattr(connection, "send") or not self.environment.wants_token(request.url or ""):
-            return None
-
-        def resend() -> requests.Response:
-            started = time.perf_counter()
-            again: requests.Response = connection.send(request, **settings)
-            again.elapsed = timedelta(seconds=time.perf_counter() - started)
-            return again
-
-        streamed = bool(settings.get("stream"))
-        route = Route(self.session, settings, connection.send if self.session is None else None)
-        return heal(response, resend, self.tokens, route, with_session=with_session, streamed=streamed)
+        if self._judge_of_bearer in hooks:
+            hooks.remove(self._judge_of_bearer)

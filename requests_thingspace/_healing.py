@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -98,6 +100,48 @@ class _Remedy:
         request.headers[self._header] = f"{self._scheme}{token.value}"
         self._replays += value is not None
         return True
+
+
+class Judge:
+    """Sees to the response of a request that an auth has stamped: the request's response hook."""
+
+    __slots__ = ("_tokens", "_with_session")
+
+    def __init__(self, tokens: TokenPair, *, with_session: bool) -> None:
+        """Judge requests that carry the bearer of `tokens`, or both of them."""
+        self._tokens = tokens
+        self._with_session = with_session
+
+    def __call__(self, response: requests.Response, **settings: Any) -> requests.Response | None:
+        """The response to go on with, if another one; `settings` are those it was sent with."""
+        status = response.status_code
+        if status == 401 or (self._with_session and status in REFUSALS):
+            return self._healed(response, settings)
+        if self._with_session:
+            if status < 400 and not getattr(response, "from_cache", False):
+                self._tokens.session_was_used()  # which an answer out of an HTTP cache does not show
+            if response.is_redirect and not stays_on_origin(response):
+                # requests strips only Authorization from a redirect to another origin
+                request = response.request
+                request.headers.pop(self._tokens.environment.session_header(request.url or ""), None)
+        return None
+
+    def _healed(self, response: requests.Response, settings: Mapping[str, Any]) -> requests.Response | None:
+        """Heal a refused request, by the way and with the settings it was sent with."""
+        request, tokens = response.request, self._tokens
+        connection: Any = getattr(response, "connection", None)  # a mocked response may have none
+        if not hasattr(connection, "send") or not tokens.environment.wants_token(request.url or ""):
+            return None
+
+        def resend() -> requests.Response:
+            started = time.perf_counter()
+            again: requests.Response = connection.send(request, **settings)
+            again.elapsed = timedelta(seconds=time.perf_counter() - started)
+            return again
+
+        streamed = bool(settings.get("stream"))
+        route = Route(tokens.session, settings, connection.send if tokens.session is None else None)
+        return heal(response, resend, tokens, route, with_session=self._with_session, streamed=streamed)
 
 
 def stays_on_origin(response: requests.Response) -> bool:

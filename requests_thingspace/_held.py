@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from ._tokens import OAuthToken, SessionToken
+from ._values import Value
 
 VOUCHED = 60.0
 """Seconds for which a rejected token is not tested again after the endpoint gave it once more."""
@@ -23,7 +24,7 @@ SHORTEST_USE = 1.0
 T = TypeVar("T", bound=OAuthToken | SessionToken)
 
 
-class Clock(NamedTuple):
+class Clock(Value):
     """The two clocks that expiry is read from.
 
     Attributes:
@@ -31,15 +32,24 @@ class Clock(NamedTuple):
         monotonic: gives seconds that never go back.
     """
 
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    __match_args__ = ("wall", "monotonic")
+    __slots__ = __match_args__
+
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read these two; by default this machine's."""
+        self._set(wall=wall, monotonic=monotonic)
 
     def now(self) -> Moment:
         """The present."""
         return Moment(self.wall(), self.monotonic())
 
 
-class Moment(NamedTuple):
+class Moment(Value):
     """A moment by both clocks.
 
     Attributes:
@@ -47,8 +57,15 @@ class Moment(NamedTuple):
         monotonic: seconds of the monotonic clock.
     """
 
+    __match_args__ = ("wall", "monotonic")
+    __slots__ = __match_args__
+
     wall: float
     monotonic: float
+
+    def __init__(self, wall: float, monotonic: float) -> None:
+        """The moment at which the two clocks show this."""
+        self._set(wall=wall, monotonic=monotonic)
 
     def reaches(self, other: Moment) -> bool:
         """Whether either clock says that `other` is not still to come."""

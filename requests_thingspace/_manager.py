@@ -81,11 +81,9 @@ class TokenManager(Generic[T]):
         "_held",
         "_identity",
         "_lock",
-        "_monotonic",
         "_on_token_update",
         "_provider",
         "_renewal",
-        "_wall",
         "_warned",
         "clock_skew",
         "fingerprint",
@@ -138,7 +136,6 @@ class TokenManager(Generic[T]):
         self._provider = provider
         self._on_token_update = on_token_update
         self._clock = clock
-        self._wall, self._monotonic = clock
         self._warned = False
         self._reset_to(token)
         _managers.add(self)
@@ -153,8 +150,8 @@ class TokenManager(Generic[T]):
         held = self._held
         if held is not None:
             # as Moment.reaches() says, without its calls: this runs for every request
-            wall, monotonic = held.due
-            if self._wall() < wall and self._monotonic() < monotonic:
+            due, wall, monotonic = held.due, self._clock.wall, self._clock.monotonic
+            if wall() < due.wall and monotonic() < due.monotonic:
                 return held.token
         return self._renewed(route)
 

@@ -103,20 +103,16 @@ class TokenPair:
         """Whether another session token is to be had when this one is refused."""
         return self._login is not None
 
-    def stamp(self, request: requests.PreparedRequest, route: Route | None = None) -> bool:
-        """Put the current tokens on `request`, whose URL is covered.
+    def stamp_session(self, request: requests.PreparedRequest, route: Route | None = None) -> bool:
+        """Put the session token on `request`, whose URL is covered.
 
         Returns:
-            Whether the session token is one of them; a header that the caller set stays.
+            Whether it did: there may be none to be had, and a header that the caller set stays.
         """
-        headers = request.headers
-        headers["Authorization"] = self.oauth.get(route).authorization
-        if self.sessions is None:
-            return False
         name = self.environment.session_header(request.url or "")
-        if name in headers:
+        if self.sessions is None or name in request.headers:
             return False
-        headers[name] = self.sessions.get(route).session_token
+        request.headers[name] = self.sessions.get(route).session_token
         return True
 
     def session_was_used(self) -> None:
