@@ -10,6 +10,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from requests_thingspace import ThingspaceAuth, mount
 
@@ -63,17 +64,30 @@ def objects(most: int) -> Table:
     def with_token() -> ThingspaceAuth:
         return ThingspaceAuth(*CLIENT, token=token)
 
-    def with_login() -> ThingspaceAuth:
-        login = {"username": "user", "password": "password", "session_token": "x" * 36}
-        return ThingspaceAuth(*CLIENT, token=token, **login)
-
     def ready() -> requests.Session:
         session = requests.Session()
         session.auth = with_token()
         return session
 
-    makers = {"an auth object": lambda: ThingspaceAuth(*CLIENT), "with a token": with_token}
-    makers["with a token and a login"] = with_login
+    def mounted() -> requests.Session:
+        return mount(requests.Session(), with_token())
+
+    prefixes = [prefix for prefix, adapter in mounted().adapters.items() if hasattr(adapter, "auth")]
+
+    def requests_own() -> requests.Session:
+        session, adapter = requests.Session(), HTTPAdapter()
+        for prefix in prefixes:
+            session.mount(prefix, adapter)
+        return session
+
+    login = {"username": "user", "password": "password"}
+    tokens = {"token": token, "session_token": "x" * 36}
+    makers = {
+        "an auth object": lambda: ThingspaceAuth(*CLIENT),
+        "with M2M credentials": lambda: ThingspaceAuth(*CLIENT, **login),
+        "with a token": with_token,
+        "with M2M credentials and both tokens": lambda: ThingspaceAuth(*CLIENT, **login, **tokens),
+    }
     rows = [
         (name, f"{number:,}", _microseconds(make, number), f"{_bytes_of(make, number):,.0f}")
         for name, make in makers.items()
@@ -81,11 +95,15 @@ def objects(most: int) -> Table:
         if number <= most
     ]
     plain = _bytes_of(requests.Session, 100)
-    sessions = {"with the auth": ready, "with the adapter": lambda: mount(requests.Session(), with_token())}
+    sessions = {
+        "a Session with the auth and a token": ready,
+        "a Session with the adapter and a token": mounted,
+        "a Session with requests' own adapter for the same URLs": requests_own,
+    }
     for name, make in sessions.items():
-        more = f"{_bytes_of(make, 100) - plain:,.0f}"
-        rows.append((f"a ready Session {name}, over a plain one", "100", _microseconds(make, 100), more))
-    note = "What each one costs, by how many there are."
+        more = f"+{_bytes_of(make, 100) - plain:,.0f}"
+        rows.append((name, "100", _microseconds(make, 100), more))
+    note = "What each one costs, by how many there are; a Session's bytes are those over a plain one."
     return Table("Objects", note, ("", "objects", "microseconds", "bytes"), rows)
 
 

@@ -79,8 +79,10 @@ class Moment(Value):
 SYSTEM_CLOCK = Clock()
 """The clocks of this machine."""
 
+LONG_AGO = Moment(-math.inf, -math.inf)
+"""A moment that every other one reaches."""
+
 _NEVER = Moment(math.inf, math.inf)
-_ALWAYS = Moment(-math.inf, -math.inf)
 
 
 class Held(Generic[T]):
@@ -117,7 +119,7 @@ class Held(Generic[T]):
     def spurned(self) -> Held[T]:
         """The same token after the server has rejected it: expired, whatever its expiry says."""
         until = self.vouched_until
-        return Held(self.token, self.since, _ALWAYS, _ALWAYS, rejected=True, vouched_until=until)
+        return Held(self.token, self.since, LONG_AGO, LONG_AGO, rejected=True, vouched_until=until)
 
     def vouched(self, now: Moment) -> Held[T]:
         """The same token after ThingSpace gave it anew, or refused it when it was new."""

@@ -6,7 +6,6 @@ credentials there is none, and a session header that the caller set is the calle
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import requests
 
 from ._environment import Environment
 from ._errors import LoginError
-from ._held import Clock, Moment
+from ._held import LONG_AGO, Clock, Moment
 from ._manager import TokenManager, TokenProvider
 from ._session_login import SessionLogin
 from ._tokens import OAuthToken, SessionToken
@@ -66,7 +65,7 @@ class TokenPair:
         self._timeout = timeout
         self._clock = clock
         self._login: SessionLogin | None = None
-        self._session_used = Moment(-math.inf, -math.inf)
+        self._session_used = LONG_AGO
         self.oauth = TokenManager(
             OAuthToken,
             self._fetch_oauth_token,
