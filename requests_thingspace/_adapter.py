@@ -6,6 +6,7 @@ the Session goes on with, to follow a redirect for example, never held a token.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeVar
 
 import requests
@@ -67,13 +68,10 @@ class ThingspaceAdapter(HTTPAdapter):
         route = Route(tokens.session, settings, send if tokens.session is None else None)
         stamped = _copy(request)
         stamped.headers["Authorization"] = tokens.oauth.get(route).authorization
-        with_session = tokens.stamp_session(stamped, route)
-
-        def resend() -> requests.Response:
-            return send(stamped, stream=stream, **settings)
-
-        response = resend()
+        with_session = tokens.sessions is not None and tokens.stamp_session(stamped, route)
+        response = send(stamped, stream=stream, **settings)
         if response.status_code in REFUSALS:
+            resend = partial(send, stamped, stream=stream, **settings)
             return heal(response, resend, tokens, route, with_session=with_session, streamed=stream)
         if with_session and response.status_code < 400:
             tokens.session_was_used()
@@ -101,7 +99,8 @@ def mount(session: S, auth: ThingspaceAuth, **http_adapter_arguments: Any) -> S:
 
 def _is_stamped(request: requests.PreparedRequest) -> bool:
     """Whether a ThingspaceAuth has stamped `request` and will judge its response."""
-    return any(isinstance(hook, Judge) for hook in request.hooks.get("response", ()))
+    hooks = request.hooks.get("response")
+    return bool(hooks) and any(isinstance(hook, Judge) for hook in hooks)
 
 
 def _copy(request: requests.PreparedRequest) -> requests.PreparedRequest:
