@@ -137,16 +137,20 @@ class ThingspaceAuth(AuthBase):
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Stamp a covered request and see to its response; leave any other as it is."""
-        if self.environment.wants_token(r.url or ""):
-            hooks = r.hooks["response"]
-            if hooks:
-                self._unstamp(r, hooks)
-            tokens = self.tokens
-            r.headers["Authorization"] = tokens.oauth.get().authorization
-            if tokens.sessions is not None and tokens.stamp_session(r):
-                hooks.append(self._judge_of_both)
-            else:
-                hooks.append(self._judge_of_bearer)
+        url, environment = r.url or "", self.environment
+        # two prefixes spare most requests, for each of which this runs, the call of wants_token()
+        clear = url.startswith(environment.prefixes) and not url.startswith(environment.own_endpoints)
+        if not clear and not environment.wants_token(url):
+            return r
+        hooks = r.hooks["response"]
+        if hooks:
+            self._unstamp(r, hooks)
+        tokens = self.tokens
+        r.headers["Authorization"] = tokens.oauth.get().authorization
+        if tokens.sessions is not None and tokens.stamp_session(r):
+            hooks.append(self._judge_of_both)
+        else:
+            hooks.append(self._judge_of_bearer)
         return r
 
     @property

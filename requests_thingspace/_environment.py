@@ -29,13 +29,15 @@ class Environment(Value):
         logout_url: the M2M session logout.
         imp_origins: those of `origins` on which the session token's header is called
             ``SessionToken`` instead of ``VZ-M2M-Token``.
+        prefixes: how a prepared URL of one of `origins` begins.
+        own_endpoints: how the URLs of the token, revoke and login endpoints begin.
 
     Raises:
         ValueError: an origin or URL is malformed, or neither https nor http on loopback.
     """
 
     __match_args__ = ("origins", "token_url", "revoke_url", "login_url", "logout_url", "imp_origins")
-    __slots__ = (*__match_args__, "_imp_prefixes", "_own_endpoints", "_prefixes")
+    __slots__ = (*__match_args__, "_imp_prefixes", "own_endpoints", "prefixes")
 
     origins: tuple[str, ...]
     token_url: str
@@ -43,9 +45,9 @@ class Environment(Value):
     login_url: str
     logout_url: str
     imp_origins: tuple[str, ...]
-    _prefixes: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    own_endpoints: tuple[str, ...]
     _imp_prefixes: tuple[str, ...]
-    _own_endpoints: tuple[str, ...]
 
     def __init__(  # noqa: PLR0917 - the signature is promised
         self,
@@ -70,9 +72,9 @@ class Environment(Value):
             login_url=login_url,
             logout_url=logout_url,
             imp_origins=imp_origins,
-            _prefixes=tuple(f"{origin}/" for origin in origins),
+            prefixes=tuple(f"{origin}/" for origin in origins),
             _imp_prefixes=tuple(f"{origin}/" for origin in imp_origins),
-            _own_endpoints=tuple(_plain(url) for url in (token_url, revoke_url, login_url)),
+            own_endpoints=tuple(_plain(url) for url in (token_url, revoke_url, login_url)),
         )
 
     def __repr__(self) -> str:
@@ -101,26 +103,23 @@ class Environment(Value):
     def covers(self, url: str) -> bool:
         """Whether the origin of `url` is one of this environment's, so that it may see tokens."""
         # A prepared URL is lower case and has a path, so that the prefix settles nearly all.
-        return url.startswith(self._prefixes) or _origin_of(url) in self.origins
+        return url.startswith(self.prefixes) or _origin_of(url) in self.origins
 
     def is_endpoint(self, url: str) -> bool:
         """Whether `url` is the token, revoke or login endpoint, which bring their own headers."""
-        if not url.startswith(self._prefixes):
+        if not url.startswith(self.prefixes):
             url = _plain(url)
-        if not url.startswith(self._own_endpoints):
+        if not url.startswith(self.own_endpoints):
             return False
-        return _PATH_END.split(url, maxsplit=1)[0] in self._own_endpoints
+        return _PATH_END.split(url, maxsplit=1)[0] in self.own_endpoints
 
     def wants_token(self, url: str) -> bool:
         """Whether a request to `url` is to be stamped with tokens."""
-        # as covers() and is_endpoint() say, without their calls: this runs for every request
-        if not url.startswith(self._prefixes):
-            return self.covers(url) and not self.is_endpoint(url)
-        return not url.startswith(self._own_endpoints) or not self.is_endpoint(url)
+        return self.covers(url) and not self.is_endpoint(url)
 
     def session_header(self, url: str) -> str:
         """The name of the header in which `url` expects the session token."""
-        if url.startswith(self._prefixes):
+        if url.startswith(self.prefixes):
             is_imp = url.startswith(self._imp_prefixes)
         else:
             is_imp = _origin_of(url) in self.imp_origins

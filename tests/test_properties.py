@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
-from requests_thingspace import Environment, InvalidTokenError, OAuthToken, SessionToken, ThingspaceError
+from requests_thingspace import (
+    Environment,
+    InvalidTokenError,
+    OAuthToken,
+    SessionToken,
+    ThingspaceAuth,
+    ThingspaceError,
+)
 from requests_thingspace._answers import retry_after
 from requests_thingspace._client_credentials import ClientCredentials
 from requests_thingspace._wire import Route
@@ -191,6 +198,21 @@ def test_a_plain_url_of_a_covered_origin_is_covered(origin, path, shouted):
     if prepared is not None:
         assert where in ALLOWED
         assert ENVIRONMENT.covers(prepared)
+
+
+endpoints = st.sampled_from([ENVIRONMENT.token_url, ENVIRONMENT.login_url, ENVIRONMENT.logout_url])
+tails = st.sampled_from(["", "/", "s", "?x", "#x", "/../token", "%2f"])
+
+
+@settings(many, max_examples=1500)
+@given(urls | mutated | st.tuples(endpoints, tails).map("".join))
+def test_the_auth_stamps_what_wants_a_token_and_nothing_else(url):
+    """Laws 13 and 14: the auth decides most URLs by itself, and as the environment would."""
+    auth = ThingspaceAuth(CLIENT_ID, CLIENT_SECRET, environment=ENVIRONMENT, token={"access_token": "x"})
+    request = requests.Request("GET", "https://bank.example/").prepare()
+    request.url = url
+    stamped = "Authorization" in auth(request).headers
+    assert stamped == ENVIRONMENT.wants_token(url)
 
 
 # Retry-After
