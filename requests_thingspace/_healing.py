@@ -105,8 +105,6 @@ class _Remedy:
 class Judge:
     """Sees to the response of a request that an auth has stamped: the request's response hook."""
 
-    __slots__ = ("_tokens", "_with_session")
-
     def __init__(self, tokens: TokenPair, *, with_session: bool) -> None:
         """Judge requests that carry the bearer of `tokens`, or both of them."""
         self._tokens = tokens

@@ -248,7 +248,14 @@ def test_repr_tells_the_client_and_the_place_and_no_secret():
     assert repr(auth) == "<ThingspaceAuth 'id' at https://thingspace.verizon.com>"
 
 
-@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def by_pickle(protocol):
+    """A copy by pickle, of whatever age its protocol is."""
+    return lambda one: pickle.loads(pickle.dumps(one, protocol))
+
+
+@pytest.mark.parametrize(
+    "twin", [copy.copy, copy.deepcopy, *map(by_pickle, range(pickle.HIGHEST_PROTOCOL + 1))]
+)
 def test_a_copy_has_the_tokens_and_works(sandbox, auth, twin):
     """A pickled auth works after loading."""
     one = ThingspaceAuth(
