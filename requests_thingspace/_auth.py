@@ -153,11 +153,6 @@ class ThingspaceAuth(AuthBase):
             hooks.append(self._judge_of_bearer)
         return r
 
-    @property
-    def session(self) -> requests.Session | None:
-        """The Session by whose adapters, proxies, verify and cert tokens are fetched, if one was given."""
-        return self.tokens.session
-
     def get_token(self) -> OAuthToken:
         """The current OAuth token, fetched or renewed if need be.
 
