@@ -1,4 +1,4 @@
-"""Both tokens of one client: how to get them, and how to put them on a request.
+"""Both tokens of one client: how to get them, and where the session token goes.
 
 The law here: the session token is a second token under the same laws as the first. Without M2M
 credentials there is none, and a session header that the caller set is the caller's.
@@ -79,23 +79,22 @@ class TokenPair:
 
     def use_login(self, username: str | None, password: str | None, preset: SessionToken | None) -> None:
         """Use these M2M credentials and this session token from now on, either of which may be missing."""
-        self._login, self.sessions = None, None
-        fingerprint = ""
+        login, sessions, fingerprint = None, None, ""
         if username is not None and password is not None:
-            self._login = SessionLogin(
-                username, password, self.environment, self.oauth, timeout=self._timeout
-            )
-            fingerprint = self._login.fingerprint(self._client_secret)
-        if self._login is not None or preset is not None:
-            self.sessions = TokenManager(
+            login = SessionLogin(username, password, self.environment, self.oauth, timeout=self._timeout)
+            fingerprint = login.fingerprint(self._client_secret)
+        if login is not None or preset is not None:
+            sessions = TokenManager(
                 SessionToken,
                 self._log_in,
                 identity=(username or "", self.environment.login_url),
                 fingerprint=fingerprint,
-                provider=None if self._login is None else self._cache,
+                provider=None if login is None else self._cache,
                 token=preset,
                 clock=self._clock,
             )
+        # only now, since other threads go on stamping requests with what is here
+        self._login, self.sessions = login, sessions
 
     @property
     def can_log_in(self) -> bool:
@@ -108,10 +107,10 @@ class TokenPair:
         Returns:
             Whether it did: there may be none to be had, and a header that the caller set stays.
         """
-        name = self.environment.session_header(request.url or "")
-        if self.sessions is None or name in request.headers:
+        name, sessions = self.environment.session_header(request.url or ""), self.sessions
+        if sessions is None or name in request.headers:
             return False
-        request.headers[name] = self.sessions.get(route).session_token
+        request.headers[name] = sessions.get(route).session_token
         return True
 
     def session_was_used(self) -> None:

@@ -3,12 +3,14 @@
 import copy
 import logging
 import pickle
+import time
 
 import pytest
 import requests
 
 from requests_thingspace import (
     PRODUCTION,
+    Clock,
     Environment,
     InvalidTokenError,
     LoginError,
@@ -246,6 +248,24 @@ def test_repr_tells_the_client_and_the_place_and_no_secret():
         "id", "the-client-secret", username="u", password="the-password", token=OAuthToken("abc")
     )
     assert repr(auth) == "<ThingspaceAuth 'id' at https://thingspace.verizon.com>"
+
+
+def test_a_reset_never_leaves_other_threads_without_a_session():
+    """What they stamp with is replaced at once, and never missing while the new login is made."""
+    seen = []
+
+    def wall():
+        if auths:
+            seen.append(auths[0].tokens.sessions)
+        return time.time()
+
+    auths = []
+    auths.append(
+        ThingspaceAuth("id", "secret", username="u", password="p", clock=Clock(wall, time.monotonic))
+    )
+    auths[0].reset(password="another")
+    assert seen
+    assert None not in seen
 
 
 def by_pickle(protocol):
