@@ -1,7 +1,6 @@
 """Face one: an AuthBase that stamps a request and sees to its response.
 
-The law here: only covered URLs are touched, everything else passes through as it came; and no token
-follows a redirect to another origin.
+The law here: only covered URLs are touched, everything else passes through as it came.
 """
 
 from __future__ import annotations

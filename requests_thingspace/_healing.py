@@ -1,7 +1,8 @@
 """Judge the response to a stamped request, and replay the request if another token helps.
 
 The law here: a request is sent again at most once for each of the two tokens, with its body whole or
-not at all, and a download that the caller streams is not read to look for an error.
+not at all, and a download that the caller streams is not read to look for an error. No token follows
+a redirect to another origin.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ._tokens import OAuthToken, SessionToken
 from ._values import Value
@@ -49,7 +49,7 @@ class Clock(Value):
         return Moment(self.wall(), self.monotonic())
 
 
-class Moment(Value):
+class Moment(NamedTuple):
     """A moment by both clocks.
 
     Attributes:
@@ -57,15 +57,8 @@ class Moment(Value):
         monotonic: seconds of the monotonic clock.
     """
 
-    __match_args__ = ("wall", "monotonic")
-    __slots__ = __match_args__
-
     wall: float
     monotonic: float
-
-    def __init__(self, wall: float, monotonic: float) -> None:
-        """The moment at which the two clocks show this."""
-        self._set(wall=wall, monotonic=monotonic)
 
     def reaches(self, other: Moment) -> bool:
         """Whether either clock says that `other` is not still to come."""
