@@ -1,151 +1,182 @@
-"""The library at work, line by line.
+"""Side by side: plain requests, and the same with ``session.auth``.
 
-Without an account it talks to the sandbox: ``make demo``. With ``THINGSPACE_CLIENT_ID`` and
-``THINGSPACE_CLIENT_SECRET`` set it talks to ThingSpace itself; most resources there want
-``THINGSPACE_USERNAME`` and ``THINGSPACE_PASSWORD`` as well, and ``THINGSPACE_ACCOUNT`` names your
-billing account. It reads one account record, again and again, and changes nothing.
+``make demo``. Two sandboxes of the same kind live through the same day; against each of them 16 threads read
+an account, again and again. On the left both tokens are fetched before each scene and put into headers;
+on the right there is one line, ``session.auth = ThingspaceAuth(...)``. All figures are counted by the
+sandboxes or by the threads. Last, ``thingspace run --sandbox`` runs a legacy script, unmodified.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import sqlite3
+import subprocess
 import sys
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
+from statistics import median
 
 import requests
 
-from requests_thingspace import OAuthToken, ThingspaceAuth, TokenManager, mount
+from requests_thingspace import ThingspaceAuth
+from requests_thingspace.sandbox import Sandbox
+
+THREADS = 16
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0  # of a scene
+LEGACY = Path(__file__).parent / "legacy" / "autoscaling.py"
+NAME, SIDE = "{:24}", "{:>5} {:>4} {:>4} {:>4} {:>9}"
 
 
-class Demo:
-    """The scenes, on a Session that the caller made, and the counts at the end."""
+class Side:
+    """A sandbox, a Session, and what became of the calls.
 
-    def __init__(self, session: requests.Session, url: str, arguments: dict[str, Any]) -> None:
-        self.session = session
-        self.url = url
-        self.arguments = arguments
-        self.statuses: Counter[int] = Counter()
-        self.renewals: list[str] = []
-        session.hooks["response"].append(self.count)
+    Attributes:
+        sandbox: its ThingSpace.
+        session: what the 16 threads call with.
+        seen: how often each status was seen, in all scenes; ``0`` stands for no answer.
+    """
 
-    def count(self, response: requests.Response, **_: Any) -> None:
-        """Response hook: what the caller gets to see."""
-        self.statuses[response.status_code] += 1
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.session = requests.Session()
+        self.session.verify, self.session.trust_env = sandbox.ca_file, False
+        self.session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=THREADS))
+        self.seen: Counter[int] = Counter()
+        self.milliseconds: list[float] = []
 
-    def on_token_update(self, token: OAuthToken) -> None:
-        """Update callback: where an application would store the token."""
-        self.renewals.append(repr(token))
-        print(f"    on_token_update: {token}")
+    def prepare(self) -> None:
+        """Before a scene."""
 
-    def auth(self, **more: Any) -> ThingspaceAuth:
-        """The one line that an existing script needs."""
-        return ThingspaceAuth.from_env(
-            **{**self.arguments, "session": self.session, "on_token_update": self.on_token_update, **more}
-        )
+    def call_until(self, end: float, statuses: list[int], times: list[float]) -> None:
+        """One thread: read the account again and again."""
+        url = f"{self.sandbox.origin}/api/m2m/v1/accounts/{self.sandbox.account}"
+        while time.monotonic() < end:
+            started = time.monotonic()
+            try:
+                status = self.session.get(url, timeout=30).status_code
+            except requests.RequestException:
+                status = 0
+            statuses.append(status)
+            times.append((time.monotonic() - started) * 1000)
 
-    def call(self, times: int = 1) -> None:
-        """GET the account, from as many threads as there are calls."""
-        if times == 1:
-            answers = [self.session.get(self.url, timeout=60)]
-        else:
-            with ThreadPoolExecutor(times) as pool:
-                answers = list(pool.map(lambda _: self.session.get(self.url, timeout=60), range(times)))
-        seen = Counter(answer.status_code for answer in answers)
-        print(f"    {times} API call{'s' * (times > 1)}: {dict(seen)}")
-
-
-def everywhere(demo: Demo) -> None:
-    """What can be shown on any ThingSpace."""
-    print("session.auth = ThingspaceAuth(...): the first call fetches the token")
-    demo.session.auth = demo.auth()
-    demo.call()
-
-    print("many threads share it")
-    demo.call(times=16)
-
-    print("a token provider with sqlite: the token survives the process")
-    database = sqlite3.connect(":memory:")
-    database.execute("create table token (access_token text, expires_at real)")
-
-    def provider(last_token: OAuthToken | None, manager: TokenManager[OAuthToken]) -> OAuthToken:
-        row = database.execute("select access_token, expires_at from token").fetchone()
-        stored = row and OAuthToken(row[0], expires_at=row[1])
-        if stored and manager.accepts(stored):
-            print("    provider: from the database")
-            return stored
-        print("    provider: nothing stored, ask ThingSpace")
-        token = manager.fetch_token()
-        database.execute("delete from token")
-        database.execute("insert into token values (?, ?)", (token.access_token, token.expires_at))
-        return token
-
-    for _ in range(2):
-        demo.session.auth = demo.auth(token_provider=provider)
-        demo.call()
-    database.close()
-
-    print("the other face: mount(session, auth)")
-    demo.session.auth = None
-    mount(demo.session, demo.auth())
-    demo.call(times=16)
+    def scene(self, event: Callable[[Sandbox], object]) -> str:
+        """Let the threads call, and `event` happen meanwhile; the columns of this side."""
+        statuses: list[int] = []
+        times: list[float] = []
+        before = self.sandbox.calls
+        self.prepare()
+        end = time.monotonic() + SECONDS
+        threads = [
+            threading.Thread(target=self.call_until, args=(end, statuses, times)) for _ in range(THREADS)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(SECONDS / 4)
+        event(self.sandbox)
+        for thread in threads:
+            thread.join()
+        seen, calls = Counter(statuses), self.sandbox.calls
+        self.seen += seen
+        self.milliseconds = times
+        other = len(statuses) - seen[200] - seen[401] - seen[400]
+        made = "/".join(str(calls[kind] - before[kind]) for kind in ("token", "login"))
+        return SIDE.format(*(figure or "-" for figure in (seen[200], seen[401], seen[400], other, made)))
 
 
-def in_the_sandbox(demo: Demo, sandbox: Any) -> None:
-    """What only a sandbox lets us do: make time pass, revoke, and fail."""
-    print("an hour later the token is expired")
-    sandbox.advance(3600)
-    demo.call(times=16)
+class PlainRequests(Side):
+    """What scripts do: both tokens are fetched at the start, and never again."""
 
-    print("somebody revokes the token in mid-flight, and the M2M session ends")
-    sandbox.revoke_tokens()
-    sandbox.end_sessions()
-    demo.call(times=16)
+    def prepare(self) -> None:
+        """The script is started again, as somebody does in the morning."""
+        post, sandbox = self.session.post, self.sandbox
+        self.session.headers.clear()
+        bearer = post(
+            f"{sandbox.origin}/api/ts/v1/oauth2/token",
+            auth=(sandbox.client_id, sandbox.client_secret),
+            data={"grant_type": "client_credentials"},
+            timeout=30,
+        ).json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {bearer}"
+        user = {"username": sandbox.username, "password": sandbox.password}
+        login = post(f"{sandbox.origin}/api/m2m/v1/session/login", json=user, timeout=30)
+        self.session.headers["VZ-M2M-Token"] = login.json()["sessionToken"]
 
-    print("the token endpoint is out of order twice while the token expires")
-    sandbox.advance(3600)
+
+class WithAuth(Side):
+    """The one line."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
+        self.auth: ThingspaceAuth = sandbox.auth()
+        self.session.auth = self.auth
+
+    def token(self) -> str:
+        """The token by its fingerprint, and what is left of it on the sandbox's clock."""
+        token = self.auth.token
+        if token is None or token.expires_at is None:
+            return "none"
+        left = (token.expires_at - self.sandbox.clock.wall()) / 60
+        return f"{hashlib.sha256(token.access_token.encode()).hexdigest()[:8]}, {left:.0f} min left"
+
+
+def outage(sandbox: Sandbox) -> None:
+    """The token expires while the token endpoint is out of order."""
     sandbox.fail_next("token", status=503, times=2)
-    demo.call(times=4)
+    sandbox.advance(3600)
+
+
+SCENES: dict[str, Callable[[Sandbox], object]] = {
+    "nothing happens": lambda _: None,
+    "an hour: token expires": lambda sandbox: sandbox.advance(3600),
+    "the token is revoked": lambda sandbox: sandbox.revoke_tokens(),
+    "the M2M session ends": lambda sandbox: sandbox.end_sessions(),
+    "expiry, and 503 at token": outage,
+}
+
+
+def side_by_side(left: PlainRequests, right: WithAuth) -> None:
+    """One line for each scene."""
+    heading = SIDE.format("200", "401", "400", "else", "tok/login")
+    print(f"{THREADS} threads: answers by HTTP status, and token calls/logins\n")
+    print(f"{NAME.format('')} | {'plain requests':^30} | {'session.auth':^30} | median, slowest")
+    print(f"{NAME.format('')} | {heading} | {heading} | call; the token")
+    for name, event in SCENES.items():
+        with ThreadPoolExecutor(2) as both:
+            columns = list(both.map(Side.scene, (left, right), (event, event)))
+        times = f"{median(right.milliseconds):.0f}, {max(right.milliseconds):.0f} ms"
+        print(f"{NAME.format(name)} | {' | '.join(columns)} | {times}; {right.token()}", flush=True)
+
+
+def legacy_script() -> bool:
+    """Run a script unmodified; whether it came to its end, though both of its tokens died."""
+    command = [sys.executable, "-m", "requests_thingspace", "run", "--sandbox"]
+    command += ["--sandbox-faults", "5:revoke,9:end-session,12:503", str(LEGACY), "0000123456-00001", "15"]
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("THINGSPACE_")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    print(
+        f"thingspace run --sandbox {LEGACY.name}: exit status {done.returncode}, {len(lines)} lines of output"
+    )
+    print(done.stderr.rstrip())
+    return done.returncode == 0
 
 
 def main() -> int:
-    """Run all scenes; 0 if every API call was a 200."""
-    with ExitStack() as stack:
-        session = stack.enter_context(requests.Session())
-        real = bool(os.environ.get("THINGSPACE_CLIENT_ID") and os.environ.get("THINGSPACE_CLIENT_SECRET"))
-        if real:
-            origin = os.environ.get("THINGSPACE_BASE_URL") or "https://thingspace.verizon.com"
-            account = os.environ.get("THINGSPACE_ACCOUNT", "0000123456-00001")
-            arguments: dict[str, Any] = {}
-        else:
-            from requests_thingspace import Clock
-            from requests_thingspace.sandbox import Sandbox
-
-            sandbox = stack.enter_context(Sandbox())
-            session.verify, session.trust_env = sandbox.ca_file, False
-            origin, account = sandbox.origin, sandbox.account
-            arguments = {
-                "client_id": sandbox.client_id,
-                "client_secret": sandbox.client_secret,
-                "username": sandbox.username,
-                "password": sandbox.password,
-                "environment": sandbox.environment,
-                "clock": Clock(sandbox.clock.wall, sandbox.clock.monotonic),
-            }
-        print(f"ThingSpace at {origin}{'' if real else ' (the sandbox)'}\n")
-        demo = Demo(session, f"{origin}/api/m2m/v1/accounts/{account}", arguments)
-        everywhere(demo)
-        if not real:
-            in_the_sandbox(demo, sandbox)
-        calls, fine = sum(demo.statuses.values()), demo.statuses[200]
-        print(f"\nAPI calls: {calls}, of which 200: {fine}")
-        if not real:
-            print(f"token calls: {sandbox.calls['token']}, logins: {sandbox.calls['login']}")
-        print(f"renewals: {len(demo.renewals)}")
-        return 0 if calls == fine else 1
+    """Show everything; 0 if the right side saw nothing but 200, and the left side did not."""
+    with Sandbox() as one, Sandbox() as other:
+        left, right = PlainRequests(one), WithAuth(other)
+        side_by_side(left, right)
+        left.session.close()
+        right.session.close()
+    fine = set(right.seen) == {200} and len(left.seen) > 1
+    for name, side in (("plain requests", left), ("session.auth", right)):
+        calls = sum(side.seen.values())
+        print(f"{name}: {side.seen[200]} of {calls} calls answered with 200")
+    return 0 if (not LEGACY.exists() or legacy_script()) and fine else 1
 
 
 if __name__ == "__main__":

@@ -25,14 +25,16 @@ def report(account: str, given: configparser.SectionProxy) -> str:
     arguments = dict(given)
     if "base_url" in arguments:  # a ThingSpace of its own, such as a sandbox
         arguments["environment"] = Environment.at(arguments.pop("base_url"))
-    with ThingspaceAuth(**arguments) as auth, requests.Session() as session:  # logs out at the end
+    auth = ThingspaceAuth(**arguments)
+    with requests.Session() as session:
         session.auth = auth
         try:
-            answer = session.get(f"{auth.environment.origins[0]}/api/m2m/v1/accounts/{account}", timeout=60)
-            answer.raise_for_status()
+            response = session.get(f"{auth.environment.origins[0]}/api/m2m/v1/accounts/{account}", timeout=60)
+            response.raise_for_status()
+            auth.logout()  # nobody else uses this session
         except requests.RequestException as error:  # one account's trouble is not the others'
             return f"{account}: {error}"
-        return f"{account}: {answer.json()['organizationName']}"
+    return f"{account}: {response.json()['organizationName']}"
 
 
 def main(path: str) -> None:

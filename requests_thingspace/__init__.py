@@ -12,9 +12,10 @@ from ._errors import (
     ThingspaceError,
     TokenRequestError,
 )
-from ._held import Clock
+from ._events import Event
 from ._manager import TokenManager, TokenProvider
 from ._tokens import OAuthToken, SessionToken
+from ._validity import Clock
 
 if TYPE_CHECKING:
     from .caches import FileTokenCache, KeyringTokenCache, RedisTokenCache, TokenCache
@@ -24,6 +25,7 @@ __all__ = [
     "STAGING",
     "Clock",
     "Environment",
+    "Event",
     "FileTokenCache",
     "InvalidTokenError",
     "KeyringTokenCache",
@@ -50,3 +52,8 @@ def __getattr__(name: str) -> Any:
     from . import caches
 
     return getattr(caches, name)
+
+
+def __dir__() -> list[str]:
+    """The caches too, which are imported when they are asked for."""
+    return sorted({*globals(), *__all__})

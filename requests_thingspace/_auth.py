@@ -1,77 +1,123 @@
-"""Face one: an AuthBase that stamps a request and sees to its response.
+"""Authentication as an AuthBase: it stamps a request, and reviews its response.
 
-The law here: only covered URLs are touched, everything else passes through as it came.
+Only covered URLs are touched; everything else passes through as it came.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar, Union
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
 
-from ._arguments import arguments_from, require_both, require_seconds, require_text
-from ._environment import PRODUCTION, Environment
-from ._healing import Judge
-from ._held import SYSTEM_CLOCK, Clock
+from ._credentials import FOREIGN, Bearer, Credentials, M2MSession
+from ._endpoints.answers import is_session_error
+from ._endpoints.exchange import Transport
+from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
+from ._events import Event, Events
 from ._manager import TokenProvider
-from ._token_pair import TokenPair
+from ._replay import Guard, Stamp, hooks_of
+from ._settings import (
+    Settings,
+    Source,
+    arguments_from,
+    arguments_of,
+    layered,
+    profile_arguments,
+    scopes_of,
+    source_of,
+)
 from ._tokens import OAuthToken, SessionToken
+from ._validity import SYSTEM_CLOCK, Clock
+from ._values import Secret
 
-if TYPE_CHECKING:
-    from types import TracebackType
+SecretSource = Union[str, "os.PathLike[str]", Callable[[], str]]
+"""A text, the path of a file, or a function without arguments."""
 
-_log = logging.getLogger("requests_thingspace")
+V = TypeVar("V")
+
+_MOST_STRANGERS = 1000  # hosts that are not covered and have been told of
+
+
+class _Setting(Generic[V]):
+    """An argument that can be read and, if the auth has a ``_set_NAME``, set."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, auth: ThingspaceAuth | None, owner: type) -> V:
+        value: Any = self if auth is None else getattr(auth._settings, self._name)
+        return value.given if isinstance(value, Source) else value  # type: ignore[no-any-return]
+
+    def __set__(self, auth: ThingspaceAuth, value: V) -> None:
+        apply = getattr(auth, f"_set_{self._name}", None)
+        if apply is None:
+            raise AttributeError(f"{self._name} cannot be set: make another auth.")
+        hidden = Secret(value)
+        del value  # no crash report shows it
+        apply(hidden)
 
 
 class ThingspaceAuth(AuthBase):
     """Verizon ThingSpace authentication for any requests Session.
 
     Give it to ``session.auth``, to the ``auth=`` of a single call, or to :func:`mount`. It fetches
-    the OAuth token when the first request needs one, renews it, and heals a request whose token the
-    server has rejected. With a `username` it logs in to the M2M session too.
+    the OAuth token when the first request needs one, renews it, and sends a request again whose token
+    the server has rejected. With a `username` it logs in to the M2M session too.
 
-    Attributes:
-        environment: where ThingSpace is.
-        tokens: both tokens, for the adapter.
+    The arguments `client_id`, `client_secret`, `token`, `session_token`, `clock_skew`,
+    `token_provider`, `on_token_update`, `username` and `password` are attributes too, which can be read
+    and set; what is set counts from the next request. Secrets read back as what was given.
     """
+
+    _settings: Settings
+    _events: Events
+    _credentials: Credentials
+    _bearer_stamp: Stamp
+    _strangers: frozenset[str]
+    _mounted_on: Callable[[], requests.Session | None] | None = None
 
     def __init__(
         self,
         client_id: str,
-        client_secret: str,
+        client_secret: SecretSource,
         *,
         scopes: str | Iterable[str] = (),
         username: str | None = None,
-        password: str | None = None,
+        password: SecretSource | None = None,
         token: Any = None,
-        session_token: Any = None,
+        session_token: SessionToken | Mapping[str, Any] | str | None = None,
         clock_skew: float = 60.0,
         token_provider: TokenProvider | None = None,
         on_token_update: Callable[[OAuthToken], object] | None = None,
-        cache: Any = None,
+        on_event: Callable[[Event], object] | None = None,
+        cache: TokenProvider | None = None,
         environment: Environment = PRODUCTION,
         timeout: float = 30.0,
         session: requests.Session | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        _names: Mapping[str, str] | None = None,
     ) -> None:
         """Remember the credentials; nothing is sent before a request needs a token.
 
         Args:
             client_id: the key of the key pair from ThingSpace's Key Management page.
-            client_secret: its secret.
+            client_secret: its secret: a text, the path of a file, or a function without arguments. A
+                file or function is asked for each token call.
             scopes: OAuth scopes to ask for; by default what ThingSpace grants by itself.
             username: the UWS user of the M2M session; without it only the bearer is sent.
-            password: its password.
+            password: its password: a text, a path or a function, asked for each login.
             token: an OAuth token to start with, in any form that :meth:`OAuthToken.from_dict` reads.
             session_token: an M2M session token to start with.
-            clock_skew: seconds before the expiry from which on the token is due for renewal.
+            clock_skew: seconds before its expiry at which the token is due for renewal.
             token_provider: ``(last_token or None, manager) -> token``, asked whenever a token is
                 missing, due, expired or rejected.
             on_token_update: called with each OAuthToken that becomes current through a renewal.
+            on_event: called with each :class:`Event`, from any thread.
             cache: a token cache that shares both tokens between processes or machines.
             environment: where ThingSpace is.
             timeout: seconds for a whole token, revoke, login or logout call.
@@ -81,96 +127,145 @@ class ThingspaceAuth(AuthBase):
 
         Raises:
             ValueError: an argument cannot be used; the message says which and why.
+            TypeError: an argument is of the wrong kind.
         """
-        require_text(client_id=client_id, client_secret=client_secret)
-        if ":" in client_id:
-            raise ValueError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617).")
-        require_both(username, password)
-        if cache is not None and token_provider is not None:
-            raise ValueError("cache and token_provider exclude each other: a cache is a provider.")
-        require_seconds("clock_skew", clock_skew, least=0.0)
-        require_seconds("timeout", timeout, least=0.001)
-        self.environment = environment
-        self.tokens = TokenPair(
-            client_id,
-            client_secret,
-            environment,
-            scopes=tuple(scopes.split() if isinstance(scopes, str) else scopes),
-            token=None if token is None else OAuthToken.from_dict(token, now=clock.wall()),
-            clock_skew=clock_skew,
-            token_provider=token_provider,
-            on_token_update=on_token_update,
-            cache=cache,
-            timeout=timeout,
-            session=session,
-            clock=clock,
-        )
-        self._judge_of_bearer = Judge(self.tokens, with_session=False)
-        self._judge_of_both = Judge(self.tokens, with_session=True)
-        self._client_id, self._username, self._password = client_id, username, password
-        self._shares_session = cache is not None
-        preset = None if session_token is None else SessionToken.from_dict(session_token)
-        self.tokens.use_login(username, password, preset)
+        hidden = Secret(client_secret), Secret(password), Secret(token), Secret(session_token)
+        del client_secret, password, token, session_token  # no crash report shows them
+        names = _names or {}
+        settings = Settings(
+            client_id, Source(names.get("client_secret", "client_secret"), hidden[0]), scopes_of(scopes),
+            username, source_of(names.get("password", "password"), hidden[1]), clock_skew, token_provider,
+            on_token_update, on_event, cache, environment, timeout, session, clock,
+        ).checked(names)  # fmt: skip
+        self._start(settings, _read(OAuthToken, hidden[2], clock), _read(SessionToken, hidden[3], clock))
 
     @classmethod
     def from_env(cls, **overrides: Any) -> ThingspaceAuth:
         """An auth from environment variables.
 
-        ``THINGSPACE_CLIENT_ID`` and ``THINGSPACE_CLIENT_SECRET`` are needed;
-        ``THINGSPACE_USERNAME``, ``THINGSPACE_PASSWORD``, ``THINGSPACE_BASE_URL`` (an origin such as
-        ``https://localhost:8443``) and ``THINGSPACE_CLOCK_SKEW`` (seconds) are optional. An empty
-        variable counts as one that is not set.
+        ``THINGSPACE_CLIENT_ID`` and ``THINGSPACE_CLIENT_SECRET`` are needed; ``THINGSPACE_USERNAME`` and
+        ``THINGSPACE_PASSWORD`` are optional. Each of the four may have ``_FILE`` behind it and name a file
+        that holds the value. ``THINGSPACE_BASE_URL`` is an origin such as ``https://localhost:8443``,
+        ``THINGSPACE_CLOCK_SKEW`` a number of seconds, and ``THINGSPACE_PROFILE`` names a profile for
+        what the variables do not say. An empty variable counts as one that is not set.
 
         Args:
-            overrides: arguments of :class:`ThingspaceAuth` that win over the environment.
+            overrides: arguments of :class:`ThingspaceAuth`, which win.
 
         Raises:
             ValueError: a variable is missing or unreadable; the message names it.
         """
-        arguments = {**arguments_from(os.environ), **overrides}
-        missing = [n for n in ("client_id", "client_secret") if arguments.get(n) is None]
-        if missing:
-            names = " and ".join(f"THINGSPACE_{name.upper()}" for name in missing)
-            raise ValueError(f"{names} must be set in the environment, or given as an argument.")
-        return cls(**arguments)
+        hidden = Secret(overrides)
+        del overrides
+        try:
+            found = Secret(arguments_from(os.environ, hidden.reveal(), _of_profile))
+        except (ImportError, OSError, ValueError) as wrong:
+            wrong.__context__ = None
+            raise wrong.with_traceback(None) from None  # the frames below hold secrets
+        return cls(**found.reveal()[0], _names=found.reveal()[1])
+
+    @classmethod
+    def from_profile(cls, name: str = "default", **overrides: Any) -> ThingspaceAuth:
+        """An auth with the credentials that ``thingspace login`` keeps.
+
+        Args:
+            name: the profile's.
+            overrides: arguments of :class:`ThingspaceAuth`, which win.
+
+        Raises:
+            ValueError: there is no such profile; the message names those that exist.
+        """
+        return cls(**layered(overrides, _of_profile(name)))
+
+    @classmethod
+    def from_credentials(cls, source: Any, **overrides: Any) -> ThingspaceAuth:
+        """An auth with the credentials of Verizon's SDK.
+
+        Args:
+            source: ``ThingspaceOauthCredentials`` of the Python SDK, or a mapping, in the spellings of
+                the SDKs (``oauthClientId``, ``oauth_client_id``) or ours. ``None`` means our default.
+            overrides: arguments of :class:`ThingspaceAuth`, which win.
+
+        Raises:
+            ValueError: a key is unknown, or a value cannot be used.
+            TypeError: `source` is neither.
+        """
+        hidden = Secret(source)
+        del source  # no crash report shows it
+        return cls(**{**arguments_of(hidden.reveal()), **overrides})
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Stamp a covered request and see to its response; leave any other as it is."""
-        url, environment = r.url or "", self.environment
-        # two prefixes spare most requests, for each of which this runs, the call of wants_token()
-        clear = url.startswith(environment.prefixes) and not url.startswith(environment.own_endpoints)
-        if not clear and not environment.wants_token(url):
-            return r
-        hooks = r.hooks["response"]
-        if hooks:
-            self._unstamp(r, hooks)
-        tokens = self.tokens
-        r.headers["Authorization"] = tokens.oauth.get().authorization
-        if tokens.sessions is not None and tokens.stamp_session(r):
-            hooks.append(self._judge_of_both)
+        """Stamp a covered request, and leave any other as it is."""
+        header = self._settings.environment.session_header_for(r.url or "")
+        if header is None:
+            self._note_stranger(r.url or "")
         else:
-            hooks.append(self._judge_of_bearer)
+            self._stamp(r, header, None)
         return r
+
+    def headers(self, url: str) -> dict[str, str]:
+        """The headers for a request of another HTTP client; empty if `url` is not covered.
+
+        Ask for each request, and tell :meth:`refused` of an answer with status 400, 401 or 403.
+
+        Args:
+            url: where the request goes.
+
+        Raises:
+            requests.RequestException: no token could be obtained.
+        """
+        request = requests.PreparedRequest()
+        request.url, request.headers = url, requests.structures.CaseInsensitiveDict()
+        return dict(ThingspaceAuth.__call__(self, request).headers)
+
+    def refused(self, headers: Mapping[str, str], status: int, body: bytes | str) -> bool:
+        """Whether another try with new :meth:`headers` is worth it, after ThingSpace's answer to a request.
+
+        Args:
+            headers: those of the request.
+            status: HTTP status of the answer.
+            body: its body.
+
+        Raises:
+            requests.RequestException: a token was rejected and no other could be obtained.
+        """
+        sent = requests.PreparedRequest()
+        sent.headers = requests.structures.CaseInsensitiveDict(headers)
+        del headers  # no crash report shows them
+        credentials = self._credentials
+        name = IMP_SESSION_HEADER if IMP_SESSION_HEADER in sent.headers else SESSION_HEADER
+        with_session = name in sent.headers
+        if status < 400 and with_session and credentials.session is not None:
+            credentials.session.note_use()
+        about_session = is_session_error(body.encode("utf-8", "replace") if isinstance(body, str) else body)
+        for credential in credentials.blamed(status, about_session=about_session, with_session=with_session):
+            found = credential.found_on(sent, name)
+            if found is None or found == FOREIGN:
+                return False
+            if credential.another_than(found, self._home(), is_last=credential.manager.is_young()):
+                return True
+        return False
 
     def get_token(self) -> OAuthToken:
         """The current OAuth token, fetched or renewed if need be.
 
         Raises:
-            requests.RequestException: there is none to be had.
+            requests.RequestException: no token could be obtained.
         """
-        return self.tokens.oauth.get()
+        return self._credentials.bearer.manager.get()
 
     def get_session_token(self) -> SessionToken:
-        """The current M2M session token, logged in for if need be.
+        """The current M2M session token, after a login if need be.
 
         Raises:
             ValueError: there are neither a username nor a session token.
-            LoginRefusedError: ThingSpace refuses the credentials; see :meth:`reset`.
+            LoginRefusedError: ThingSpace refused the credentials; see :meth:`reset`.
             requests.RequestException: it could not log in.
         """
-        if self.tokens.sessions is None:
+        session = self._credentials.session
+        if session is None:
             raise ValueError("there is no M2M session: give ThingspaceAuth username= and password=.")
-        return self.tokens.sessions.get()
+        return session.manager.get()
 
     def revoke(self) -> None:
         """Revoke the OAuth token that is held; every process that shares it needs a new one.
@@ -178,56 +273,260 @@ class ThingspaceAuth(AuthBase):
         Raises:
             requests.RequestException: ThingSpace did not revoke it.
         """
-        self.tokens.revoke()
+        self._credentials.bearer.revoke()
 
     def logout(self) -> None:
         """End the M2M session that is held; the next request that needs one logs in again.
 
+        A session that is over already is dropped.
+
         Raises:
             requests.RequestException: ThingSpace did not end it.
         """
-        self.tokens.logout()
+        session = self._credentials.session
+        if session is not None:
+            session.logout()
 
-    def reset(self, *, username: str | None = None, password: str | None = None) -> None:
+    def reset(self, *, username: str | None = None, password: SecretSource | None = None) -> None:
         """Start anew: forget both tokens, past failures, and a refused login, here and in the cache.
 
         Args:
-            username: the UWS user from now on; the same one where it is not given.
-            password: its password from now on; the same one where it is not given.
+            username: the UWS user from now on, by default the same. Another user's shared session stays.
+            password: its password from now on, by default the same.
 
         Raises:
             ValueError: one of the two is still missing.
         """
-        username, password = username or self._username, password or self._password
-        require_both(username, password)
-        self.tokens.forget()
-        self._username, self._password = username, password
-        self.tokens.use_login(username, password, None)
+        given = source_of("password", Secret(password))
+        del password
+        before, credentials = self._settings, self._credentials
+        user = username or before.username
+        self._settings = before._replace(username=user, password=given or before.password).checked()
+        credentials.bearer.forget()
+        if credentials.session is not None and user == before.username:
+            credentials.session.forget()
+            credentials.session.endpoints.refusals.clear()  # unanswered logins are remembered
+            self._log_in_anew()
+        else:
+            self._begin(credentials.bearer, None)
 
-    def __enter__(self) -> ThingspaceAuth:
-        """Use it in a ``with`` block, whose end logs out."""
-        return self
+    def publish(self, name: str, **attributes: Any) -> None:
+        """Tell the log and the listener of an event; for tools built on this library.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Log out of a session that this very object logged in to, unless a cache shares it."""
-        sessions, ours = self.tokens.sessions, self.tokens.logged_in
-        if self._shares_session or sessions is None or ours is None or sessions.current != ours:
-            return
-        try:
-            self.logout()
-        except requests.RequestException as failure:
-            _log.warning("logout failed, the session ends by itself: %s", failure)
+        Args:
+            name: one of the names of :class:`Event`.
+            attributes: its attributes.
+        """
+        self._events.publish(name, **attributes)
+
+    @property
+    def cache_keys(self) -> dict[str, str | None]:
+        """The keys under which a token cache keeps the tokens of ``bearer`` and ``session``."""
+        pair = {"bearer": self._credentials.bearer, "session": self._credentials.session}
+        return {name: None if one is None else one.manager.cache_key for name, one in pair.items()}
+
+    client_id = _Setting[str]()
+    """The client id; another one starts anew, without tokens."""
+    client_secret = _Setting[SecretSource]()
+    """The client secret as it was given; another one keeps the token and forgets past failures."""
+    clock_skew = _Setting[float]()
+    """Seconds before its expiry at which the token is due for renewal."""
+    token_provider = _Setting["TokenProvider | None"]()
+    """Asked for a token before ThingSpace is."""
+    on_token_update = _Setting["Callable[[OAuthToken], object] | None"]()
+    """Called with each OAuthToken that becomes current through a renewal."""
+    username = _Setting["str | None"]()
+    """The UWS user; another one drops session and password, ``None`` ends M2M authentication here."""
+    password = _Setting["SecretSource | None"]()
+    """The password as it was given; another one is tried at the next login."""
+    environment = _Setting[Environment]()
+    """Where ThingSpace is. Cannot be set."""
+    scopes = _Setting["tuple[str, ...]"]()
+    """The OAuth scopes that are asked for; empty for what ThingSpace grants by itself. Cannot be set."""
+    timeout = _Setting[float]()
+    """Seconds for a whole token, revoke, login or logout call. Cannot be set."""
+    cache = _Setting[Any]()
+    """The token cache, if there is one. Cannot be set."""
+
+    @property
+    def token(self) -> OAuthToken | None:
+        """The OAuth token that is held, without asking anyone. ``None`` forgets it here, not in a cache."""
+        held: OAuthToken | None = self._credentials.bearer.held
+        return held
+
+    @token.setter
+    def token(self, token: Any) -> None:
+        hidden = Secret(token)
+        del token
+        self._credentials.bearer.manager.use(_read(OAuthToken, hidden, self._settings.clock))
+
+    @property
+    def session_token(self) -> SessionToken | None:
+        """The M2M session token that is held, without asking anyone."""
+        session = self._credentials.session
+        held: SessionToken | None = None if session is None else session.held
+        return held
+
+    @session_token.setter
+    def session_token(self, session_token: Any) -> None:
+        hidden = Secret(session_token)
+        del session_token
+        token, session = _read(SessionToken, hidden, self._settings.clock), self._credentials.session
+        if session is not None:
+            session.manager.use(token)
+        else:
+            self._begin(self._credentials.bearer, token)
+
+    def _set_client_id(self, client_id: Secret[str]) -> None:
+        self._start(self._settings._replace(client_id=client_id.reveal()).checked(), None, None)
+
+    def _set_client_secret(self, client_secret: Secret[Any]) -> None:
+        source, credentials = Source("client_secret", client_secret), self._credentials
+        self._settings = self._settings._replace(client_secret=source).checked()
+        credentials.bearer.secret = source
+        credentials.bearer.manager.forgive()
+        if credentials.session is not None:
+            credentials.session.manager.forgive()
+
+    def _set_clock_skew(self, seconds: Secret[float]) -> None:
+        self._settings = self._settings._replace(clock_skew=seconds.reveal()).checked()
+        self._credentials.bearer.manager.clock_skew = self._settings.clock_skew
+
+    def _set_token_provider(self, provider: Secret[TokenProvider | None]) -> None:
+        self._settings = self._settings._replace(token_provider=provider.reveal()).checked()
+        if self._settings.cache is None:
+            self._credentials.bearer.manager.provider = provider.reveal()
+
+    def _set_on_token_update(self, callback: Secret[Callable[[OAuthToken], object] | None]) -> None:
+        self._settings = self._settings._replace(on_token_update=callback.reveal()).checked()
+        self._credentials.bearer.manager.on_token_update = callback.reveal()
+
+    def _set_username(self, username: Secret[str | None]) -> None:
+        user = username.reveal()
+        if user != self._settings.username:
+            password = None if user is None else Source("password", Secret(None))
+            self._settings = self._settings._replace(username=user, password=password).checked()
+            self._begin(self._credentials.bearer, None)
+
+    def _set_password(self, password: Secret[Any]) -> None:
+        self._settings = self._settings._replace(password=source_of("password", password)).checked()
+        self._log_in_anew()
+
+    def _log_in_anew(self) -> None:
+        """Use the password as it is now from the next login on."""
+        session, password = self._credentials.session, self._settings.password
+        if session is not None and password is not None:
+            session.endpoints.password = password.ask
+            session.manager.forgive()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse what nobody would read: a misspelled attribute would be kept in silence."""
+        kind = type(self)
+        declared = any(name in vars(one).get("__annotations__", {}) for one in kind.__mro__)
+        its_own = kind is not ThingspaceAuth and name.startswith("_")
+        if not (its_own or declared or hasattr(kind, name)):
+            raise AttributeError(f"{kind.__name__} has no attribute {name!r}: declare it if it is yours.")
+        hidden = Secret(value)
+        del value  # no crash report shows it
+        object.__setattr__(self, name, hidden.reveal())
 
     def __repr__(self) -> str:
         """Whose auth it is and for where, without any secret."""
-        return f"<ThingspaceAuth {self._client_id!r} at {self.environment.origins[0]}>"
+        return f"<ThingspaceAuth {self.client_id!r} at {self.environment.origins[0]}>"
 
-    def _unstamp(self, request: requests.PreparedRequest, hooks: list[Any]) -> None:
-        """Undo an earlier pass through this auth, so that its header is not taken for the caller's."""
-        if self._judge_of_both in hooks:
-            hooks.remove(self._judge_of_both)
-            request.headers.pop(self.environment.session_header(request.url or ""), None)
-        if self._judge_of_bearer in hooks:
-            hooks.remove(self._judge_of_bearer)
+    def __getstate__(self) -> dict[str, Any]:
+        """Configuration, tokens, and what was refused; no turns, stamps or locks."""
+        bearer, session = self._credentials.bearer, self._credentials.session
+        own = {n: vars(self)[n] for n in vars(self) if n not in ThingspaceAuth.__annotations__}
+        refusals = {} if session is None else dict(session.endpoints.refusals)
+        tokens = [None if one is None else one.usable for one in (bearer, session)]
+        return {"settings": self._settings, "tokens": tokens, "refusals": refusals, "own": own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start with the pickled tokens."""
+        self._start(state["settings"], *state["tokens"])
+        if self._credentials.session is not None:
+            self._credentials.session.endpoints.refusals.update(state["refusals"])
+        vars(self).update(state["own"])
+
+    def _start(
+        self, settings: Settings, token: OAuthToken | None, session_token: SessionToken | None
+    ) -> None:
+        """Use these settings and tokens from the next request on."""
+        self._settings, self._strangers = settings, frozenset()
+        self._events = Events(settings.on_event, settings.clock.wall)
+        self._begin(Bearer(settings, self._events, token, self._home), session_token)
+
+    def _begin(self, bearer: Bearer, session_token: SessionToken | None) -> None:
+        """Use `bearer`, and a new M2M session if there is a user or a token for one, from now on."""
+        session = None
+        if self._settings.username is not None or session_token is not None:
+            session = M2MSession(self._settings, self._events, bearer, session_token)
+        credentials = Credentials(self._settings, bearer, session)
+        self._credentials, self._bearer_stamp = credentials, Stamp(credentials, self._current, None)
+
+    def _home(self) -> Transport:
+        """The way of a token call that no request has caused."""
+        session = self._settings.session
+        if session is None and self._mounted_on is not None:
+            session = self._mounted_on()
+        return Transport(session)
+
+    def _current(self) -> Credentials:
+        """The credentials as they are now, for stamps of older ones."""
+        return self._credentials
+
+    def _stamp(self, request: requests.PreparedRequest, header: str, transport: Any) -> Stamp:
+        """Put both tokens on a covered request, the bearer last, since a login may bring a new one.
+
+        The session token goes into `header`, unless the caller has set that.
+        """
+        hooks, credentials, stamp = hooks_of(request), self._credentials, self._bearer_stamp
+        if hooks:
+            self._unstamp(request, hooks, header)
+        session = credentials.session
+        if session is not None and header not in request.headers:
+            session.put(request, header, session.manager.get(transport))
+            stamp = Stamp(credentials, self._current, request.headers)
+        credentials.bearer.put(request, header, credentials.bearer.manager.get(transport))
+        hooks.append(stamp)
+        return stamp
+
+    @staticmethod
+    def _unstamp(request: requests.PreparedRequest, hooks: list[Any], header: str) -> None:
+        """Undo an earlier pass through an auth, so that its header is not taken for the caller's."""
+        for hook in list(hooks):
+            if isinstance(hook, Guard):
+                hooks.remove(hook)
+                if hook.has_session:
+                    request.headers.pop(header, None)
+
+    def _note_stranger(self, url: str) -> None:
+        """Tell once per host that it is not covered: loudly if the URL looks like a ThingSpace."""
+        try:
+            parts = urlsplit(url)
+            host, path = ascii(parts.hostname or "")[1:-1], parts.path  # no log holds surrogates
+        except ValueError:  # requests will say what is wrong with it
+            return
+        if host in self._strangers or self.environment.covers(url) or len(self._strangers) > _MOST_STRANGERS:
+            return
+        self._strangers |= {host}
+        looks_ours = path.startswith(("/api/ts/", "/api/m2m/")) or host.endswith(".verizon.com")
+        covered = ", ".join(self.environment.origins)
+        self._events.publish(
+            "host_not_covered",
+            level=logging.WARNING if looks_ours else logging.DEBUG,
+            reason=f"{host}; covered are {covered}",
+        )
+
+
+def _of_profile(name: str) -> dict[str, Any]:
+    """The arguments that a profile gives."""
+    from ._profiles import load  # it may open the keyring
+
+    return profile_arguments(load(name))
+
+
+def _read(kind: Any, given: Secret[Any], clock: Clock) -> Any:
+    """A token from any form in which it was given."""
+    return None if given.reveal() is None else kind.from_dict(given.reveal(), now=clock.wall())

@@ -1,7 +1,7 @@
 """Where ThingSpace is, and which URLs may see a token.
 
-The law here: a token goes to the exact origins of one environment and nowhere else; a URL that can
-be read in two ways is not covered.
+A token goes to the exact origins of one environment and nowhere else; a URL that can be read in two
+ways is not covered.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ _AUTHORITY_END = re.compile(r"[/?#]|\Z")
 _LOOPBACK = re.compile(r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
+SESSION_HEADER = "VZ-M2M-Token"
+"""The header of the M2M session token ("Start Connectivity Management Session" page)."""
+
+IMP_SESSION_HEADER = "SessionToken"
+"""Its name on the ``imp.`` hosts (Verizon's SDK 2.0.0)."""
+
 
 class Environment(Value):
     """One ThingSpace: its API origins and the URLs of its OAuth and M2M endpoints.
@@ -29,15 +35,13 @@ class Environment(Value):
         logout_url: the M2M session logout.
         imp_origins: those of `origins` on which the session token's header is called
             ``SessionToken`` instead of ``VZ-M2M-Token``.
-        prefixes: how a prepared URL of one of `origins` begins.
-        own_endpoints: how the URLs of the token, revoke and login endpoints begin.
 
     Raises:
         ValueError: an origin or URL is malformed, or neither https nor http on loopback.
     """
 
     __match_args__ = ("origins", "token_url", "revoke_url", "login_url", "logout_url", "imp_origins")
-    __slots__ = (*__match_args__, "_imp_prefixes", "own_endpoints", "prefixes")
+    __slots__ = (*__match_args__, "_endpoint_paths", "_headers")
 
     origins: tuple[str, ...]
     token_url: str
@@ -45,9 +49,8 @@ class Environment(Value):
     login_url: str
     logout_url: str
     imp_origins: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    own_endpoints: tuple[str, ...]
-    _imp_prefixes: tuple[str, ...]
+    _endpoint_paths: tuple[str, ...]
+    _headers: dict[str, str]
 
     def __init__(  # noqa: PLR0917 - the signature is promised
         self,
@@ -63,7 +66,7 @@ class Environment(Value):
         imp_origins = _checked_origins("imp_origins", imp_origins)
         for url in (token_url, revoke_url, login_url, logout_url):
             if _origin_of(url) is None:
-                raise ValueError(f"{url!r} is no URL of an endpoint: give https://host/path.")
+                raise ValueError(f"{url!r} is not the URL of an endpoint: give https://host/path.")
             _checked_origin(str(_origin_of(url)))
         self._set(
             origins=origins,
@@ -72,9 +75,8 @@ class Environment(Value):
             login_url=login_url,
             logout_url=logout_url,
             imp_origins=imp_origins,
-            prefixes=tuple(f"{origin}/" for origin in origins),
-            _imp_prefixes=tuple(f"{origin}/" for origin in imp_origins),
-            own_endpoints=tuple(_plain(url) for url in (token_url, revoke_url, login_url)),
+            _endpoint_paths=tuple(_path_of(url) for url in (token_url, revoke_url, login_url)),
+            _headers={one: IMP_SESSION_HEADER if one in imp_origins else SESSION_HEADER for one in origins},
         )
 
     def __repr__(self) -> str:
@@ -92,38 +94,25 @@ class Environment(Value):
             ValueError: `origin` has a path, is malformed, or is plain http to another machine.
         """
         origin = _checked_origin(origin.rstrip("/"))
-        return cls(
-            origins=(origin,),
-            token_url=f"{origin}/api/ts/v1/oauth2/token",
-            revoke_url=f"{origin}/api/ts/v1/oauth2/revoke",
-            login_url=f"{origin}/api/m2m/v1/session/login",
-            logout_url=f"{origin}/api/m2m/v1/session/logout",
-        )
+        return cls((origin,), *_endpoints_of(origin))
 
     def covers(self, url: str) -> bool:
-        """Whether the origin of `url` is one of this environment's, so that it may see tokens."""
-        # A prepared URL is lower case and has a path, so that the prefix settles nearly all.
-        return url.startswith(self.prefixes) or _origin_of(url) in self.origins
+        """Whether the origin of `url` is one of this environment's."""
+        return _origin_of(url) in self._headers
 
-    def is_endpoint(self, url: str) -> bool:
-        """Whether `url` is the token, revoke or login endpoint, which bring their own headers."""
-        if not url.startswith(self.prefixes):
-            url = _plain(url)
-        if not url.startswith(self.own_endpoints):
-            return False
-        return _PATH_END.split(url, maxsplit=1)[0] in self.own_endpoints
+    def session_header_for(self, url: str) -> str | None:
+        """The header in which `url` expects the session token; ``None`` if no token goes there.
 
-    def wants_token(self, url: str) -> bool:
-        """Whether a request to `url` is to be stamped with tokens."""
-        return self.covers(url) and not self.is_endpoint(url)
-
-    def session_header(self, url: str) -> str:
-        """The name of the header in which `url` expects the session token."""
-        if url.startswith(self.prefixes):
-            is_imp = url.startswith(self._imp_prefixes)
-        else:
-            is_imp = _origin_of(url) in self.imp_origins
-        return "SessionToken" if is_imp else "VZ-M2M-Token"
+        The token, revoke and login endpoints bring headers of their own, on every origin: Verizon
+        documents ``https://5gedge.verizon.com/api/ts/v1/oauth2/token`` too.
+        """
+        end = url.find("/", 8)  # a prepared URL has a path, and its scheme and host are lower case
+        header = self._headers.get(url[:end]) if end > 0 else None
+        if header is None:
+            header = self._headers.get(_origin_of(url) or "")
+        elif not url.startswith(self._endpoint_paths, end):
+            return header
+        return None if header is None or _path_of(url) in self._endpoint_paths else header
 
 
 def _origin_of(url: str) -> str | None:
@@ -143,53 +132,43 @@ def _origin_of(url: str) -> str | None:
     return f"{scheme}://{host}:{int(port)}"
 
 
-def _plain(url: str) -> str:
-    """`url` with its origin in the one form in which origins are compared, if it has one."""
-    found, origin = _ORIGIN.match(url), _origin_of(url)
-    return url if found is None or origin is None else origin + url[found.end() :]
+def _path_of(url: str) -> str:
+    """The path of `url`, without query and fragment."""
+    found = _ORIGIN.match(url)
+    return _PATH_END.split(url[found.end() if found else 0 :], maxsplit=1)[0]
 
 
 def _checked_origins(name: str, origins: Iterable[str]) -> tuple[str, ...]:
-    """`origins` in their one form."""
+    """`origins`, normalised."""
     if isinstance(origins, str):
-        raise ValueError(f"{name} is a collection of origins, not one string.")  # noqa: TRY004
+        raise ValueError(f"{name} must be a collection of origins, not one string.")  # noqa: TRY004
     return tuple(_checked_origin(origin) for origin in origins)
 
 
 def _checked_origin(origin: str) -> str:
-    """`origin` in its one form, or a ValueError that says what is wrong with it."""
+    """`origin`, normalised, or a ValueError that says what is wrong with it."""
     plain = _origin_of(origin)
     if plain is None or _ORIGIN.fullmatch(origin) is None:
-        raise ValueError(f"{origin!r} is no origin: give https://host or https://host:port.")
+        raise ValueError(f"{origin!r} is not an origin: give https://host or https://host:port.")
     if plain.startswith("http:") and _LOOPBACK.fullmatch(plain) is None:
-        raise ValueError(f"{origin!r} is plain http: tokens travel by https, except to loopback.")
+        raise ValueError(f"{origin!r} is plain http: tokens are sent over https only, except to loopback.")
     return plain
 
 
-PRODUCTION = Environment(
-    origins=(
-        "https://thingspace.verizon.com",
-        "https://imp.thingspace.verizon.com",
-        "https://5gedge.verizon.com",
-    ),
-    token_url="https://thingspace.verizon.com/api/ts/v1/oauth2/token",
-    revoke_url="https://thingspace.verizon.com/api/ts/v1/oauth2/revoke",
-    login_url="https://thingspace.verizon.com/api/m2m/v1/session/login",
-    logout_url="https://thingspace.verizon.com/api/m2m/v1/session/logout",
-    imp_origins=("https://imp.thingspace.verizon.com",),
-)
+def _endpoints_of(origin: str) -> tuple[str, str, str, str]:
+    """The token, revoke, login and logout URLs of a ThingSpace."""
+    oauth, session = f"{origin}/api/ts/v1/oauth2", f"{origin}/api/m2m/v1/session"
+    return f"{oauth}/token", f"{oauth}/revoke", f"{session}/login", f"{session}/logout"
+
+
+def _of_verizon(api: str, imp: str, edge: str) -> Environment:
+    """An environment of Verizon's, whose endpoints are on its API host."""
+    api, imp, edge = (f"https://{host}.verizon.com" for host in (api, imp, edge))
+    return Environment((api, imp, edge), *_endpoints_of(api), imp_origins=(imp,))
+
+
+PRODUCTION = _of_verizon("thingspace", "imp.thingspace", "5gedge")
 """ThingSpace itself (the hosts of Verizon's SDK 2.0.0, ``verizon/configuration.py``)."""
 
-STAGING = Environment(
-    origins=(
-        "https://staging.thingspace.verizon.com",
-        "https://imp-staging.thingspace.verizon.com",
-        "https://staging.5gedge.verizon.com",
-    ),
-    token_url="https://staging.thingspace.verizon.com/api/ts/v1/oauth2/token",
-    revoke_url="https://staging.thingspace.verizon.com/api/ts/v1/oauth2/revoke",
-    login_url="https://staging.thingspace.verizon.com/api/m2m/v1/session/login",
-    logout_url="https://staging.thingspace.verizon.com/api/m2m/v1/session/logout",
-    imp_origins=("https://imp-staging.thingspace.verizon.com",),
-)
+STAGING = _of_verizon("staging.thingspace", "imp-staging.thingspace", "staging.5gedge")
 """Verizon's staging ThingSpace, which has credentials of its own."""

@@ -1,8 +1,8 @@
 """What can go wrong.
 
-The law here: every error of this library is a :class:`requests.RequestException`, carries its
-evidence as attributes, and never holds a secret. Code that already catches
-``requests.RequestException`` catches everything.
+Every error of this library is a :class:`requests.RequestException`, carries its evidence as
+attributes, and never holds a secret. Code that catches ``requests.RequestException`` catches
+everything.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ class ThingspaceError(requests.RequestException):
     """Something about ThingSpace authentication went wrong.
 
     Attributes:
-        status: HTTP status of ThingSpace's answer, ``None`` where there was none.
+        status: HTTP status of ThingSpace's answer, ``None`` without one.
         code: what ThingSpace calls the problem: an OAuth ``error`` (RFC 6749 section 5.2), a WSO2
             fault code such as ``"900901"``, or an M2M ``errorCode``.
         description: ThingSpace's own words, bounded in length and free of secrets.
         retryable: whether the same call may succeed later without anyone changing anything.
-        retry_after: seconds that the server asked us to wait, ``None`` where it did not.
+        retry_after: seconds that the server asked us to wait, ``None`` if it did not.
+        response: a bare Response with the status, a few headers and the redacted body of
+            ThingSpace's answer, ``None`` without one. Its ``request`` is always ``None``.
     """
+
+    refused_credentials: str | None = None
+    """Fingerprint of the credentials that ThingSpace refused; token caches share it."""
 
     def __init__(
         self,
@@ -34,8 +39,9 @@ class ThingspaceError(requests.RequestException):
         description: str | None = None,
         retryable: bool = False,
         retry_after: float | None = None,
+        response: requests.Response | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, response=response)
         self.status = status
         self.code = code
         self.description = description
@@ -48,11 +54,11 @@ class InvalidTokenError(ThingspaceError, ValueError):
 
 
 class TokenRequestError(ThingspaceError):
-    """The token or revoke endpoint refused, or answered something that is no token."""
+    """The token or revoke endpoint refused, or answered something that is not a token."""
 
 
 class LoginError(ThingspaceError):
-    """The M2M login or logout endpoint refused, or answered something that is no session."""
+    """The M2M login or logout endpoint refused, or answered something that is not a session."""
 
 
 class LoginRefusedError(LoginError):
@@ -63,14 +69,18 @@ class LoginRefusedError(LoginError):
     """
 
 
-def same_again(error: Exception) -> Exception:
-    """A copy of `error` to raise in another thread or at another time.
+def copy_of(error: Exception) -> Exception:
+    """A copy of `error`, without its frames, to raise in another thread or at another time.
 
     One exception object raised in many threads grows its traceback without bound and mixes up
-    theirs. An error that cannot be copied (a provider's own class) is given back as it is.
+    theirs. An error that cannot be copied (a provider's own class) is returned as it is.
     """
-    try:
+    module = type(error).__module__
+    if module == __name__:
+        return copy.copy(error)
+    known = module == requests.exceptions.__name__
+    try:  # JSONDecodeError of requests before 2.32 cannot be copied
         twin: Any = copy.copy(error)
-    except Exception:  # noqa: BLE001 - whatever its own __reduce__ raises
+        return twin if known or (type(twin) is type(error) and twin.args == error.args) else error
+    except Exception:  # noqa: BLE001 - whatever its own methods raise
         return error
-    return twin if type(twin) is type(error) and twin.args == error.args else error

@@ -1,9 +1,9 @@
-"""The current token, when to renew it, and one renewal at a time.
+"""The current token, and one renewal at a time.
 
-The law here: a usable token that is not due is given without a lock. A renewal runs once, in the
-thread of the caller that started it; whoever needs its outcome waits for it and shares it, the
-failure too; whoever holds a usable token goes on with that. No clock, no endpoint and no provider
-can bring about a token call for each API call.
+A usable token that is not due is given without a lock. A renewal runs once, in the thread of the
+caller that started it; those who need its outcome wait for it and share it, a failure too, and those
+who hold a usable token go on with that. No clock, endpoint or provider can bring about a token call
+for each API call. A renewal may end in any way, at any line: the next caller then renews.
 
 Used twice: for the OAuth token and for the M2M session token.
 """
@@ -13,26 +13,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
-import threading
-import traceback
-import weakref
 from collections.abc import Callable
 from typing import Any, Generic, Protocol
 
-from ._answers import scrubbed
-from ._errors import InvalidTokenError, ThingspaceError, same_again
-from ._held import SYSTEM_CLOCK, Clock, Held, Moment, T, hold
-from ._tokens import OAuthToken
-from ._wire import Route
+import requests
 
-_log = logging.getLogger("requests_thingspace")
+from ._errors import InvalidTokenError, LoginRefusedError, ThingspaceError, copy_of
+from ._events import Events, text_of
+from ._tokens import OAuthToken, fingerprint_of, seconds_from
+from ._turns import Turn
+from ._validity import SYSTEM_CLOCK, ActiveToken, Clock, T
+from ._values import Secret
 
 COOL_DOWN = 2.0
 """Seconds after a failed renewal in which no other is tried."""
 
 LONGEST_COOL_DOWN = 60.0
 """Seconds; a server's ``Retry-After`` beyond that is not waited for."""
+
+YOUNG = 60.0
+"""Seconds; ThingSpace stands by a token that it refuses at this age."""
 
 
 class TokenProvider(Protocol):
@@ -47,141 +47,140 @@ class TokenProvider(Protocol):
         """
 
 
-class _Renewal(Generic[T]):
-    """A renewal that is under way, and then its outcome."""
+class Renewal(Turn, Generic[T]):
+    """One turn at renewing, and what it leaves behind.
 
-    __slots__ = ("done", "failure", "owner", "route", "token")
+    Attributes:
+        active: the token that is current.
+        transport: by which way its token call goes.
+        failure: why there is no newer token, without frames.
+        cools_until: monotonic seconds; no other renewal is tried before that.
+        token: what this renewal brought home.
+        fetched: what ThingSpace itself gave in it, which no cache or provider has stored.
+        passing: what arose in a token call and concerns the renewing caller alone.
+        raised: what the token provider itself raised, which concerns all.
+    """
 
-    def __init__(self, route: Route | None) -> None:
-        self.done = threading.Event()
-        self.owner = threading.get_ident()
-        self.route = route
-        self.token: T | None = None
+    __slots__ = ("active", "cools_until", "failure", "fetched", "passing", "raised", "token", "transport")
+
+    def __init__(
+        self, active: ActiveToken[T] | None = None, transport: Any = None, after: Turn | None = None
+    ) -> None:
+        super().__init__(after=after)
+        self.active, self.transport = active, transport
         self.failure: Exception | None = None
+        self.cools_until = -math.inf
+        self.token: T | None = None
+        self.fetched: T | None = None
+        self.passing: Exception | None = None
+        self.raised: Exception | None = None
+
+    def fail(self, error: Exception, now: float) -> None:
+        """Leave a failure behind; of a foreign exception nothing is asked that could raise."""
+        wait = seconds_from(vars(error).get("retry_after")) if isinstance(error, ThingspaceError) else None
+        self.cools_until = now + min(max(wait or 0.0, COOL_DOWN), LONGEST_COOL_DOWN)
+        self.failure = copy_of(error)
 
 
 class TokenManager(Generic[T]):
     """Keeps one token current. Token providers are handed it.
 
     Attributes:
-        clock_skew: seconds before its expiry from which on a token is due for renewal.
         token_class: the kind of token, :class:`OAuthToken` or :class:`SessionToken`.
-        fingerprint: a keyed hash of the M2M credentials, by which a cache remembers that they were
-            refused; empty for the OAuth token.
+        credential: ``"bearer"`` or ``"session"``.
+        cache_key: a name for this client's token that tells nothing of the client.
+        fingerprint: gives a keyed hash of the credentials as they are now, by which a cache
+            remembers that ThingSpace refused them.
+        provider: asked for a token before ThingSpace is.
+        on_token_update: told of each token that becomes current through a renewal.
     """
 
     __slots__ = (
-        "__weakref__",
-        "_announced",
-        "_clock",
-        "_cool_until",
-        "_failure",
-        "_fetch",
-        "_fetched",
-        "_held",
-        "_identity",
-        "_lock",
-        "_on_token_update",
-        "_provider",
-        "_renewal",
-        "_warned",
-        "clock_skew",
-        "fingerprint",
-        "token_class",
-    )
-
-    clock_skew: float
-    fingerprint: str
-    token_class: type[T]
-    _fetch: Callable[[Route | None], T]
-    _fetched: str | None
-    _on_token_update: Callable[[T], object] | None
-    _held: Held[T] | None
-    _renewal: _Renewal[T] | None
-    _failure: Exception | None
-    _announced: str | None
-    _lock: threading.Lock
+        "_announced", "_clock", "_clock_skew", "_events", "_fetch", "_from", "_last", "_warned",
+        "cache_key", "credential", "fingerprint", "on_token_update", "provider", "token_class",
+    )  # fmt: skip
 
     def __init__(
         self,
         token_class: type[T],
-        fetch: Callable[[Route | None], T],
+        fetch: Callable[[Any], T],
         *,
-        identity: tuple[str, ...] = (),
-        fingerprint: str = "",
+        identity: tuple[str, ...],
+        fingerprint: Callable[[], str],
+        events: Events,
         clock_skew: float = 60.0,
         provider: TokenProvider | None = None,
+        cached: bool = False,
         on_token_update: Callable[[T], object] | None = None,
         token: T | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Make a manager that holds `token` or nothing yet.
+        """Start with `token`, or with none.
 
-        Args:
-            token_class: the kind of token.
-            fetch: asks ThingSpace for a token, by a route or by its own.
-            identity: what distinguishes this client's token from any other's, for caches.
-            fingerprint: a keyed hash of the credentials, for caches.
-            clock_skew: seconds before the expiry from which on the token is due.
-            provider: asked before `fetch`.
-            on_token_update: told of each token that becomes current through a renewal.
-            token: a token to start with.
-            clock: the clocks that expiry is read from.
+        `fetch` asks ThingSpace for a token, by a transport or by its own. `identity` distinguishes this
+        client's token from any other's, for caches. `cached` says whether `provider` is a token cache.
         """
         self.token_class = token_class
-        self.clock_skew = clock_skew
-        self.fingerprint = fingerprint
-        self._fetch = fetch
-        self._identity = identity
-        self._provider = provider
-        self._on_token_update = on_token_update
-        self._clock = clock
+        self.credential = "bearer" if issubclass(token_class, OAuthToken) else "session"
+        self.cache_key = hashlib.sha256("\0".join((token_class.__name__, *identity)).encode()).hexdigest()
+        self.fingerprint, self._events, self._clock = fingerprint, events, clock
+        self.provider, self._from = provider, "cache" if cached else "provider"
+        self.on_token_update, self._fetch, self._clock_skew = on_token_update, fetch, clock_skew
         self._warned = False
-        self._reset_to(token)
-        _managers.add(self)
+        self._last: Renewal[T] = Renewal()
+        self.use(token)
+        self._announced = None if token is None else token.secret
 
-    def get(self, route: Route | None = None) -> T:
-        """The current token, renewed first if need be, by `route` or by its own.
+    def get(self, transport: Any = None) -> T:
+        """The current token, renewed first if need be.
+
+        Args:
+            transport: the way of the token call, its own by default.
 
         Raises:
-            requests.RequestException: there is no usable token and none could be fetched.
+            requests.RequestException: no token is usable and none could be obtained.
             Exception: whatever the token provider raised.
         """
-        held = self._held
-        if held is not None:
+        last = self._last
+        active = last.active
+        if active is not None and not last._next:
             # as Moment.reaches() says, without its calls: this runs for every request
-            due, wall, monotonic = held.due, self._clock.wall, self._clock.monotonic
-            if wall() < due.wall and monotonic() < due.monotonic:
-                return held.token
-        return self._renewed(route)
+            due, clock = active.due, self._clock
+            if clock.wall() < due.wall and clock.monotonic() < due.monotonic:
+                return active.token
+        return self._renewed(transport)
 
-    def replace(self, value: str | None, route: Route) -> T | None:
-        """Another token than `value`, which the server has just rejected.
+    def replace(self, found: Secret[str], transport: Any = None) -> T | None:
+        """Another token than `found`, which ThingSpace has just rejected.
 
         Returns:
-            The token to go on with; ``None`` where ThingSpace insists on `value`.
+            The token to go on with; ``None`` if ThingSpace stands by `found`.
 
         Raises:
-            requests.RequestException: there was no renewal to be had.
+            requests.RequestException: no other token could be obtained.
         """
-        with self._lock:
-            held = self._held
-            if held is not None and held.token.value == value and not held.rejected:
-                if self._clock.monotonic() < held.vouched_until:
-                    return None
-                self._held = held.spurned()
-        token = self.get(route)
-        return None if token.value == value else token
+        while True:
+            active = self.active
+            if active is None or active.token.secret != found or active.rejected:
+                break
+            if self._clock.monotonic() < active.confirmed_until:
+                return None
+            if active.reject():  # pragma: no branch - another thread was quicker
+                self.publish(f"{self._kind}_rejected", token=fingerprint_of(active.token))
+        token, active = self.get(transport), self.active
+        offered_again = active is not None and active.token.secret == found and not self.just_fetched(found)
+        if active is not None and offered_again and active.reject():
+            token = self.get(transport)  # pragma: no cover - a reset had dropped the mark: schedules show it
+        return None if token.secret == found else token
 
-    def vouch_for(self, value: str | None) -> None:
-        """Take note that `value` was rejected though it is new: for a while that is not news.
+    def confirm(self, found: Secret[str]) -> None:
+        """ThingSpace stands by this token: ignore rejections for a minute.
 
         Without it, a server that refuses every token would bring about a token call for each API call.
         """
-        with self._lock:
-            held = self._held
-            if held is not None and held.token.value == value:
-                self._held = held.vouched(self._clock.now())
+        active = self.active
+        if active is not None and active.token.secret == found:
+            active.confirm(self._clock.now())
 
     def fetch_token(self) -> T:
         """Ask ThingSpace for a token, for a token provider that has none to give.
@@ -189,205 +188,252 @@ class TokenManager(Generic[T]):
         Raises:
             requests.RequestException: ThingSpace gave none.
         """
-        renewal = self._renewal
-        mine = renewal is not None and renewal.owner == threading.get_ident()
-        token = self._fetch(renewal.route if renewal is not None and mine else None)
-        self._fetched = token.value
+        mine, started = self._mine(), self._clock.monotonic()
+        try:
+            token = self._fetch(None if mine is None else mine.transport)
+        except Exception as error:
+            if mine is not None and not isinstance(error, requests.RequestException):
+                mine.passing = error  # it arose in the waiting caller, out of a signal handler for example
+            raise
+        if mine is not None:
+            mine.fetched = token
+        self._tell_of_fetch(token, mine, self._clock.monotonic() - started)
         return token
 
-    def accepts(self, token: T) -> bool:
-        """Whether `token` is of use: not expired by either clock, and not the one that was just rejected."""
-        held, now = self._held, self._clock.now()
-        if held is not None and held.token.value == token.value and now.reaches(held.dead):
+    def is_usable(self, token: T) -> bool:
+        """Whether `token` is not expired by either clock, and not the one that was just rejected."""
+        active, now = self.active, self._clock.now()
+        if active is not None and active.token.secret == token.secret and active.is_expired(now):
             return False
         return token.expires_at is None or now.wall < token.expires_at
 
-    def is_fresh(self, value: str | None) -> bool:
-        """Whether ThingSpace itself gave `value` in the last renewal; what was stored may have died since."""
-        return value is not None and value == self._fetched
+    def is_young(self) -> bool:
+        """Whether the token in use became current less than a minute ago."""
+        active = self.active
+        return active is not None and self._clock.monotonic() - active.since.monotonic < YOUNG
+
+    def just_fetched(self, found: Secret[str] | str) -> bool:
+        """Whether ThingSpace itself gave this token in the last renewal; a stored one may have died since."""
+        fetched = self._last.newest().fetched
+        return fetched is not None and found in (fetched.secret, fetched.value)
+
+    def was_reset(self) -> bool:
+        """Whether a reset, revoke or logout has overtaken the renewal that this very thread carries out."""
+        mine = self._mine()
+        return mine is not None and mine.is_overtaken
+
+    def is_renewing_here(self) -> bool:
+        """Whether this very thread is inside a renewal."""
+        return self._mine() is not None
+
+    def publish(self, name: str, **attributes: Any) -> None:
+        """Tell of an event of this credential."""
+        self._events.publish(name, self.credential, **attributes)
 
     @property
-    def current(self) -> T | None:
-        """The token that is held, usable or not, without asking anyone."""
-        held = self._held
-        return None if held is None else held.token
+    def active(self) -> ActiveToken[T] | None:
+        """The token in use, usable or not, without asking anyone."""
+        return self._last.newest().active
 
     @property
-    def cache_key(self) -> str:
-        """A name for this client's token that tells nothing of the client."""
-        words = "\0".join((self.token_class.__name__, *self._identity))
-        return hashlib.sha256(words.encode()).hexdigest()
+    def clock_skew(self) -> float:
+        """Seconds before its expiry at which a token is due for renewal."""
+        return self._clock_skew
 
-    def held_since(self) -> Moment:
-        """When the current token was taken into use; the present where there is none."""
-        held = self._held
-        return self._clock.now() if held is None else held.since
+    @clock_skew.setter
+    def clock_skew(self, seconds: float) -> None:
+        self._clock_skew = seconds
+        active = self.active
+        if active is not None:
+            active.judge_by(seconds)
+
+    def use(self, token: T | None) -> None:
+        """Go on with `token` from the next request; what began before ends unseen."""
+        now, active = self._clock.now(), None
+        if token is not None:
+            active = ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
+        self._overtake(lambda _: active)
 
     def forget(self) -> None:
-        """Drop the token and whatever failed before: the next call starts anew."""
-        with self._lock:
-            self._held = None
-            self._failure = None
+        """Drop the token and past failures; it never waits, so a signal handler may call it."""
+        self._overtake(lambda _: None)
+
+    def forgive(self) -> None:
+        """Keep the token, and drop past failures."""
+        self._overtake(lambda last: last.active)
 
     def __repr__(self) -> str:
         """Which kind of token it keeps, never the token."""
-        return f"<TokenManager of an {self.token_class.__name__}>"
+        return f"<TokenManager of the {self._kind}>"
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but locks, renewals and moments of this machine's monotonic clock."""
-        left_out = ("__weakref__", "_lock", "_renewal", "_held", "_failure", "_cool_until", "_announced")
-        state = {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
-        held = self._held
-        return {**state, "token": None if held is None or held.rejected else held.token}
+    @property
+    def _kind(self) -> str:
+        """What its token is called in events."""
+        return "token" if self.credential == "bearer" else "session"
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start with the pickled token, with no renewal under way."""
-        token = state.pop("token")
-        for name, value in state.items():
-            setattr(self, name, value)
-        self._reset_to(token)
-        _managers.add(self)
-
-    def _reset_to(self, token: T | None) -> None:
-        """Hold `token`, with fresh locks and no past."""
-        self._lock = threading.Lock()  # guards _held, _renewal, _failure and _cool_until
-        self._renewal = None
-        self._failure = None
-        self._fetched = None  # what ThingSpace gave in the last renewal
-        self._cool_until = -math.inf
-        self._announced = None if token is None else token.value
-        now = self._clock.now()
-        self._held = None if token is None else hold(token, now, now, self.clock_skew, shortest=0.0)
-
-    def _after_fork(self) -> None:
-        """In a child process: no other thread lives here, so nobody holds a lock or renews."""
-        self._lock = threading.Lock()
-        self._renewal = None
-
-    def _renewed(self, route: Route | None) -> T:
-        """The token after a renewal: one's own, another caller's, or one that was not needed."""
+    def _overtake(self, active: Callable[[Renewal[T]], ActiveToken[T] | None]) -> None:
+        """Let a new state come after whatever is under way."""
         while True:
-            with self._lock:
-                held, renewal, now = self._held, self._renewal, self._clock.now()
-                failure = self._failure if now.monotonic < self._cool_until else None
-                if held is not None:
-                    goes_on = renewal is not None or failure is not None
-                    if not now.reaches(held.dead if goes_on else held.due):
-                        return held.token
-                if renewal is None:
-                    if failure is not None:
-                        raise same_again(failure)
-                    mine = self._renewal = _Renewal(route)
-                    break
-            token = self._outcome_of(renewal)
-            if token is not None:
-                return token
-        return self._run(mine, held)
+            last = self._last.newest()
+            blank: Renewal[T] = Renewal(active(last), after=last.worker())
+            blank.over = True
+            if last.passes_to(blank):  # pragma: no branch - another thread was quicker
+                break
+        self._last = blank
 
-    def _outcome_of(self, renewal: _Renewal[T]) -> T | None:
-        """Wait for another caller's renewal; ``None`` if it was interrupted and must be done again."""
-        if renewal.owner == threading.get_ident():
+    def _mine(self) -> Renewal[T] | None:
+        """The renewal that the caller is inside of."""
+        worker: Any = self._last.newest().worker()
+        return worker if worker is not None and worker.is_mine() else None
+
+    def _renewed(self, transport: Any) -> T:
+        """The token after a renewal: one's own, another caller's, or one that was not needed."""
+        waited_for: Renewal[T] | None = None
+        while True:
+            last = self._last.newest()
+            worker = last.worker()  # asked first: what is read after it is what that turn has left behind
+            active, now = last.active, self._clock.now()
+            usable = active is not None and not active.is_expired(now)
+            over = waited_for is not None and waited_for.worker() is None
+            shared = waited_for.failure if waited_for is not None and over else None
+            cooling = last.failure if now.monotonic < last.cools_until else None
+            if active is not None and usable and (worker or shared or cooling or not active.is_due(now)):
+                return active.token
+            if shared is not None:
+                raise copy_of(shared)
+            if worker is not None:
+                self._wait_for(worker, first=waited_for is None)
+                waited_for = last
+            elif cooling is not None:
+                raise copy_of(cooling)
+            else:
+                token = self._take(last, Renewal(active, transport))
+                if token is not None:
+                    return token
+
+    def _wait_for(self, worker: Turn, *, first: bool) -> None:
+        """Wait a little for another caller's renewal.
+
+        Raises:
+            ThingspaceError: it is the caller's own.
+        """
+        if worker.waits_for_me():
             raise ThingspaceError(
-                "the token provider or cache made a ThingSpace call that needs the very token it is "
-                "asked for: in a provider use manager.fetch_token(), or a Session without this auth."
+                "a token provider, cache, callback or signal handler made a ThingSpace call that needs the "
+                "very token being renewed: in a provider call manager.fetch_token(), or use a Session "
+                "without this auth."
             )
-        renewal.done.wait()
-        if renewal.failure is not None:
-            raise same_again(renewal.failure)
-        return renewal.token
+        if first:
+            self.publish("renewal_awaited")
+        worker.pause()
 
-    def _run(self, renewal: _Renewal[T], last: Held[T] | None) -> T:
-        """Carry out `renewal` in this thread and tell the others of its outcome."""
-        asked, self._fetched = self._clock.now(), None
+    def _take(self, last: Renewal[T], mine: Renewal[T]) -> T | None:
+        """Take a turn at renewing; ``None`` if another caller was quicker or there is more to do."""
+
+        def work() -> None:
+            if last.passes_to(mine):
+                self._last = mine
+                self._carry_out(mine)
+
         try:
-            token = self._obtain(None if last is None else last.token)
-        except Exception as failure:  # noqa: BLE001 - a provider may raise anything
-            return self._end_failed(renewal, failure)
-        except BaseException:  # interrupted: one of the waiting callers does it then
-            with self._lock:
-                self._renewal = None
-            renewal.done.set()
+            mine.run(work)
+            return mine.token
+        finally:
+            mine.transport = mine.passing = mine.raised = None  # they lead to responses and frames
+
+    def _carry_out(self, mine: Renewal[T]) -> None:
+        """Renew, and leave behind what came of it."""
+        last, asked = mine.active, self._clock.now()
+        rejected_before = last is not None and last.rejected
+        try:
+            token = self._obtain(None if last is None else last.token, mine)
+        except Exception as error:
+            now = self._clock.now()
+            # anything else came out of a signal handler and concerns this caller alone
+            if error is mine.raised or isinstance(error, requests.RequestException):
+                self._tell_of_failure(error, mine, now.monotonic - asked.monotonic)
+                mine.fail(error, now.monotonic)
+                if self.active is not None and not self.active.is_expired(now):
+                    return  # to go on with
             raise
         now = self._clock.now()
-        held = hold(token, asked, now, self.clock_skew)
-        if last is not None and last.rejected and last.token.value == token.value:
-            held = held.vouched(now)
-        with self._lock:
-            self._renewal, self._failure = None, None
-            current = self._held
-            if current is last or current is None or current.token.value != token.value:
-                self._held, renewal.token = held, token
-            # else the server rejected, while it was renewed, the very token that came back: that
-            # proves nothing, and whoever waits for another one asks again
-        renewal.done.set()
-        self._announce(token)
-        return token
+        active = ActiveToken.starting(token, asked, now, self._clock_skew)
+        same = last is not None and last.token.secret == token.secret
+        if same and rejected_before:
+            active.confirm(now)
+        mine.active = active  # published first, then the mark carried over
+        if same and not rejected_before and last is not None and last.rejected:
+            active.reject()  # it was refused while it came home, which proves nothing: ask again
+            return
+        mine.token = token
+        if not mine.is_overtaken and token.secret != self._announced:  # inside the turn: in order, once
+            self._announced = token.secret
+            if self.on_token_update is not None:
+                self._events.call("on_token_update", self.on_token_update, token, (token.secret,))
 
-    def _obtain(self, last: T | None) -> T:
-        """A token from the provider, or from ThingSpace where it has nothing to offer."""
-        if self._provider is not None:
-            offered = self._provider(last, self)
-            token = None if offered is None else self._read(offered)
-            if token is not None and (self.is_fresh(token.value) or self.accepts(token)):
+    def _obtain(self, last: T | None, mine: Renewal[T]) -> T:
+        """A token from the provider, or from ThingSpace if the provider has nothing to offer."""
+        offered = Secret(self._offered(last, mine))
+        if offered.reveal() is not None:
+            kind: Any = self.token_class
+            try:
+                token: T = kind.from_dict(offered.reveal(), now=self._clock.wall())
+            except InvalidTokenError as error:
+                raise InvalidTokenError(f"the token provider gave no usable token: {error}") from None
+            if mine.fetched is not None and token.secret == mine.fetched.secret:
+                return token
+            if self.is_usable(token):
+                if last is None or token.secret != last.secret:
+                    name, expires_at = f"{self._kind}_from_{self._from}", token.expires_at
+                    self.publish(name, token=fingerprint_of(token), expires_at=expires_at)
                 return token
         return self.fetch_token()
 
-    def _read(self, offered: Any) -> T:
-        """What a provider gave, as a token."""
-        kind: Any = self.token_class
+    def _offered(self, last: T | None, mine: Renewal[T]) -> Any:
+        """What the provider gives; ``None`` without one."""
+        if self.provider is None:
+            return None
         try:
-            token: T = kind.from_dict(offered, now=self._clock.wall())
-        except InvalidTokenError as error:
-            raise InvalidTokenError(f"the token provider gave no usable token: {error}") from None
-        return token
+            return self.provider(last, self)
+        except Exception as error:
+            mine.raised = error if self._from == "provider" and error is not mine.passing else None
+            raise
 
-    def _end_failed(self, renewal: _Renewal[T], failure: Exception) -> T:
-        """Share the failure, unless the token so far is still usable; either way cool down."""
-        wait = getattr(failure, "retry_after", None) or 0.0
-        with self._lock:
-            self._renewal, self._failure, held = None, same_again(failure), self._held
-            now = self._clock.now()
-            self._cool_until = now.monotonic + min(max(wait, COOL_DOWN), LONGEST_COOL_DOWN)
-            usable = held if held is not None and not now.reaches(held.dead) else None
-        if usable is None:
-            renewal.failure = failure
-            renewal.done.set()
-            raise failure
-        renewal.token = usable.token
-        renewal.done.set()
-        said = scrubbed(f"{type(failure).__name__}: {failure}", (usable.token.value,))
-        _log.warning("token renewal failed; the token so far is used until it expires: %s", said)
-        return usable.token
+    def _tell_of_fetch(self, token: T, mine: Renewal[T] | None, duration: float) -> None:
+        """Publish what ThingSpace gave, and once that it named no expiry."""
+        name, level, reason = "session_started", None, self._reason(mine)
+        if self.credential == "bearer":
+            name = "token_fetched"
+            if token.expires_at is None and not self._warned:
+                self._warned, level = True, logging.WARNING
+                reason = f"{reason}; it has no known expiry and is used until it is rejected"
+        facts = {"token": fingerprint_of(token), "expires_at": token.expires_at, "duration": duration}
+        self.publish(name, level=level, reason=reason, **facts)
 
-    def _announce(self, token: T) -> None:
-        """Tell the update callback of a token that has become current."""
-        if token.expires_at is None and self.token_class is OAuthToken and not self._warned:
-            self._warned = True
-            _log.warning("ThingSpace's token has no known expiry: it is used until it is rejected")
-        if token.value == self._announced:
+    def _tell_of_failure(self, error: Exception, mine: Renewal[T], duration: float) -> None:
+        """Publish why a renewal failed, once: a login may fail since the bearer's renewal did."""
+        said = vars(error) if isinstance(error, ThingspaceError) else {}
+        if isinstance(error, LoginRefusedError) or (
+            error is not mine.raised and vars(error).get("was_published")
+        ):
             return
-        self._announced = token.value
-        if self._on_token_update is None:
-            return
-        try:
-            self._on_token_update(token)
-        except Exception:  # noqa: BLE001 - a failing callback costs no API call
-            trace = traceback.format_exc()
-            if token.value in trace:
-                _log.error("on_token_update failed\n%s", trace.replace(token.value, "***"))
-            else:
-                _log.exception("on_token_update failed")
+        vars(error)["was_published"] = True
+        goes_on = mine.active is not None and not mine.active.is_expired(self._clock.now())
+        self.publish(
+            "renewal_failed",
+            level=logging.WARNING if goes_on else logging.INFO,  # else the caller hears of it
+            status=said.get("status"),
+            code=said.get("code"),
+            duration=duration,
+            reason=self._reason(mine),
+            error=text_of(error, () if mine.active is None else (mine.active.token.secret,)),
+        )
 
-
-_managers: weakref.WeakSet[TokenManager[Any]] = weakref.WeakSet()
-"""Every manager of this process, for the fork: at-fork functions cannot be taken back one by one."""
-
-
-def _after_fork_in_child() -> None:
-    """Free every manager from what the parent's other threads were doing."""
-    for manager in _managers:
-        manager._after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no fork on Windows
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    def _reason(self, mine: Renewal[T] | None) -> str | None:
+        """Why a token is fetched."""
+        active = None if mine is None else mine.active
+        if active is None:
+            return None if mine is None else "there was none"
+        if active.rejected:
+            return "the last one was rejected"
+        return "the last one expired" if active.is_expired(self._clock.now()) else "the last one was due"

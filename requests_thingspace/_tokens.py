@@ -1,11 +1,12 @@
-"""A token is a value.
+"""What a token is.
 
-The law here: what becomes a token is safe to send as a header, knows when it expires as Unix time,
-prints without its secret, and travels between machines as a plain dict.
+Whatever becomes a token is safe to send as a header, knows its expiry as Unix time, prints without
+its secret, and travels between machines as a plain dict.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import time
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._errors import InvalidTokenError
-from ._values import Value
+from ._values import Secret, Value
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
@@ -27,22 +28,24 @@ class OAuthToken(Value):
     Attributes:
         access_token: the opaque secret, visible ASCII.
         token_type: always a bearer type, as the server spelled it.
-        expires_at: Unix time in seconds (UTC) at which it expires; ``None`` where that is not known.
+        expires_at: Unix time in seconds (UTC) at which it expires; ``None`` if that is not known.
         scope: the scopes that were granted.
         authorization: the header that carries it, ready-made for every request.
+        secret: `access_token` in a wrapper that never shows it.
 
     Raises:
         InvalidTokenError: the value cannot be sent as a bearer token; the message does not show it.
     """
 
     __match_args__ = ("access_token", "token_type", "expires_at", "scope")
-    __slots__ = (*__match_args__, "authorization")
+    __slots__ = (*__match_args__, "authorization", "secret")
 
     access_token: str
     token_type: str
     expires_at: float | None
     scope: tuple[str, ...]
     authorization: str
+    secret: Secret[str]
 
     def __init__(
         self,
@@ -51,18 +54,20 @@ class OAuthToken(Value):
         expires_at: float | None = None,
         scope: str | Iterable[str] | None = (),
     ) -> None:
-        """Refuse what must not become a header, and bring the rest into one form."""
-        require_visible_ascii(access_token, "access_token")
-        given: Any = token_type
-        kind = "Bearer" if given is None else given
+        """Refuse what must not become a header, and normalise the rest."""
+        secret = Secret(access_token)
+        del access_token  # so that no crash report shows it
+        require_visible_ascii(secret, "access_token")
+        kind: Any = "Bearer" if token_type is None else token_type
         if not isinstance(kind, str) or kind.lower() != "bearer":
             raise InvalidTokenError("token_type is not bearer: only bearer tokens can be used.")
         self._set(
-            access_token=access_token,
+            access_token=secret.reveal(),
             token_type=kind,
             expires_at=seconds_from(expires_at),
             scope=_scope_from(scope),
-            authorization=f"Bearer {access_token}",
+            authorization=f"Bearer {secret.reveal()}",
+            secret=secret,
         )
 
     def __repr__(self) -> str:
@@ -71,21 +76,22 @@ class OAuthToken(Value):
 
     @classmethod
     def from_dict(cls, source: Any, *, now: float | None = None) -> OAuthToken:
-        """Read a token from any of the forms in which tokens are kept.
+        """Read a token in any of the forms in which tokens are stored.
 
         Args:
             source: the answer of the token endpoint, a stored :meth:`to_dict`, a token dict of
                 requests-oauthlib, or an object with ``access_token`` and ``expiry`` attributes
                 (``OauthToken`` of Verizon's Python SDK).
-            now: Unix time in seconds at which the token request was sent; the present where it is
-                not given. Only a source without ``expires_at`` and ``expiry`` needs it.
+            now: Unix time in seconds at which the token request was sent, by default the present.
+                Only a source without ``expires_at`` and ``expiry`` needs it.
 
         Raises:
-            InvalidTokenError: there is no usable token in it.
+            InvalidTokenError: it holds no usable token.
         """
         if isinstance(source, cls):
             return source
         read = _reader(source)
+        del source  # it holds the token
         moment = next((m for m in map(read, ("expires_at", "expiry")) if m is not None), None)
         expires_at = seconds_from(moment)
         if moment is None:
@@ -105,7 +111,7 @@ class OAuthToken(Value):
 
     @property
     def value(self) -> str:
-        """The secret itself, under the one name that both kinds of token share."""
+        """The token itself, under the name that both kinds of token share."""
         return self.access_token
 
     @property
@@ -117,8 +123,8 @@ class OAuthToken(Value):
         """Whether the token is expired, or will be within `clock_skew` seconds.
 
         Args:
-            clock_skew: seconds before the expiry from which on the answer is yes.
-            now: Unix time in seconds; the present where it is not given.
+            clock_skew: seconds before the expiry at which the answer becomes yes.
+            now: Unix time in seconds, by default the present.
         """
         if self.expires_at is None:
             return False
@@ -126,21 +132,30 @@ class OAuthToken(Value):
 
 
 class SessionToken(Value):
-    """The M2M session token of ThingSpace's login; it has no expiry, only errors tell.
+    """The M2M session token of ThingSpace's login. It has no expiry: only an error tells that it is over.
+
+    Attributes:
+        session_token: the opaque secret, visible ASCII.
+        secret: the same in a wrapper that never shows it.
 
     Raises:
         InvalidTokenError: the value cannot be sent as a header; the message does not show it.
     """
 
     __match_args__ = ("session_token",)
-    __slots__ = __match_args__
+    __slots__ = (*__match_args__, "secret")
 
     session_token: str
+    secret: Secret[str]
+    expires_at: None = None
+    """Always ``None``: ThingSpace ends a session after 20 idle minutes, and only an error tells."""
 
     def __init__(self, session_token: str) -> None:
         """Refuse what must not become a header."""
-        require_visible_ascii(session_token, "sessionToken")
-        self._set(session_token=session_token)
+        secret = Secret(session_token)
+        del session_token  # so that no crash report shows it
+        require_visible_ascii(secret, "sessionToken")
+        self._set(session_token=secret.reveal(), secret=secret)
 
     def __repr__(self) -> str:
         """Everything but the secret."""
@@ -155,13 +170,13 @@ class SessionToken(Value):
             now: taken, as :meth:`OAuthToken.from_dict` does; a session has no expiry to count from.
 
         Raises:
-            InvalidTokenError: there is no usable token in it.
+            InvalidTokenError: it holds no usable token.
         """
         if isinstance(source, cls):
             return source
-        if isinstance(source, Mapping):
-            source = source.get("sessionToken", source.get("session_token"))
-        return cls(source)
+        read = source.get if isinstance(source, Mapping) else {"sessionToken": source}.get
+        del source  # it holds the token
+        return cls(read("sessionToken") or read("session_token"))  # type: ignore[arg-type]  # it is checked
 
     def to_dict(self) -> dict[str, Any]:
         """The token as a JSON-safe dict."""
@@ -169,18 +184,18 @@ class SessionToken(Value):
 
     @property
     def value(self) -> str:
-        """The secret itself, under the one name that both kinds of token share."""
+        """The token itself, under the name that both kinds of token share."""
         return self.session_token
 
-    @property
-    def expires_at(self) -> None:
-        """Always ``None``, since a session dies of 20 idle minutes and only an error tells."""
-        return None
+
+def fingerprint_of(token: OAuthToken | SessionToken) -> str:
+    """The first 8 hexadecimal digits of the token's SHA-256, by which logs and events name it."""
+    return hashlib.sha256(token.value.encode()).hexdigest()[:8]
 
 
-def require_visible_ascii(value: object, name: str) -> None:
+def require_visible_ascii(secret: Secret[Any], name: str) -> None:
     """Refuse a token value that could break out of its header (RFC 6750 section 2.1)."""
-    if not isinstance(value, str) or _VISIBLE_ASCII.fullmatch(value) is None:
+    if not isinstance(secret.reveal(), str) or _VISIBLE_ASCII.fullmatch(secret.reveal()) is None:
         raise InvalidTokenError(
             f"{name} is not a non-empty string of visible ASCII characters, so it cannot be sent."
         )
@@ -212,10 +227,12 @@ def _reader(source: Any) -> Any:
     """A function that reads a field of a mapping or an attribute of an object, else ``None``."""
     if isinstance(source, Mapping):
         return source.get
-    if hasattr(source, "access_token"):
-        return lambda name: getattr(source, name, None)
+    hidden = Secret(source)
+    del source  # it may be a bare token
+    if hasattr(hidden.reveal(), "access_token"):
+        return lambda name: getattr(hidden.reveal(), name, None)
     raise InvalidTokenError(
-        f"a {type(source).__name__} is no token: give an OAuthToken, a token dict, or an object "
+        f"a {type(hidden.reveal()).__name__} is not a token: give an OAuthToken, a token dict, or an object "
         "with access_token and expiry attributes."
     )
 

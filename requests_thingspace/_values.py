@@ -1,13 +1,22 @@
-"""What makes an object a value.
+"""What never changes, and what never shows itself.
 
-The law here: a value never changes, equals every value of its class with the same fields, and can be
-hashed, copied and pickled. A frozen dataclass does the same, but the import of ``dataclasses`` takes
-longer than that of this whole library.
+A :class:`Value` equals every value of its class with the same fields and can be hashed, copied and
+pickled. (A frozen dataclass does the same, but importing ``dataclasses`` takes longer than importing
+this whole library.) A :class:`Secret` keeps what it holds out of every log, error and crash report.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, quote_plus
+
+S = TypeVar("S")
+
+_WORDS_OF_ERRORS = (
+    "account bad error failed incorrect invalid login name password refused unknown user username wrong"
+)
 
 
 class Value:
@@ -22,7 +31,7 @@ class Value:
             object.__setattr__(self, name, value)
 
     def _fields(self) -> tuple[Any, ...]:
-        """What makes it what it is; all else follows from that."""
+        """What makes it what it is; everything else follows from that."""
         return tuple(getattr(self, name) for name in self.__match_args__)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -47,4 +56,52 @@ class Value:
 
     def __replace__(self, **changes: Any) -> Any:
         """A copy with other fields: :func:`copy.replace` of Python 3.13."""
-        return type(self)(**{**dict(zip(self.__match_args__, self._fields(), strict=True)), **changes})
+        fields = {name: getattr(self, name) for name in self.__match_args__}
+        return type(self)(**{**fields, **changes})
+
+
+class Secret(Value, Generic[S]):
+    """Something that crash reporters, which print local variables, must not see."""
+
+    __match_args__ = ("_hidden",)
+    __slots__ = __match_args__
+
+    _hidden: S
+
+    def __init__(self, hidden: S) -> None:
+        object.__setattr__(self, "_hidden", hidden)
+
+    def reveal(self) -> S:
+        """What is hidden; use it within an expression and keep it in no variable."""
+        return self._hidden
+
+    def __repr__(self) -> str:
+        """Stars."""
+        return "***"
+
+
+def redacted(text: str, secrets: Iterable[Secret[str]]) -> str:
+    """`text` with every secret replaced by stars, however a server or a log may spell it."""
+    spellings = {spelling for secret in secrets for spelling in _spellings(secret.reveal())}
+    for spelling in sorted(spellings, key=len, reverse=True):  # one may be a part of another
+        text = text.replace(spelling, "***")
+    return text
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as it is, and as it stands in a URL, a form, JSON, HTML, XML and Python source.
+
+    A password that is a word of every error message, such as "wrong", stays: stars would give it away.
+    """
+    if secret.lower() in _WORDS_OF_ERRORS.split():
+        return set()
+    quoted = [quote(secret, safe=safe, errors="replace") for safe in ("", "/")]
+    quoted.append(quote_plus(secret, errors="replace"))
+    written = (json.dumps(secret)[1:-1], repr(secret)[1:-1], *_in_html(secret))
+    return {*quoted, *written, secret} - {""}
+
+
+def _in_html(secret: str) -> tuple[str, str]:
+    """A secret as HTML and XML write it, in text and in an attribute."""
+    text = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text, text.replace('"', "&quot;").replace("'", "&#x27;")

@@ -1,6 +1,6 @@
 """HTTPie: ``http --auth-type=thingspace -a key:secret https://thingspace.verizon.com/api/...``.
 
-The law here: what is not given with ``-a`` comes from ``THINGSPACE_*``; each ``http`` is a process of
+What is not given with ``-a`` comes from ``THINGSPACE_*``; each ``http`` is a process of
 its own, so that tokens are kept in the file cache where the extra ``file`` is installed.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import Any
 
 import requests
@@ -46,27 +47,21 @@ class _WhenNeeded(AuthBase):
 
         Raises:
             ValueError: a credential is missing.
-            requests.RequestException: there is no token to be had.
+            requests.RequestException: no token could be obtained.
         """
-        given = {name: value for name, value in self._given.items() if value is not None}
-        auth = ThingspaceAuth.from_env(cache=_cache(), session=_as_on_the_command_line(), **given)
+        auth = ThingspaceAuth.from_env(cache=_cache(), session=_as_on_the_command_line(), **self._given)
         r = auth(r)
-        r.hooks["response"] = [_Unstreamed(hook) for hook in r.hooks["response"]]
+        r.hooks["response"] = [partial(_unstreamed, hook) for hook in r.hooks["response"]]
         return r
 
 
-class _Unstreamed:
-    """Shows a hook a request that is not streamed.
+def _unstreamed(hook: Any, response: requests.Response, **settings: Any) -> Any:
+    """Show `hook` a request that is not streamed.
 
     HTTPie streams all it sends, also what it reads to the end to print it; but of a stream no error
     is read, and so an ended M2M session would not be noticed.
     """
-
-    def __init__(self, hook: Any) -> None:
-        self._hook = hook
-
-    def __call__(self, response: requests.Response, **settings: Any) -> Any:
-        return self._hook(response, **{**settings, "stream": False})
+    return hook(response, **{**settings, "stream": False})
 
 
 class _AsGiven(requests.Session):

@@ -1,7 +1,7 @@
 """One row of the catalogue of faults, run: what came of it, in how many seconds and calls, and what it told.
 
 Where the environment variable FAULTS_JSON names a file, each outcome is appended to it as a line of JSON;
-docs/faults.py makes the table of the docs from it.
+tests/faults_table.py makes a table from it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from .hostile import MARKER, Fault, HostileServer
@@ -26,6 +28,7 @@ USERNAME, PASSWORD = "the-user", "the-password"
 BASIC = b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
 SECRETS = {CLIENT_SECRET, BASIC, PASSWORD, MARKER}
 
+EXPIRED = {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired", "errorMessage": "x"}
 SLACK = 3.0  # seconds that a busy machine may take beside the exchange
 
 
@@ -52,7 +55,7 @@ def hostile_server() -> Iterator[HostileServer]:
     with HostileServer() as server:
         yield server
     for thread in threading.enumerate():
-        if thread.name == "thingspace-auth-call":
+        if thread.name == "thingspace-call" and thread.is_alive():
             thread.join(10)
             assert not thread.is_alive(), "a call outlives its connection"
 
@@ -62,6 +65,20 @@ def session_of(server: HostileServer) -> requests.Session:
     session = requests.Session()
     session.verify, session.trust_env = server.ca_file, False
     return session
+
+
+def error_of(work: Callable[[], Any]) -> Exception:
+    """The error that `work` raises."""
+    with pytest.raises(requests.RequestException) as caught:
+        work()
+    return caught.value
+
+
+def both_cas(sandbox: Any, server: HostileServer) -> str:
+    """A file with the certificates of both authorities."""
+    path = Path(server.ca_file).with_name("both.pem")
+    path.write_text(Path(sandbox.ca_file).read_text() + Path(server.ca_file).read_text())
+    return str(path)
 
 
 def outcome_of(call: Callable[[], Any], server: HostileServer, fault: Fault, through: str) -> Outcome:
@@ -95,7 +112,8 @@ def told_by(error: Exception) -> str:
     """All that a log, a debugger or a crash reporter can read in an exception."""
     request = getattr(error, "request", None)
     evidence = [error.args, vars(error), None if request is None else vars(request)]
-    return "".join([*traceback.format_exception(error), *map(repr, evidence)])
+    frames = traceback.format_exception(type(error), error, error.__traceback__)
+    return "".join([*frames, *map(repr, evidence)])
 
 
 def _write_down(outcome: Outcome, fault: Fault, through: str) -> None:

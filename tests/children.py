@@ -21,7 +21,9 @@ from requests_thingspace import Clock, LoginRefusedError, ThingspaceAuth, mount
 NOBODY = 65534
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["requests_thingspace._client_credentials", "filelock", "redis", __name__])
+CONTEXT.set_forkserver_preload(
+    ["requests_thingspace._endpoints.oauth", "platformdirs", "filelock", "redis", __name__]
+)
 
 
 class Child:

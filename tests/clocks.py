@@ -5,7 +5,7 @@ from __future__ import annotations
 from requests_thingspace import Clock
 
 
-class Hands:
+class FakeClock:
     """Both clocks of a test, which stand still until they are moved."""
 
     def __init__(self, wall: float = 1_800_000_000.0, monotonic: float = 5_000.0):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -24,6 +26,18 @@ def sandbox(running_sandbox):
     running_sandbox.reset()
     yield running_sandbox
     running_sandbox.reset()
+
+
+@pytest.fixture
+def account(sandbox):
+    """The URL of a resource that wants both tokens."""
+    return f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+
+
+@pytest.fixture
+def echo(sandbox):
+    """The URL of a resource that tells what arrived; it wants the bearer."""
+    return f"{sandbox.origin}/sandbox/echo"
 
 
 @pytest.fixture(params=["auth", "adapter"])
@@ -53,8 +67,8 @@ def auth(sandbox, log_without_secrets):
         return auths[-1]
 
     yield auth
-    sessions = (one.tokens.sessions for one in auths)
-    log_without_secrets.update(one.current.value for one in sessions if one and one.current)
+    sessions = (one.session_token for one in auths)
+    log_without_secrets.update(one.session_token for one in sessions if one)
 
 
 @pytest.fixture
@@ -71,6 +85,39 @@ def connect(attach, sandbox, auth):
     yield connect
     for session in sessions:
         session.close()
+
+
+@pytest.fixture
+def plain(sandbox):
+    """A Session without any auth that trusts the sandbox and hears nothing of the machine's settings."""
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, sandbox.ca_file
+        yield session
+
+
+@pytest.fixture
+def under_load():
+    """A function that calls in eight threads while something happens, and gives what all calls came to."""
+
+    def under_load(call, happening):
+        stop = threading.Event()
+
+        def work():
+            seen = []
+            while not stop.is_set():
+                seen.append(call())
+            return seen
+
+        with ThreadPoolExecutor(8) as pool:
+            callers = [pool.submit(work) for _ in range(8)]
+            try:
+                happening()
+                call()
+            finally:
+                stop.set()
+            return {answer.status_code for caller in callers for answer in caller.result(20)}
+
+    return under_load
 
 
 class _Ear(logging.Handler):

@@ -1,12 +1,8 @@
 """Face two by itself: what only an adapter can do."""
 
-import copy
-import pickle
-
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 from requests_thingspace import PRODUCTION, ThingspaceAdapter, ThingspaceAuth, mount
 
@@ -34,9 +30,9 @@ def test_mount_covers_every_origin_and_nothing_else():
         assert type(session.get_adapter(url)) is HTTPAdapter
 
 
-def test_the_sessions_request_never_holds_a_token(sandbox, auth):
+def test_the_sessions_request_never_holds_a_token(sandbox, plain, auth):
     """The adapter stamps a copy: what the Session goes on with is clean."""
-    session = mount(_session_of(sandbox), auth())
+    session = mount(plain, auth())
     prepared = session.prepare_request(requests.Request("GET", f"{sandbox.origin}/sandbox/echo"))
     headers = dict(prepared.headers)
     answer = session.send(prepared)
@@ -45,16 +41,7 @@ def test_the_sessions_request_never_holds_a_token(sandbox, auth):
     assert "Authorization" in answer.request.headers
 
 
-def test_the_token_call_takes_the_settings_of_the_request(sandbox):
-    """`verify=` of a single call, without any `session=`."""
-    auth = ThingspaceAuth(sandbox.client_id, sandbox.client_secret, environment=sandbox.environment)
-    session = mount(requests.Session(), auth)
-    session.trust_env = False
-    assert session.get(f"{sandbox.origin}/sandbox/echo", verify=sandbox.ca_file).status_code == 200
-    session.close()
-
-
-def test_the_token_call_takes_the_adapters_own_transport(sandbox):
+def test_the_token_call_takes_the_adapters_own_transport(sandbox, plain):
     """A subclass with an SSL context or a proxy manager of its own is used for it too."""
     urls = []
 
@@ -68,47 +55,6 @@ def test_the_token_call_takes_the_adapters_own_transport(sandbox):
             return super().get_connection(url, *arguments, **more)
 
     auth = ThingspaceAuth(sandbox.client_id, sandbox.client_secret, environment=sandbox.environment)
-    session = _session_of(sandbox)
-    session.mount(sandbox.origin, Corporate(auth))
-    assert session.get(f"{sandbox.origin}/sandbox/echo").status_code == 200
+    plain.mount(sandbox.origin, Corporate(auth))
+    assert plain.get(f"{sandbox.origin}/sandbox/echo").status_code == 200
     assert urls == [sandbox.environment.token_url, f"{sandbox.origin}/sandbox/echo"]
-    session.close()
-
-
-@pytest.mark.parametrize("statuses", [[401], [401, 503], {503}])
-def test_retries_leave_the_401_to_us(sandbox, auth, statuses):
-    """A Retry that has 401 in its list would only send the dead token again."""
-    session = mount(
-        _session_of(sandbox), auth(), max_retries=Retry(2, status_forcelist=statuses, backoff_factor=0)
-    )
-    url = f"{sandbox.origin}/sandbox/echo"
-    session.get(url)
-    sandbox.revoke_tokens()
-    assert session.get(url).status_code == 200
-    assert sandbox.answers["api", 401] == 1
-
-
-@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
-@pytest.mark.parametrize("carrier", ["adapter", "session"])
-def test_a_copy_of_an_adapter_or_its_session_works(sandbox, twin, carrier):
-    """`HTTPAdapter.__attrs__` holds the auth."""
-    auth = ThingspaceAuth(
-        sandbox.client_id,
-        sandbox.client_secret,
-        environment=sandbox.environment,
-        session=_session_of(sandbox),
-    )
-    session = mount(_session_of(sandbox), auth, max_retries=1)
-    if carrier == "session":
-        session = twin(session)
-    else:
-        session.mount(f"{sandbox.origin}/", twin(session.get_adapter(sandbox.origin + "/")))
-    assert session.get_adapter(sandbox.origin + "/").max_retries.total == 1
-    assert session.get(f"{sandbox.origin}/sandbox/echo").status_code == 200
-
-
-def _session_of(sandbox):
-    """A Session that trusts the sandbox."""
-    session = requests.Session()
-    session.verify, session.trust_env = sandbox.ca_file, False
-    return session

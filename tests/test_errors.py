@@ -13,7 +13,7 @@ from requests_thingspace import (
     ThingspaceError,
     TokenRequestError,
 )
-from requests_thingspace._errors import same_again
+from requests_thingspace._errors import copy_of
 
 EVIDENCE = {
     "status": 429,
@@ -47,7 +47,7 @@ def test_a_refused_login_is_a_login_error_and_an_invalid_token_a_value_error():
     assert issubclass(InvalidTokenError, ValueError)
 
 
-@pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e)), same_again])
+@pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e)), copy_of])
 @pytest.mark.parametrize("kind", CLASSES)
 def test_errors_travel(kind, again):
     """A copy, a pickled error and one to raise again tell the same, and are another object."""
@@ -58,13 +58,13 @@ def test_errors_travel(kind, again):
     assert (str(twin), vars(twin)) == (str(error), vars(error))
 
 
-def test_same_again_has_no_traceback():
+def test_copy_of_has_no_traceback():
     """A stored error does not grow a traceback by being raised over and over."""
     error = TokenRequestError("refused")
     with pytest.raises(TokenRequestError):
         raise error
     assert error.__traceback__ is not None
-    assert same_again(error).__traceback__ is None
+    assert copy_of(error).__traceback__ is None
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_same_again_has_no_traceback():
         KeyError("a provider's own"),
     ],
 )
-def test_same_again_copies_any_ordinary_exception(failure):
+def test_copy_of_copies_any_ordinary_exception(failure):
     """Errors of requests and of providers are shared between threads in the same way."""
-    twin = same_again(failure)
+    twin = copy_of(failure)
     assert twin is not failure
     assert type(twin) is type(failure)
     assert (twin.args, vars(twin)) == (failure.args, vars(failure))
@@ -101,6 +101,6 @@ class ChangedError(Exception):
 
 
 @pytest.mark.parametrize("failure", [TwoArgumentsError("disk", "full"), ChangedError("disk full")])
-def test_same_again_gives_back_what_cannot_be_copied(failure):
+def test_copy_of_gives_back_what_cannot_be_copied(failure):
     """A provider's exception with ideas of its own reaches every caller unchanged."""
-    assert same_again(failure) is failure
+    assert copy_of(failure) is failure

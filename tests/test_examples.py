@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 
 from requests_thingspace.sandbox import Sandbox
 
-from .users import environment_of_user
+from .users import environment_of_user, python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TIMEOUT = 60  # seconds for an example that hangs
@@ -24,7 +25,9 @@ TIMEOUT = 60  # seconds for an example that hangs
 @pytest.fixture
 def environment(sandbox, tmp_path):
     """The environment of a user of the sandbox who has no proxy and an empty home."""
-    return {**environment_of_user(sandbox, tmp_path), "PYTHONWARNINGS": "error"}
+    # urllib3 1.26 leaves the connections of a Session that nobody closes to the garbage collector
+    warnings = "error" if urllib3.__version__ >= "2" else "error,ignore::ResourceWarning"
+    return {**environment_of_user(sandbox, tmp_path), "PYTHONWARNINGS": warnings}
 
 
 @pytest.fixture
@@ -32,15 +35,7 @@ def run(environment, tmp_path):
     """A function that runs an example to its end and gives what became of it."""
 
     def run(name, *arguments, **variables):
-        return subprocess.run(
-            [sys.executable, EXAMPLES / name, *map(str, arguments)],
-            env={**environment, **variables},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        return python(EXAMPLES / name, *arguments, env={**environment, **variables}, cwd=tmp_path)
 
     return run
 
@@ -61,6 +56,8 @@ def started(environment, *command, **pipes):
 )
 def test_an_example_without_its_arguments_says_how_it_is_run(run, example):
     """Each example that wants arguments explains itself, without a traceback."""
+    if example == "web_service.py":
+        pytest.importorskip("flask")
     outcome = run(example)
     assert outcome.returncode == 1
     assert example in outcome.stderr
@@ -85,6 +82,7 @@ def test_a_pool_of_threads_shares_one_token(run, sandbox):
 
 def test_a_web_service_outlives_its_tokens_and_tells_of_trouble(environment, sandbox):
     """Its visitors notice no revocation; what ThingSpace refuses is a 502, a missing token a 503."""
+    pytest.importorskip("flask")
     with (
         started(environment, EXAMPLES / "web_service.py", 0, stderr=subprocess.PIPE) as service,
         requests.Session() as visitor,
@@ -148,7 +146,7 @@ def test_a_notebook_goes_on_after_lunch(environment, sandbox):
     assert shown[2].count("10.0.0.") == 5
     assert shown[3].startswith("OAuthToken(")
     assert "access_token" not in shown[3]
-    assert sandbox.calls["logout"] == 1
+    assert sandbox.calls["logout"] == 2  # one refused for its token; the next found the session over
 
 
 def test_accounts_side_by_side_do_not_share_tokens(run, sandbox, tmp_path):
@@ -171,7 +169,7 @@ def test_accounts_side_by_side_do_not_share_tokens(run, sandbox, tmp_path):
         assert other.answers[("api", 200)] == other.answers[("logout", 200)] == 1
     lines = outcome.stdout.splitlines()
     assert lines[:2] == [f"{sandbox.account}: Sandbox Telematics", "TestAccount-1: Sandbox Telematics"]
-    assert lines[2].startswith("wrong-account: ThingSpace's token endpoint")
+    assert lines[2].startswith("wrong-account: ThingSpace refused the token request")
     assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 1, "api": 1}
 
 
@@ -184,14 +182,6 @@ def test_the_tests_of_a_script_pass_without_a_network(environment, tmp_path):
     """The page on testing shows these files: pytest finds the fixture by itself."""
     shutil.copytree(EXAMPLES / "testing", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     offline = {name: value for name, value in environment.items() if not name.startswith("THINGSPACE_")}
-    outcome = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "scripts"],
-        env=offline,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    outcome = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "scripts", env=offline, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert "6 passed" in outcome.stdout

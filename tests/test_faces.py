@@ -4,14 +4,12 @@ import hashlib
 import io
 import json
 import time
-from pathlib import Path
 
 import pytest
 import requests
 
 from requests_thingspace import (
     Environment,
-    LoginError,
     LoginRefusedError,
     OAuthToken,
     ThingspaceAuth,
@@ -19,23 +17,11 @@ from requests_thingspace import (
     mount,
 )
 
-from .hostile import ForwardProxy, HostileServer, json_answer, redirect
+from .catalogue import EXPIRED, error_of
+from .hostile import HostileServer, json_answer, redirect
 from .threads import in_threads
 
 BIG = bytes(range(256)) * 20_000  # 5 MB
-REDIRECTS = [301, 302, 303, 307, 308]
-
-
-@pytest.fixture
-def account(sandbox):
-    """The URL of a resource that wants both tokens."""
-    return f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-
-
-@pytest.fixture
-def echo(sandbox):
-    """The URL of a resource that tells what arrived; it wants the bearer."""
-    return f"{sandbox.origin}/sandbox/echo"
 
 
 def statuses(answers):
@@ -118,11 +104,10 @@ def test_the_last_minute_of_an_hour_costs_two_token_calls_at_most(sandbox, conne
     session.get(echo)
     sandbox.advance(3545)
     assert statuses(session.get(echo) for _ in range(100)) == {200}
-    assert calls(sandbox)["token"] <= 1 + 2
-    before = calls(sandbox)["token"]
+    assert calls(sandbox)["token"] == 2
     sandbox.advance(60)
     assert statuses(session.get(echo) for _ in range(10)) == {200}
-    assert calls(sandbox)["token"] == before + 1
+    assert calls(sandbox)["token"] == 3
 
 
 def test_64_threads_fail_together_when_the_token_endpoint_hangs(sandbox, connect, echo):
@@ -132,7 +117,7 @@ def test_64_threads_fail_together_when_the_token_endpoint_hangs(sandbox, connect
     started = time.monotonic()
     errors = in_threads(64, lambda: session.get(echo))
     assert time.monotonic() - started < 3
-    assert {type(error) for error in errors} == {requests.Timeout}
+    assert all(isinstance(error, requests.Timeout) for error in errors), errors
     assert calls(sandbox)["token"] == 1
 
 
@@ -140,7 +125,7 @@ def test_a_refused_client_gets_an_error_that_says_so(sandbox, connect, echo):
     """What ThingSpace said, and what to do, without the secret."""
     session = connect(client_secret="the-client-secret-but-wrong")
     with pytest.raises(
-        TokenRequestError, match=r"invalid_client .* Check client_id and client_secret"
+        TokenRequestError, match=r"invalid_client.* Check client_id and client_secret"
     ) as caught:
         session.get(echo)
     assert (caught.value.status, caught.value.code, caught.value.retryable) == (401, "invalid_client", False)
@@ -166,8 +151,7 @@ def test_a_resource_that_always_answers_401_costs_one_token_call_a_minute(sandbo
 def test_a_server_that_refuses_every_session_gets_a_bounded_number_of_logins(sandbox, connect, account):
     """Each login succeeds, but does not help: the caller gets the 400."""
     session = connect()
-    dead = {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired", "errorMessage": "x"}
-    sandbox.fail_next("api", status=400, body=dead, times=1000)
+    sandbox.fail_next("api", status=400, body=EXPIRED, times=1000)
     assert statuses(session.get(account) for _ in range(20)) == {400}
     assert calls(sandbox)["login"] == 2
 
@@ -253,7 +237,7 @@ def test_a_wrong_password_makes_one_login_for_1000_calls(sandbox, connect, accou
     auth = session.auth or session.get_adapter(account).auth
 
     def thirty_two_calls():
-        return [_error_of(lambda: session.get(account)) for _ in range(32)]
+        return [error_of(lambda: session.get(account)) for _ in range(32)]
 
     errors = [error for some in in_threads(32, thirty_two_calls) for error in some]
     assert len(errors) == 1024
@@ -266,27 +250,12 @@ def test_a_wrong_password_makes_one_login_for_1000_calls(sandbox, connect, accou
     assert session.get(account).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 500},
-        {"status": 200, "body": "<html>maintenance</html>"},
-        {"status": 200, "body": ""},
-        {"status": 200, "body": '{"sessionToken": "abc'},
-        {"status": 200, "body": ["a list"]},
-        {"status": 200, "body": {}},
-        {"status": 200, "body": {"sessionToken": None}},
-        {"status": 200, "body": {"sessionToken": "a\r\nb: c"}},
-        {"status": None},
-        {"status": 200, "delay": 30},
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 200, "body": {}}, {"status": None}], ids=repr)
 def test_a_login_that_goes_wrong_is_an_error_and_heals(sandbox, connect, account, fault):
     """In time, with one login, and the next call after the cool-down is fine."""
     sandbox.fail_next("login", **fault)
     session = connect(timeout=1.0)
-    error = _error_of(lambda: session.get(account))
+    error = error_of(lambda: session.get(account))
     assert isinstance(error, requests.RequestException)
     assert "the-password" not in f"{error!r}"
     assert calls(sandbox)["login"] == 1
@@ -294,27 +263,19 @@ def test_a_login_that_goes_wrong_is_an_error_and_heals(sandbox, connect, account
     assert session.get(account).status_code == 200
 
 
-def test_the_password_follows_no_redirect(sandbox, connect, account):
-    """A 307 of the login URL is an error, and nobody else hears the password."""
-    with HostileServer() as elsewhere:
-        elsewhere.script("/", json_answer(200, {"sessionToken": "stolen"}))
-        sandbox.fail_next("login", status=307, headers={"Location": f"{elsewhere.origin}/"})
-        error = _error_of(lambda: connect().get(account))
-        assert isinstance(error, LoginError)
-        assert elsewhere.count() == 0
+def test_while_a_login_is_unanswered_no_other_is_sent(sandbox, connect, account):
+    """Its answer is waited for, for a minute, and then the next one waits a little."""
+    sandbox.fail_next("login", status=200, delay=30)
+    session = connect(timeout=0.2)
+    for _ in range(3):
+        assert isinstance(error_of(lambda: session.get(account)), requests.Timeout)
+        sandbox.advance(10)
+    sandbox.advance(60)
+    assert "had no answer" in str(error_of(lambda: session.get(account)))
     assert calls(sandbox)["login"] == 1
-
-
-def test_a_401_at_login_is_the_bearers_fault(sandbox, connect, account):
-    """The bearer is renewed, the login sent once more: no failed login."""
-    session = connect()
-    session.get(f"{sandbox.origin}/sandbox/echo")
-    sandbox.end_sessions()
-    sandbox.revoke_tokens()
-    sandbox.fail_next("api", status=400, body={"errorCode": "X.SessionToken.Expired"})
+    sandbox.advance(2)
     assert session.get(account).status_code == 200
-    assert sandbox.answers["login", 401] == 1
-    assert calls(sandbox) == {"token": 2, "login": 3}
+    assert calls(sandbox)["login"] == 2
 
 
 # Bodies and streams
@@ -456,20 +417,7 @@ def test_a_redirect_that_is_not_followed_is_given_back(sandbox, connect, echo):
     assert (answer.status_code, answer.next.url) == (302, echo)
 
 
-@pytest.mark.parametrize("status", REDIRECTS)
-@pytest.mark.parametrize("form", ["path", "absolute"])
-def test_a_redirect_on_the_same_origin_keeps_both_tokens(sandbox, connect, account, status, form):
-    """One request each, nothing to heal."""
-    session = connect()
-    to = account if form == "absolute" else account.removeprefix(sandbox.origin)
-    answer = session.get(f"{sandbox.origin}/sandbox/redirect", params={"to": to, "status": status})
-    assert answer.status_code == 200
-    assert [one.status_code for one in answer.history] == [status]
-    assert sandbox.answers["api", 200] == 1
-    assert sandbox.answers["api", 400] == sandbox.answers["api", 401] == 0
-
-
-@pytest.mark.parametrize("status", REDIRECTS)
+@pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_to_another_covered_origin_arrives(sandbox, connect, status):
     """The next origin gets the tokens under its own names."""
     session = connect()
@@ -587,22 +535,6 @@ def test_both_faces_on_one_session_do_no_harm(sandbox, connect, account, auth):
 # Nobody else hears of a token
 
 
-@pytest.mark.parametrize("status", REDIRECTS)
-def test_a_redirect_elsewhere_carries_no_token(sandbox, connect, status):
-    """Another origin, whatever the status: neither the bearer nor the session header gets there."""
-    session = connect()
-    with HostileServer() as elsewhere:
-        elsewhere.script("/x", json_answer(200, {}))
-        to = f"{elsewhere.origin}/x"
-        answer = session.post(
-            f"{sandbox.origin}/sandbox/redirect",
-            params={"to": to, "status": status},
-            verify=_both_cas(sandbox, elsewhere),
-        )
-        assert answer.status_code == 200
-        _assert_no_token(elsewhere)
-
-
 def test_another_host_gets_nothing_and_causes_nothing(sandbox, connect):
     """A Session with this auth that visits it: no token, no token call."""
     session = connect()
@@ -636,42 +568,7 @@ def test_look_alikes_are_not_covered(sandbox, connect, url):
     assert calls(sandbox) == {"token": 0, "login": 0}
 
 
-def test_the_oauth_and_login_endpoints_are_left_alone(sandbox, connect):
-    """A script's or an SDK's own calls keep their own headers."""
-    session = connect()
-    environment = sandbox.environment
-    basic = requests.Request("POST", environment.token_url, data={"grant_type": "client_credentials"})
-    prepared = session.prepare_request(basic)
-    prepared.prepare_auth((sandbox.client_id, sandbox.client_secret))
-    assert "access_token" in session.send(prepared).json()
-    assert session.post(environment.login_url, json={}).status_code == 401
-    assert calls(sandbox) == {"token": 1, "login": 1}
-
-
 # The way that token calls take
-
-
-def test_the_token_call_takes_the_sessions_proxy(sandbox, attach):
-    """A Session behind a proxy with credentials: the token call goes through it too."""
-    with ForwardProxy("user", "the-password-of-the-proxy") as proxy:
-        session = requests.Session()
-        session.trust_env, session.verify, session.proxies = False, sandbox.ca_file, proxy.proxies
-        auth = ThingspaceAuth(
-            sandbox.client_id, sandbox.client_secret, environment=sandbox.environment, session=session
-        )
-        attach(session, auth)
-        assert session.get(f"{sandbox.origin}/sandbox/echo").status_code == 200
-        assert proxy.count("CONNECT") >= 1
-        session.close()
-    assert calls(sandbox)["token"] == 1
-    assert session.headers == requests.Session().headers
-
-
-def _error_of(work):
-    """The error that `work` raises."""
-    with pytest.raises(requests.RequestException) as caught:
-        work()
-    return caught.value
 
 
 def _assert_no_token(server):
@@ -679,13 +576,6 @@ def _assert_no_token(server):
     for request in server.requests:
         names = {name.lower() for name in request.headers}
         assert not names & {"authorization", "vz-m2m-token", "sessiontoken"}, request
-
-
-def _both_cas(sandbox, server):
-    """A file with the certificates of both authorities."""
-    path = Path(server.ca_file).with_name("both.pem")
-    path.write_text(Path(sandbox.ca_file).read_text() + Path(server.ca_file).read_text())
-    return str(path)
 
 
 def test_the_environment_may_be_any_loopback_origin(attach):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import requests_thingspace
 
-from .users import environment_of_user
+from .users import environment_of_user, python
 
 pytest.importorskip("httpie")
 
@@ -38,16 +36,17 @@ def http(environment, sandbox, tmp_path):
 
     def http(*options, path=f"/api/m2m/v1/accounts/{sandbox.account}", **variables):
         url = sandbox.origin + path
-        command = [sys.executable, "-m", "httpie", "--ignore-stdin", "--check-status", *options, url]
-        return subprocess.run(
-            [*command[:4], "--auth-type=thingspace", *command[4:]],
-            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
+        command = (
+            "-m",
+            "httpie",
+            "--ignore-stdin",
+            "--auth-type=thingspace",
+            "--check-status",
+            *options,
+            url,
         )
+        known = {n: v for n, v in {**environment, **variables}.items() if v is not None}
+        return python(*command, env=known, cwd=tmp_path)
 
     return http
 
@@ -117,7 +116,7 @@ def test_a_missing_credential_gets_one_line(http, sandbox):
 
 def test_without_the_extra_each_call_fetches_its_own(http, environment, sandbox, tmp_path):
     """The file cache is a convenience, not a need."""
-    missing = "import sys\nsys.modules['filelock'] = None\n"
+    missing = "import sys\nsys.modules['platformdirs'] = None\n"
     (tmp_path / "site" / "sitecustomize.py").write_text(missing)
     assert [http().returncode for _ in range(2)] == [0, 0]
     assert sandbox.calls["token"] == 2

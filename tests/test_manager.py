@@ -1,16 +1,14 @@
 """One renewal at a time, shared by all, and never a token call for each API call."""
 
-import copy
 import logging
-import pickle
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
 from requests_thingspace import (
+    Clock,
     InvalidTokenError,
     OAuthToken,
     SessionToken,
@@ -18,24 +16,27 @@ from requests_thingspace import (
     TokenManager,
     TokenRequestError,
 )
+from requests_thingspace._endpoints.exchange import Transport
+from requests_thingspace._events import Events
 from requests_thingspace._manager import COOL_DOWN, LONGEST_COOL_DOWN
-from requests_thingspace._wire import Route
+from requests_thingspace._values import Secret
 
-from .clocks import Hands
+from .clocks import FakeClock
+from .endpoints.clients import manager_of
 from .threads import in_threads
 
-ROUTE = Route()
+ROUTE = Transport()
 
 
 class Endpoint:
     """A token endpoint in memory, which gives tokens as ThingSpace does: the same one for an hour."""
 
-    def __init__(self, hands: Hands):
+    def __init__(self, hands: FakeClock):
         self.hands = hands
         self.calls = 0
         self.life = 3600.0
         self.failure: Exception | None = None
-        self.routes: list[Route | None] = []
+        self.routes: list[Transport | None] = []
         self.gate: threading.Event | None = None
         self.entered = threading.Event()
         self._number = 0
@@ -63,7 +64,7 @@ class Endpoint:
 @pytest.fixture
 def hands():
     """Clocks that stand still."""
-    return Hands()
+    return FakeClock()
 
 
 @pytest.fixture
@@ -77,7 +78,11 @@ def make(endpoint, hands):
     """A function that makes a manager of the endpoint."""
 
     def make(**arguments):
-        return TokenManager(OAuthToken, endpoint, clock=hands.clock, **arguments)
+        arguments = {"identity": ("one",), **arguments}
+        events = Events(None, hands.clock.wall)
+        return TokenManager(
+            OAuthToken, endpoint, fingerprint=str, events=events, clock=hands.clock, **arguments
+        )
 
     return make
 
@@ -87,19 +92,13 @@ def value(token):
     return int(token.access_token.rsplit("-", 1)[1])
 
 
-def test_a_usable_token_costs_no_call_and_no_lock(make, endpoint):
-    """The fast path works though the lock is held by somebody else."""
+def test_a_usable_token_costs_no_call_and_no_lock(make, endpoint, monkeypatch):
+    """The fast path takes none."""
     manager = make()
     manager.get(ROUTE)
-    with manager._lock:
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Lock", None)
         assert value(manager.get(ROUTE)) == 1
-    assert endpoint.calls == 1
-
-
-def test_many_threads_without_a_token_make_one_call(make, endpoint):
-    """64 threads, one token call, all get the token."""
-    manager = make()
-    assert {value(token) for token in in_threads(64, lambda: manager.get(ROUTE))} == {1}
     assert endpoint.calls == 1
 
 
@@ -128,16 +127,39 @@ def test_a_due_token_is_used_while_another_thread_renews_it(make, endpoint, hand
         assert value(renewing.result(10)) == 2
 
 
-def test_the_last_minute_costs_one_call_and_the_next_hour_one_more(make, endpoint, hands):
-    """ThingSpace gives the same token until it expires: 1,000 calls inside the skew, one token call."""
-    manager = make()
-    manager.get(ROUTE)
-    hands.advance(3545)
-    assert {value(manager.get(ROUTE)) for _ in range(1000)} == {1}
-    assert endpoint.calls == 2
-    hands.advance(55)
-    assert value(manager.get(ROUTE)) == 2
-    assert endpoint.calls == 3
+def test_who_comes_second_uses_what_the_first_one_fetched(endpoint, hands):
+    """Two find no token at the same time: one of them fetches it."""
+    others = []
+
+    def wall():
+        if others:
+            others.pop()()
+        return hands.wall
+
+    manager = manager_of(endpoint, clock=Clock(wall=wall, monotonic=lambda: hands.monotonic))
+    others.append(lambda: manager.get(ROUTE))
+    assert value(manager.get(ROUTE)) == 1
+    assert endpoint.calls == 1
+
+
+def test_a_login_waits_for_the_token_that_another_thread_renews(endpoint, hands):
+    """Who waits inside a renewal of its own waits too."""
+    endpoint.gate = threading.Event()
+
+    def hear(event):
+        if event.name == "renewal_awaited":
+            endpoint.gate.set()
+
+    of = {"identity": ("one",), "fingerprint": str, "clock": hands.clock}
+    bearers = TokenManager(OAuthToken, endpoint, events=Events(hear, hands.clock.wall), **of)
+    sessions = TokenManager(
+        SessionToken, lambda _: SessionToken(bearers.get().value), events=Events(None, hands.clock.wall), **of
+    )
+    with ThreadPoolExecutor(1) as pool:
+        renewing = pool.submit(bearers.get)
+        assert endpoint.entered.wait(10)
+        assert sessions.get().session_token == renewing.result(10).value
+    assert endpoint.calls == 1
 
 
 @pytest.mark.parametrize("life", [0.0001, 30, 59.9, 60])
@@ -179,13 +201,12 @@ def test_a_failed_renewal_keeps_a_usable_token(make, endpoint, hands, caplog):
     with caplog.at_level(logging.WARNING):
         assert [manager.get(ROUTE) for _ in range(10)] == [first] * 10
     assert endpoint.calls == 2
-    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert [r.levelname for r in caplog.records if "failed" in r.getMessage()] == ["WARNING"]
     assert "TokenRequestError: down, ***" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("wait", "cool_down"),
-    [(None, COOL_DOWN), (0.5, COOL_DOWN), (10, 10), (3600, LONGEST_COOL_DOWN)],
+    ("wait", "cool_down"), [(None, COOL_DOWN), (0.5, COOL_DOWN), (10, 10), (3600, LONGEST_COOL_DOWN)]
 )
 def test_no_attempt_is_made_in_the_cool_down(make, endpoint, hands, wait, cool_down):
     """2 s after a failure, or as long as the server asks, but never more than a minute."""
@@ -209,22 +230,14 @@ def test_an_error_raised_again_does_not_grow(make, endpoint):
     assert len(caught.traceback) < 10
 
 
-def test_a_rejected_token_is_renewed_once_for_all(make, endpoint):
-    """50 parallel 401s for one revoked token: one renewal."""
-    manager = make()
-    first = manager.get(ROUTE)
-    endpoint.revoke()
-    tokens = in_threads(50, lambda: manager.replace(first.value, ROUTE))
-    assert {value(token) for token in tokens} == {2}
-    assert endpoint.calls == 2
-
-
 def test_a_token_that_is_no_longer_current_is_not_renewed(make, endpoint):
     """A 401 that speaks of an older token only learns the current one."""
     manager = make()
     manager.get(ROUTE)
-    assert value(manager.replace("an-older-one", ROUTE)) == 1
-    assert value(manager.replace(None, ROUTE)) == 1
+    assert value(manager.replace(Secret("an-older-one"), ROUTE)) == 1
+    assert value(manager.replace(Secret(None), ROUTE)) == 1
+    manager.confirm(Secret("an-older-one"))
+    assert manager.active.confirmed_until < 0
     assert endpoint.calls == 1
 
 
@@ -232,23 +245,12 @@ def test_a_token_that_the_endpoint_insists_on_is_left_alone_for_a_minute(make, e
     """The 401 was about something else: the caller gets it, and it costs one token call a minute."""
     manager = make()
     first = manager.get(ROUTE)
-    assert [manager.replace(first.value, ROUTE) for _ in range(100)] == [None] * 100
+    assert [manager.replace(Secret(first.value), ROUTE) for _ in range(100)] == [None] * 100
     assert endpoint.calls == 2
     assert manager.get(ROUTE) == first
     hands.advance(60)
-    assert manager.replace(first.value, ROUTE) is None
+    assert manager.replace(Secret(first.value), ROUTE) is None
     assert endpoint.calls == 3
-
-
-def test_a_new_token_that_was_refused_too_is_left_alone_for_a_minute(make, endpoint):
-    """A server that refuses every token gets no token call for each API call."""
-    manager = make()
-    manager.get(ROUTE)
-    manager.vouch_for("another one")
-    manager.vouch_for("the-client-secret-1")
-    endpoint.revoke()
-    assert manager.replace("the-client-secret-1", ROUTE) is None
-    assert endpoint.calls == 1
 
 
 def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(make, endpoint, hands):
@@ -261,39 +263,13 @@ def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(make, endpoint,
     with ThreadPoolExecutor(2) as pool:
         soft = pool.submit(manager.get, ROUTE)
         assert endpoint.entered.wait(10)
-        replacing = pool.submit(manager.replace, first.value, ROUTE)
-        while not manager._held.rejected:
+        replacing = pool.submit(manager.replace, first.secret, ROUTE)
+        while not manager.active.rejected:
             assert not replacing.done()
         endpoint.revoke()
         endpoint.gate.set()
-        assert soft.result(10) == first
-        assert value(replacing.result(10)) == 2
+        assert value(soft.result(10)) == value(replacing.result(10)) == 2
     assert endpoint.calls == 3
-
-
-def test_a_failed_renewal_of_a_rejected_token_is_an_error(make, endpoint):
-    """There is nothing usable to go on with."""
-    manager = make()
-    first = manager.get(ROUTE)
-    endpoint.failure = TokenRequestError("down")
-    with pytest.raises(TokenRequestError, match="down"):
-        manager.replace(first.value, ROUTE)
-
-
-def test_an_interrupted_renewal_is_done_by_a_waiting_caller(make, endpoint):
-    """Ctrl-C in one thread is that thread's alone."""
-    manager = make()
-    endpoint.gate = threading.Event()
-    endpoint.failure = KeyboardInterrupt()
-    with ThreadPoolExecutor(2) as pool:
-        interrupted = pool.submit(manager.get, ROUTE)
-        assert endpoint.entered.wait(10)
-        endpoint.failure = None
-        waiting = pool.submit(manager.get, ROUTE)
-        endpoint.gate.set()
-        with pytest.raises(KeyboardInterrupt):
-            interrupted.result(10)
-        assert value(waiting.result(10)) == 1
 
 
 def test_a_provider_is_asked_first(make, endpoint):
@@ -317,7 +293,7 @@ def test_a_provider_may_ask_the_endpoint(make, endpoint):
     """`manager.fetch_token()` asks ThingSpace by the route of the caller; the outcome is adopted once."""
     told = []
     manager = make(provider=lambda last, manager: manager.fetch_token(), on_token_update=told.append)
-    route = Route()
+    route = Transport()
     assert manager.get(route) is told[0]
     assert endpoint.routes == [route]
     assert endpoint.routes[0] is route
@@ -334,7 +310,7 @@ def test_a_provider_with_nothing_to_offer_is_passed_over(make, endpoint, hands, 
         "rejected": OAuthToken("preset"),
     }
     manager = make(provider=lambda *_: offers[offer], token=OAuthToken("preset"))
-    assert value(manager.replace("preset", ROUTE)) == 1
+    assert value(manager.replace(Secret("preset"), ROUTE)) == 1
 
 
 @pytest.mark.parametrize(
@@ -362,7 +338,7 @@ def test_a_providers_errors_reach_the_caller_unchanged(make):
 def test_a_provider_that_calls_itself_gets_an_error(make):
     """It would wait for itself for ever."""
     manager = make(provider=lambda *_: manager.get(ROUTE))
-    with pytest.raises(ThingspaceError, match="the very token it is asked for"):
+    with pytest.raises(ThingspaceError, match="the very token being renewed"):
         manager.get(ROUTE)
 
 
@@ -396,34 +372,15 @@ def test_the_update_callback_does_not_hear_of_a_preset_token(make, endpoint, han
     assert told == []
 
 
-@pytest.mark.parametrize("message", ["no database", "no database for {token}"])
-def test_a_failing_update_callback_costs_nothing(make, caplog, message):
-    """The error is logged with its traceback, without the token, and the call goes on."""
-
-    def on_token_update(token):
-        raise OSError(message.format(token=token.access_token))
-
-    token = make(on_token_update=on_token_update).get(ROUTE)
-    assert "Traceback" in caplog.text
-    assert "OSError: no database" in caplog.text
-    assert token.access_token not in caplog.text
-
-
 def test_a_token_without_expiry_is_used_and_warned_of_once(hands, caplog):
     """Until the server says otherwise; one line in the log."""
     numbers = iter(range(10))
-    manager = TokenManager(OAuthToken, lambda _: OAuthToken(f"number-{next(numbers)}"), clock=hands.clock)
+    manager = manager_of(lambda _: OAuthToken(f"number-{next(numbers)}"), clock=hands.clock)
     first = manager.get(ROUTE)
     hands.advance(10**9)
     assert manager.get(ROUTE) is first
-    manager.replace(first.value, ROUTE)
+    manager.replace(Secret(first.value), ROUTE)
     assert caplog.text.count("no known expiry") == 1
-
-
-def test_a_session_token_is_not_warned_of(hands, caplog):
-    """It never has an expiry."""
-    TokenManager(SessionToken, lambda _: SessionToken("guid"), clock=hands.clock).get(ROUTE)
-    assert caplog.text == ""
 
 
 def test_forgetting_starts_anew(make, endpoint):
@@ -431,24 +388,14 @@ def test_forgetting_starts_anew(make, endpoint):
     manager = make()
     manager.get(ROUTE)
     manager.forget()
-    assert manager.current is None
+    assert manager.active is None
     endpoint.failure = TokenRequestError("down")
     with pytest.raises(TokenRequestError):
         manager.get(ROUTE)
     manager.forget()
     endpoint.failure = None
     assert value(manager.get(ROUTE)) == 1
-    assert value(manager.current) == 1
-
-
-def test_held_since_is_when_the_token_came(make, hands):
-    """The present where there is none."""
-    manager = make()
-    assert manager.held_since() == hands.clock.now()
-    manager.get(ROUTE)
-    came = hands.clock.now()
-    hands.advance(10)
-    assert manager.held_since() == came
+    assert value(manager.active.token) == 1
 
 
 def test_cache_keys_tell_clients_and_kinds_apart_and_nothing_else(make, endpoint):
@@ -457,45 +404,26 @@ def test_cache_keys_tell_clients_and_kinds_apart_and_nothing_else(make, endpoint
         make(identity=("a", "b")).cache_key,
         make(identity=("ab", "")).cache_key,
         make(identity=("a", "c")).cache_key,
-        TokenManager(SessionToken, endpoint, identity=("a", "b")).cache_key,
+        TokenManager(
+            SessionToken, endpoint, identity=("a", "b"), fingerprint=str, events=Events(None, float)
+        ).cache_key,
     }
     assert len(keys) == 4
     assert make(identity=("a", "b")).cache_key in keys
     assert all(len(key) == 64 for key in keys)
 
 
-def fetch_for_pickle(route):
-    """A fetch that pickle finds by its name."""
-    return OAuthToken("after pickling".replace(" ", "-"))
-
-
-@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_a_copy_works_on_its_own(twin):
-    """It has the token but not the lock, a renewal or a failure of the original."""
-    original = TokenManager(OAuthToken, fetch_for_pickle, token=OAuthToken("preset"))
-    with original._lock:
-        other = twin(original)
-        assert other.get(ROUTE).access_token == "preset"
-        assert other.replace("preset", ROUTE).access_token == "after-pickling"
-    assert original.get(ROUTE).access_token == "preset"
-
-
-def test_a_rejected_token_is_not_copied(make, endpoint):
-    """The copy asks for its own."""
-    original = TokenManager(OAuthToken, fetch_for_pickle, token=OAuthToken("preset"))
-    original._held = original._held.spurned()
-    assert copy.copy(original).current is None
-
-
 def test_repr_tells_no_token():
     """Which kind, nothing else."""
-    manager = TokenManager(OAuthToken, fetch_for_pickle, token=OAuthToken("the-client-secret"))
-    assert repr(manager) == "<TokenManager of an OAuthToken>"
+    manager = manager_of(None, OAuthToken("the-client-secret"))
+    assert repr(manager) == "<TokenManager of the token>"
 
 
-def test_errors_of_requests_come_through(make, endpoint):
-    """They are shared like any other."""
-    manager, endpoint.failure = make(), requests.ConnectionError("refused")
-    errors = in_threads(8, lambda: manager.get(ROUTE))
-    assert {type(error) for error in errors} == {requests.ConnectionError}
-    assert endpoint.calls == 1
+def test_what_a_fetch_outside_of_a_renewal_raises_comes_through():
+    """A program that asks the manager itself hears what happened."""
+
+    def fetch(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        manager_of(fetch).fetch_token()

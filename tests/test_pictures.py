@@ -1,43 +1,52 @@
-"""The pictures of the documentation say what the code says."""
+"""The pictures of the documentation are what their scripts draw, and can be read."""
 
 from __future__ import annotations
 
-import runpy
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tomllib", reason="the script that draws needs Python 3.11")
+from benchmarks.plots import plots
+from docs.pictures.draw import PICTURES
 
-FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
-PICTURES = runpy.run_path(str(FOLDER / "draw.py"))["PICTURES"]
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_is_up_to_date(name):
-    """Who changes the floors, or a room's purpose, draws again: python docs/pictures/draw.py."""
-    assert (FOLDER / name).read_text() == PICTURES[name]()
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "pictures"
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_has_a_title_and_stays_on_its_sheet(name):
-    """It is well-formed, has a title for who cannot see it, and all of its boxes are on the sheet."""
-    picture = ET.fromstring((FOLDER / name).read_text())
-    svg = "{http://www.w3.org/2000/svg}"
+def test_a_diagram_is_up_to_date(name):
+    """Whoever changes the script draws again: python -m docs.pictures.draw."""
+    assert (FOLDER / name).read_text(encoding="utf-8") == PICTURES[name]
+
+
+def test_the_plots_show_the_figures_that_are_kept():
+    """Whoever measures again plots again: python -m benchmarks.plots."""
+    document = json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    drawn = dict(plots(document))
+    assert drawn
+    for name, plot in drawn.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == plot
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.svg")), ids=lambda path: path.name)
+def test_a_picture_has_a_title_and_stays_on_its_sheet(path):
+    """It is well-formed, has a title for screen readers, and no box or text leaves the sheet."""
+    picture = ET.fromstring(path.read_text(encoding="utf-8"))
     width, height = map(float, picture.attrib["viewBox"].split()[2:])
-    assert picture.find(f"{svg}title").text
-    for box in picture.iter(f"{svg}rect"):
-        assert float(box.get("x", 0)) + float(box.get("width")) <= width
+    assert picture.find(f"{SVG}title").text
+    for box in picture.iter(f"{SVG}rect"):
+        assert 0 <= float(box.get("x", 0)) <= float(box.get("x", 0)) + float(box.get("width")) <= width
         assert float(box.get("y", 0)) + float(box.get("height")) <= height
+    for text in picture.iter(f"{SVG}text"):
+        assert 0 <= float(text.get("y")) <= height
 
 
-def test_every_room_is_on_the_picture_of_the_floors():
-    """No module of the package is missing."""
-    import requests_thingspace
-
-    package = Path(requests_thingspace.__file__).parent
-    modules = {path.stem for path in package.glob("*.py")}
-    packages = {path.parent.name for path in package.glob("*/__init__.py")}
-    drawn = {text.text for text in ET.parse(FOLDER / "floors.svg").iter("{http://www.w3.org/2000/svg}text")}
-    assert (modules | packages) - {"__init__"} <= drawn
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*-light.svg")), ids=lambda path: path.name)
+def test_a_picture_for_light_pages_has_one_for_dark_pages(path):
+    """They differ in their colours alone."""
+    dark = path.with_name(path.name.replace("-light", "-dark"))
+    texts = [[text.text for text in ET.parse(each).iter(f"{SVG}text")] for each in (path, dark)]
+    assert texts[0] == texts[1]

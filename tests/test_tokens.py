@@ -39,13 +39,13 @@ UNUSABLE = {
 
 
 def test_reads_the_answer_of_the_token_endpoint():
-    """Law 3: the expiry counts from the moment at which the request was sent."""
+    """The expiry counts from the moment at which the request was sent."""
     token = OAuthToken.from_dict(WIRE, now=NOW)
     assert token == OAuthToken(SECRET, "Bearer", NOW + 3600, ("ts.ro", "ts.full"))
 
 
 def test_reads_what_it_wrote():
-    """Law 1: to_dict() goes through JSON and means the same afterwards, whatever the time is by then."""
+    """To_dict() goes through JSON and means the same afterwards, whatever the time is by then."""
     token = OAuthToken.from_dict(WIRE, now=NOW)
     stored = json.loads(json.dumps(token.to_dict(), allow_nan=False))
     assert OAuthToken.from_dict(stored, now=NOW + 1e6) == token
@@ -114,7 +114,7 @@ def test_a_scope_never_costs_the_token(given, read):
 
 @pytest.mark.parametrize("value", UNUSABLE.values(), ids=UNUSABLE)
 def test_refuses_what_cannot_be_a_header(value):
-    """Law 2: a token is a non-empty string of visible ASCII, and the refusal does not show it."""
+    """A token is a non-empty string of visible ASCII, and the refusal does not show it."""
     for make in (OAuthToken, SessionToken):
         with pytest.raises(InvalidTokenError) as caught:
             make(value)
@@ -127,7 +127,7 @@ def test_refuses_what_cannot_be_a_header(value):
 
 @pytest.mark.parametrize("kind", ["mac", "Basic", "", "Bearer ", 7, {}, True, SECRET])
 def test_refuses_another_token_type(kind):
-    """Law 2: only bearer is known, and the refusal shows nothing of the token."""
+    """Only bearer is known, and the refusal shows nothing of the token."""
     with pytest.raises(InvalidTokenError, match="bearer") as caught:
         OAuthToken.from_dict({**WIRE, "token_type": kind})
     assert SECRET not in str(caught.value)
@@ -135,7 +135,7 @@ def test_refuses_another_token_type(kind):
 
 @pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER"])
 def test_takes_bearer_in_any_case(kind):
-    """Law 2: missing and null read as Bearer."""
+    """Missing and null read as Bearer."""
     assert OAuthToken.from_dict({**WIRE, "token_type": kind}).token_type.lower() == "bearer"
     without = {name: value for name, value in WIRE.items() if name != "token_type"}
     assert OAuthToken.from_dict(without).token_type == "Bearer"
@@ -144,7 +144,7 @@ def test_takes_bearer_in_any_case(kind):
 @pytest.mark.parametrize("source", [None, 7, SECRET, [], ("access_token", SECRET), object()])
 def test_refuses_what_is_no_token_at_all(source):
     """The refusal names the type and never shows the thing."""
-    with pytest.raises(InvalidTokenError, match=f"a {type(source).__name__} is no token") as caught:
+    with pytest.raises(InvalidTokenError, match=f"a {type(source).__name__} is not a token") as caught:
         OAuthToken.from_dict(source)
     assert SECRET not in str(caught.value)
 
@@ -202,14 +202,14 @@ def test_reads_a_session(source):
     ],
 )
 def test_life_is_read_or_not_known(expires_in, life):
-    """Law 3: numbers and numeric strings are read, the absurd is capped, the rest is no known expiry."""
+    """Numbers and numeric strings are read, the absurd is capped, the rest is no known expiry."""
     assert lifetime_from(expires_in) == life
     token = OAuthToken.from_dict({**WIRE, "expires_in": expires_in}, now=NOW)
     assert token.expires_at == (None if life is None else NOW + life)
 
 
 def test_a_missing_expires_in_is_no_known_expiry():
-    """Law 3: such a token is used until the server says otherwise."""
+    """Such a token is used until the server says otherwise."""
     token = OAuthToken.from_dict({"access_token": SECRET}, now=NOW)
     assert token.expires_at is None
     assert not token.is_expired(clock_skew=1e9)
@@ -240,7 +240,7 @@ BOTH = [OAuthToken(SECRET, "Bearer", NOW, ("ts.ro",)), SessionToken(SECRET)]
 
 @pytest.mark.parametrize("token", BOTH)
 def test_repr_hides_the_secret(token):
-    """Law 21: neither repr, str nor format shows it; only the attribute does."""
+    """Neither repr, str nor format shows it; only the attribute does."""
     assert SECRET not in f"{token} {token!r} {[token]}"
     assert token.value == SECRET
 

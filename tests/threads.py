@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,3 +23,38 @@ def in_threads(count: int, work: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(job, range(count)))
+
+
+def in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
+    """Let `test` run in a thread of its own.
+
+    What a trace function raises may stay behind as the exception that CPython takes to be handled, and become
+    the context of all that the thread raises later.
+    """
+
+    @functools.wraps(test)
+    def run(**arguments: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(test, **arguments).result()
+
+    return run
+
+
+def in_daemons(count: int, work: Callable[[], Any], seconds: float = 20.0) -> list[Any]:
+    """As `in_threads`, for work that may hang: who has not come back by then is not waited for."""
+    outcomes: list[Any] = []
+
+    def job() -> None:
+        try:
+            outcomes.append(work())
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=job, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0.0))
+    assert len(outcomes) == count, f"{count - len(outcomes)} of {count} threads hang"
+    return outcomes

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 from requests_thingspace.sandbox import Sandbox
 
@@ -30,3 +33,9 @@ def environment_of_user(sandbox: Sandbox, home: Path) -> dict[str, str]:
         "THINGSPACE_USERNAME": sandbox.username,
         "THINGSPACE_PASSWORD": sandbox.password,
     }
+
+
+def python(*command: Any, env: dict[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """What became of a Python with these arguments, which may take two minutes."""
+    program = [sys.executable, *map(str, command)]
+    return subprocess.run(program, env=env, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)

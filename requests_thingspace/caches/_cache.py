@@ -1,79 +1,97 @@
 """One token for a fleet.
 
-The law here: load, judge; where there is nothing of use lock, look again, fetch, save, unlock. The lock spans
-the fetch, so that a thousand processes make one token call and one login. Whatever breaks on the way is
-logged once, and the token is fetched: a broken cache never fails a request.
+Look; if there is nothing usable, take the lock, look again, fetch, save, unlock. The lock spans the fetch,
+so that a thousand processes make one token call and one login. If another process has the lock, watch the
+entry and leave as soon as there is a token: nobody queues. A broken cache never fails a request.
 """
 
 from __future__ import annotations
 
-import logging
+import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib.util import find_spec
 from typing import Any
 
-from .._answers import scrubbed
-from .._errors import LoginRefusedError
+from .._errors import LoginRefusedError, ThingspaceError
+from .._events import text_of
 from .._manager import TokenManager
-from ._entries import token_in, with_refusal
-
-_log = logging.getLogger("requests_thingspace")
+from .._values import Secret
+from ._entries import (
+    described,
+    readable,
+    refusal_for,
+    refusals_in,
+    refused_logins_in,
+    token_in,
+    with_refusal,
+    with_token,
+)
 
 LOCK_TIMEOUT = 40.0
-"""Seconds to wait for the lock: longer than a token call may take (30 s by default)."""
+"""Seconds to wait for another process: longer than a token call may take (30 s by default)."""
 
 LONGEST_STAY = 30 * 86400.0
 """Seconds for which an entry without an expiry of its own is kept."""
 
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.004, 0.07  # seconds between two looks at an entry that others renew
+_LOCK_PAUSE = 0.1  # seconds between two tries for a lock of which there is no news
 _MOST_SPENT = 1000  # rejected tokens that are remembered
 
 
 class TokenCache(ABC):
     """A token provider that shares tokens: give it to ``ThingspaceAuth(cache=...)``.
 
-    A backend implements :meth:`lock`, :meth:`load`, :meth:`save` and :meth:`clear`. They may raise
-    anything: that is logged as a warning when it begins, and as information when it is over.
+    A backend implements :meth:`lock`, :meth:`load`, :meth:`save` and :meth:`clear`. They may raise any of
+    :attr:`errors`: the token is then fetched as if there were no cache, and an event says so when it
+    begins (``cache_broken``) and when it is over (``cache_recovered``).
     :class:`requests_thingspace.testing.TokenCacheContract` tests a backend.
 
     Attributes:
-        lock_timeout: seconds that :meth:`lock` waits at most. Longer than the ``timeout`` of the
-            auths that use the cache, or a slow ThingSpace is asked by many at once.
+        lock_timeout: seconds to wait at most for another process that fetches. Longer than the
+            ``timeout`` of the auths that use the cache, or a slow ThingSpace is asked by many at once.
+        errors: the exceptions that mean that the cache is in trouble. Any other passes through, such as one
+            that a signal handler raises (Celery's soft time limit): name your library's own if you can.
     """
+
+    errors: type[Exception] | tuple[type[Exception], ...] = Exception
 
     def __init__(self, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         """Start with no trouble known.
 
         Args:
-            lock_timeout: seconds that :meth:`lock` waits at most.
+            lock_timeout: seconds to wait at most for another process that fetches.
         """
         self.lock_timeout = lock_timeout
-        # Each use of these two is one atomic operation on a dict, so that there is no lock here that a
+        # Each use of these is one atomic operation on a dict, so that there is no lock here that a
         # forked child could inherit.
         self._broken: dict[str, tuple[str, str]] = {}  # what broke first and was told of
-        self._spent: dict[str, None] = {}  # tokens that were rejected; one may still be stored
+        self._spent: dict[Secret[str], None] = {}  # tokens that were rejected; one may still be stored
+        self._refused: dict[tuple[str, str], None] = {}  # refused logins that were saved
 
     @abstractmethod
     def lock(self, key: str) -> AbstractContextManager[object]:
-        """A context in which no other thread, process or machine is that asks for the same `key`.
+        """Try once to take the lock of `key`, across threads, processes and machines; do not wait for it.
 
-        It is entered once, and given up by the death of the process that holds it, at once or within
-        seconds. While it is held the same thread may enter the lock of another key.
+        The context manager is entered once. The death of the process that is in it frees the lock, at
+        once or within seconds. The same thread may enter the lock of another key meanwhile.
 
         Raises:
-            Exception: on entry: it was not to be had within :attr:`lock_timeout` seconds, or at all.
+            TimeoutError: on entry, if somebody else has the lock. (BlockingIOError means the same.)
+            Exception: on entry, one of :attr:`errors`: the lock is out of order.
         """
 
     @abstractmethod
     def load(self, key: str) -> dict[str, Any] | None:
-        """The entry that was last saved under `key`, ``None`` where there is none.
+        """The entry that was last saved under `key`, ``None`` if there is none.
 
         It is called with and without the lock, and sees a whole entry at any time.
 
         Raises:
             ValueError: there is one that cannot be read; it will be overwritten.
-            Exception: the cache is out of reach, and is not asked to save.
+            Exception: one of :attr:`errors`: the cache is out of reach, and is not asked to save.
         """
 
     @abstractmethod
@@ -90,141 +108,266 @@ class TokenCache(ABC):
     def clear(self, key: str) -> None:
         """Drop the entry under `key`, if there is one."""
 
+    def watch(self, key: str) -> Callable[[float], bool]:  # noqa: ARG002 - a backend needs it
+        """A function that waits for news of `key` while another process has the lock.
+
+        It is called with a number of seconds to pause, growing to 0.07 and jittered, and returns whether it
+        is worthwhile to load the entry. By default it sleeps and says yes. A backend that is told of a new
+        entry may wait for up to a second instead; so may one that knows a cheaper look.
+        """
+        return _sleep
+
+    def describe(self, key: str) -> dict[str, Any]:
+        """What is known of the entry under `key`, for people: JSON-safe, without a token. It never raises.
+
+        Returns:
+            ``cache`` (which one), ``trouble`` (what this look met, else ``None``), ``has_token``,
+            ``fetched_at`` and ``expires_at`` (Unix times), ``host`` and ``pid`` of who fetched the token,
+            ``fetches_this_hour``, ``refused_logins`` (how many passwords are remembered as refused).
+        """
+        entry: dict[str, Any] = {}
+        trouble = None
+        try:
+            entry = readable(self.load(key))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what the look met
+            trouble = text_of(error)
+        return {"cache": repr(self), "trouble": trouble, **described(entry)}
+
     def __call__(self, last_token: Any, manager: TokenManager[Any], /) -> Any:
         """Give the shared token, as a token provider does.
 
         Raises:
             LoginRefusedError: ThingSpace refused these M2M credentials, here or in another process.
-            requests.RequestException: a token had to be fetched and was not to be had.
+            requests.RequestException: a token had to be fetched, and that failed.
         """
-        visit = _Visit(self, manager)
-        if last_token is not None and not manager.accepts(last_token):
-            self._remember_as_spent(last_token.value)
+        usable = last_token is not None and manager.is_usable(last_token)
+        if last_token is not None and not usable:
+            self._remember_as_spent(last_token.secret)
+        visit = _Visit(self, manager, last_token if usable else None)
         try:
-            token = visit.look()
-            if token is None and visit.is_in_vain:
-                return manager.fetch_token()
-            if token is None:
-                with visit.locked():
-                    token = visit.look() or visit.fetch()
-            return token
+            return visit.token()
         finally:
+            if manager.was_reset():
+                visit.clear()
             self._tell(visit)
 
     def forget(self, manager: TokenManager[Any]) -> None:
         """Drop what is kept for `manager`: its token, and the memory of a refused login."""
         visit = _Visit(self, manager)
-        with visit.guarded("save"):
-            self.clear(visit.key)
+        visit.clear()
         self._tell(visit)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the trouble that this very object has had."""
         return {**self.__dict__, "_broken": {}, "_spent": {}}
 
-    def _remember_as_spent(self, value: str) -> None:
+    # A backend may get the entry together with the lock, and give up the lock together with the entry.
+
+    def _load_locked(self, lock: Any, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - for backends
+        return self.load(key)
+
+    def _save_locked(self, lock: Any, key: str, entry: dict[str, Any], ttl: float) -> None:  # noqa: ARG002
+        self.save(key, entry, ttl)
+
+    def _remember_as_spent(self, token: Secret[str]) -> None:
         """Do not give this token again: a cache that is broken may go on offering it."""
-        self._spent[value] = None
+        self._spent[token] = None
         for oldest in list(self._spent)[:-_MOST_SPENT]:
             self._spent.pop(oldest, None)
 
     def _tell(self, visit: _Visit) -> None:
-        """Log the change if there is one: one warning when it breaks, one line when it works again."""
+        """Publish the change if there is one: one event when it breaks, one when it works again."""
         if visit.troubles:
-            step, _, words = visit.troubles[0]
+            step, words = visit.troubles[0]
             mine = (visit.key, step)
             if self._broken.setdefault("since", mine) is mine:
-                said = "the token cache does not work (%s), so that tokens are fetched from ThingSpace: %s"
-                _log.warning(said, step, words)
+                visit.manager.publish("cache_broken", reason=step, error=words)
             return
         since = self._broken.get("since")
         # What works elsewhere, with another key or in another step, is no news of what broke.
         if since is None or since[0] != visit.key or since[1] not in visit.worked:
             return
         if self._broken.pop("since", None) is since:  # pragma: no branch - else another thread told of it
-            _log.info("the token cache works again (%s)", since[1])
+            visit.manager.publish("cache_recovered", reason=since[1])
 
 
 class _Visit:
     """One call of a cache on behalf of one manager.
 
     Attributes:
-        key: the manager's.
-        troubles: the steps in which the cache raised something, what it was, and words for it.
+        troubles: the steps in which the cache raised something, and words for it; no exceptions, which would
+            keep their frames and all that is in them alive.
         worked: the steps in which it did not.
     """
 
-    def __init__(self, cache: TokenCache, manager: TokenManager[Any]) -> None:
+    def __init__(self, cache: TokenCache, manager: TokenManager[Any], spare: Any = None) -> None:
         self.key = manager.cache_key
-        self.troubles: list[tuple[str, Exception, str | None]] = []
+        self.manager = manager
+        self.troubles: list[tuple[str, str]] = []
         self.worked: set[str] = set()
         self._cache = cache
-        self._manager = manager
+        self._spare = spare  # a token that is due and still usable
+        self._unreachable = False  # an entry that cannot be read can still be replaced
+        self._entry: dict[str, Any] = {}  # what was loaded last
+        self._stored: Any = None  # the token in it
 
-    @property
-    def is_in_vain(self) -> bool:
-        """Whether the cache is out of reach; an entry that cannot be read can still be replaced."""
-        return any(not isinstance(error, ValueError) for _, error, _ in self.troubles)
+    def token(self) -> Any:
+        """The shared token, or the spare one if another process is renewing it."""
+        return self._look_or_fetch() or self._try_to_renew() or self._spare or self._wait()
 
-    @contextmanager
-    def guarded(self, step: str, *secrets: str) -> Iterator[None]:
-        """Take note of what the cache raises in this step, in words without `secrets`."""
-        try:
-            yield
-            self.worked.add(step)
-        except LoginRefusedError:
-            self.worked.add(step)
-            raise
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything
-            self.troubles.append((step, error, scrubbed(f"{type(error).__name__}: {error}", secrets)))
+    def clear(self) -> None:
+        """Drop the entry."""
+        for name in [name for name in self._cache._refused if name[0] == self.key]:
+            self._cache._refused.pop(name, None)
+        with self._guarded("save"):
+            self._cache.clear(self.key)
 
-    def look(self) -> Any:
-        """The stored token if it is of use; a refused login is raised."""
-        with self.guarded("load"):
-            entry = self._cache.load(self.key)
-            token = None if entry is None else token_in(entry, self._manager)
-            return None if token is None or token.value in self._cache._spent else token
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock, or go on without it where it is not to be had."""
-        held = None
-        with self.guarded("lock"):
-            lock = self._cache.lock(self.key)
-            lock.__enter__()
-            held = lock
-        try:
-            yield
-        finally:
-            if held is not None:
-                with self.guarded("unlock"):
-                    held.__exit__(None, None, None)
-
-    def fetch(self) -> Any:
-        """A token from ThingSpace, saved; a refused login is saved too."""
-        try:
-            token = self._manager.fetch_token()
-        except LoginRefusedError as refusal:
-            self._save_refusal(refusal)
-            raise
-        self._cache._spent.pop(token.value, None)
-        life = LONGEST_STAY if token.expires_at is None else token.expires_at - time.time()
-        with self.guarded("save", token.value):
-            self._cache.save(self.key, token.to_dict(), max(life, 1.0))
+    def _wait(self) -> Any:
+        """A token got by whoever has the lock, or under it as soon as it is free."""
+        until = time.monotonic() + self._cache.lock_timeout
+        token, pause, next_try = None, _SHORTEST_PAUSE, 0.0
+        wait = self._cache.watch(self.key)
+        while token is None and time.monotonic() < until:
+            news = True
+            with self._guarded("wait"):
+                news = wait(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            token = self._look_or_fetch() if news else None
+            if token is None and (news or time.monotonic() >= next_try):
+                token, next_try = self._try_to_renew(), time.monotonic() + _LOCK_PAUSE
+        if token is None:
+            held = f"another process has held the lock for {self._cache.lock_timeout:g} seconds"
+            self.troubles.append(("lock", held))
+            token = self._look() or self._fetch()
         return token
 
-    def _save_refusal(self, refusal: LoginRefusedError) -> None:
-        """Save a refusal once.
+    def _look_or_fetch(self) -> Any:
+        """The stored token if it is of use; one from ThingSpace if the cache is out of reach."""
+        return self._look() or (self.manager.fetch_token() if self._unreachable else None)
 
-        The latch of this process raises copies of it from now on. Saved as well, they would undo the
-        ``reset()`` of another process; the mark travels with the copies.
+    def _try_to_renew(self) -> Any:
+        """A token from under the lock, or without it if it is out of order; ``None`` if another has it."""
+        entered = lock = None
+        try:
+            with self._guarded("lock"):
+                lock = self._cache.lock(self.key)
+                try:
+                    lock.__enter__()
+                    entered = lock
+                except (TimeoutError, BlockingIOError):
+                    return None
+            return self._look(entered) or self._fetch(entered)
+        finally:
+            if entered is not None:
+                self._leave(entered)
+            entered = lock = None  # a traceback that is kept does not keep the lock
+
+    def _leave(self, lock: Any) -> None:
+        """Give up the lock, again if the first try is interrupted."""
+        with self._guarded("unlock"):
+            try:
+                lock.__exit__(None, None, None)
+            except self._cache.errors:
+                raise
+            except BaseException:
+                with suppress(Exception):
+                    lock.__exit__(None, None, None)
+                raise
+
+    @contextmanager
+    def _guarded(self, step: str, *secrets: Secret[str]) -> Iterator[None]:
+        """Note what the cache raises in this step, in words without `secrets`."""
+        try:
+            yield
+            self.worked.add(step)
+        except self._cache.errors as error:
+            self.troubles.append((step, text_of(error, secrets)))
+            self._unreachable = self._unreachable or not isinstance(error, ValueError)
+
+    def _look(self, lock: Any = None) -> Any:
+        """The stored token if it is of use.
+
+        Raises:
+            ThingspaceError: ThingSpace has refused these credentials, and there is no usable token.
         """
-        if getattr(refusal, "is_in_cache", False):
+        self._entry, self._stored = {}, None
+        with self._guarded("load"):
+            found = self._cache.load(self.key) if lock is None else self._cache._load_locked(lock, self.key)
+            self._entry = readable(found)
+            self._stored = token_in(self._entry, self.manager)
+        token, spare = self._stored, self._spare
+        usable = (
+            token is not None and self.manager.is_usable(token) and token.secret not in self._cache._spent
+        )
+        if usable and (spare is None or spare.secret != token.secret or self._entry.get("confirmed")):
+            return token
+        refusal = refusal_for(self._entry, self.manager)
+        if refusal is not None:
+            raise refusal
+        return None
+
+    def _fetch(self, lock: Any = None) -> Any:
+        """A token from ThingSpace, saved; what ThingSpace refused is saved too."""
+        try:
+            token = self.manager.fetch_token()
+        except ThingspaceError as error:
+            if error.refused_credentials is not None and not self.manager.was_reset():
+                self._save_refusal(lock, error)
+            raise
+        if self.manager.was_reset():
+            return token
+        self._cache._spent.pop(token.secret, None)
+        same = self._stored is not None and self._stored.secret == token.secret
+        if lock is not None or not same:
+            if refusals_in(self._entry):
+                self._reload()
+            login = self.manager.credential == "session"
+            self._save(lock, with_token(self._entry, token, confirmed=same, login=login), token.secret)
+        return token
+
+    def _save_refusal(self, lock: Any, refusal: ThingspaceError) -> None:
+        """Save a refusal; that of a login once.
+
+        This process raises copies of it from now on. Saved as well, they would undo the ``reset()`` of
+        another process.
+        """
+        name = (self.key, str(refusal.refused_credentials))
+        if name in self._cache._refused:
             return
-        entry = None
-        with self.guarded("load"):
-            entry = self._cache.load(self.key)
-        with self.guarded("save"):
-            entry = with_refusal(entry, self._manager.fingerprint, refusal)
-            self._cache.save(self.key, entry, LONGEST_STAY)
-            refusal.is_in_cache = True  # type: ignore[attr-defined]
+        self._reload()
+        if self._save(lock, with_refusal(self._entry, refusal)) and isinstance(refusal, LoginRefusedError):
+            self._cache._refused[name] = None
+
+    def _reload(self) -> None:
+        """Look what is there before refusals are saved: a reset() may have cleared them."""
+        with self._guarded("load"):
+            self._entry = readable(self._cache.load(self.key))
+
+    def _save(self, lock: Any, entry: dict[str, Any], *secrets: Secret[str]) -> bool:
+        """Save, and say whether that worked."""
+        expires_at = (entry.get("token") or {}).get("expires_at")
+        life = LONGEST_STAY if expires_at is None or refused_logins_in(entry) else expires_at - time.time()
+        with self._guarded("save", *secrets):
+            if lock is None:
+                self._cache.save(self.key, entry, max(life, 1.0))
+            else:
+                self._cache._save_locked(lock, self.key, entry, max(life, 1.0))
+            return True
+        return False
+
+
+def _sleep(pause: float) -> bool:
+    """Watch an entry that tells nothing by itself."""
+    time.sleep(pause)
+    return True
+
+
+def require(packages: tuple[str, ...], extra: str) -> None:
+    """Look for `packages`, which come with an extra; what needs them imports them later.
+
+    Raises:
+        ImportError: one is missing; the message names the extra.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            hint = f"pip install 'requests-thingspace[{extra}]'"
+            raise ImportError(f"{package} is needed for this cache: {hint}", name=package)

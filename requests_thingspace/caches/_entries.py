@@ -1,84 +1,185 @@
-"""What a cache keeps under a key: a token, or the refusals of a login.
+"""What a cache keeps under a key: a token, who fetched it, and what ThingSpace refused.
 
-The law here: an entry is a JSON-safe dict. It is read with suspicion, since others may have written it, and
-it never holds credentials: a refused login is known again by a keyed hash.
+An entry is a JSON-safe dict, read with suspicion, since others may have written it. It never holds
+credentials: a refusal is recognised by the fingerprint of what was refused. Later releases may add fields:
+those that this release does not know are kept. If what a field means has to change, so does the version.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import time
 from typing import Any
 
-from .._errors import LoginRefusedError
+from .._errors import LoginRefusedError, ThingspaceError, TokenRequestError
 from .._manager import TokenManager
 from .._tokens import seconds_from
 
-_REFUSED = "refused"
+VERSION = 1
+
+COOL_DOWN = 2.0
+"""Seconds for which a refused client id or secret is not tried again."""
+
+_HOUR = 3600.0
+_MOST_FETCHES = 100  # that are kept of the last hour
+_LOCKING_SOON = (
+    "ThingSpace has refused two passwords of this M2M user one after the other. No other is tried, since "
+    "five failed logins lock the account: correct username and password, then call auth.reset()."
+)
 
 
-def entry_from(text: str | bytes) -> dict[str, Any]:
-    """The JSON object that was stored as `text`.
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object in `text`, ``None`` if it is none."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def entry_from(text: str | bytes | None) -> dict[str, Any] | None:
+    """The JSON object that was stored as `text`, ``None`` if nothing was stored.
 
     Raises:
         ValueError: it is none; the message does not quote it, since there may be a token in it.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise ValueError("what the token cache holds is no JSON object")  # noqa: TRY004 - it is bad data
+    document = None if text is None else json_object(text)
+    if document is None and text is not None:
+        raise ValueError("what the token cache holds is not a JSON object")
     return document
 
 
-def token_in(entry: dict[str, Any], manager: TokenManager[Any]) -> Any:
-    """The token in `entry` if it is of use to `manager`, else ``None``.
+def readable(entry: Any) -> dict[str, Any]:
+    """The entry; an empty one if there is none. Of another version's only the refusals are read.
 
     Raises:
-        LoginRefusedError: the entry says that ThingSpace has refused these M2M credentials.
-        ValueError: the entry cannot be read.
+        ValueError: it is not an entry.
     """
-    if not isinstance(entry, dict):
-        raise ValueError("an entry of the token cache is no dict")  # noqa: TRY004 - it is bad data
-    if _REFUSED in entry:
-        refusals = _refusals_in(entry)
-        if manager.fingerprint in refusals:
-            raise _refusal_from(refusals[manager.fingerprint])
-        return None
-    token = manager.token_class.from_dict(entry)
-    return token if manager.accepts(token) else None
+    if entry is None:
+        return {}
+    if not isinstance(entry, dict) or not isinstance(entry.get("v"), int):
+        raise ValueError("what the token cache holds is not one of its entries")  # noqa: TRY004 - bad data
+    return entry if entry["v"] == VERSION else {"refused": entry.get("refused")}
 
 
-def with_refusal(
-    entry: dict[str, Any] | None, fingerprint: str, refusal: LoginRefusedError
-) -> dict[str, Any]:
-    """An entry that remembers `refusal` beside those that `entry` holds.
+def token_in(entry: dict[str, Any], manager: TokenManager[Any]) -> Any:
+    """The token in `entry`, usable or not, ``None`` if there is none.
+
+    Raises:
+        ValueError: it is not a token.
+    """
+    return None if entry.get("token") is None else manager.token_class.from_dict(entry["token"])
+
+
+def with_token(entry: dict[str, Any], token: Any, *, confirmed: bool, login: bool) -> dict[str, Any]:
+    """The successor of `entry` that holds `token`, which has just been fetched.
+
+    `confirmed`: ThingSpace gave the token that was already there, and gives no other before that expires.
+    `login`: it comes from a login, which ends a row of refused ones.
+    """
+    now = time.time()
+    refusals = refusals_in(entry)
+    if login:
+        refusals = {name: {**said, "in_a_row": False} for name, said in refusals.items()}
+    return {
+        **entry,
+        "v": VERSION,
+        "token": token.to_dict(),
+        "confirmed": confirmed,
+        "fetched_at": now,
+        "fetched_by": {"host": socket.gethostname(), "pid": os.getpid()},
+        "fetches": [*_fetches_in(entry, now), now][-_MOST_FETCHES:],
+        "refused": refusals,
+    }
+
+
+def with_refusal(entry: dict[str, Any], refusal: ThingspaceError) -> dict[str, Any]:
+    """The successor of `entry` that remembers `refusal` beside its token and its other refusals.
 
     Two services with two wrong passwords would otherwise forget each other's, and lock the account.
     """
+    login = isinstance(refusal, LoginRefusedError)
     said = {
+        "login": login,
         "message": str(refusal),
         "status": refusal.status,
         "code": refusal.code,
         "description": refusal.description,
+        "until": None if login else time.time() + COOL_DOWN,
+        "in_a_row": login,
     }
-    return {_REFUSED: {**_refusals_in(entry), fingerprint: said}}
+    return {**entry, "v": VERSION, "refused": {**refusals_in(entry), str(refusal.refused_credentials): said}}
 
 
-def _refusals_in(entry: object) -> dict[str, Any]:
-    """The refusals in an entry by the fingerprints of the credentials."""
-    refusals = entry.get(_REFUSED) if isinstance(entry, dict) else None
-    return refusals if isinstance(refusals, dict) else {}
+def refusal_for(entry: dict[str, Any], manager: TokenManager[Any]) -> ThingspaceError | None:
+    """The refusal in `entry` that concerns the credentials of `manager`.
+
+    Raises:
+        Exception: what the file or function raised that has the secret.
+    """
+    refusals = refusals_in(entry)
+    if not refusals:
+        return None
+    fingerprint = manager.fingerprint()
+    if fingerprint in refusals:
+        return _refusal_from(refusals[fingerprint], fingerprint)
+    in_a_row = [said for said in refusals.values() if said.get("in_a_row", said.get("login", True))]
+    return None if len(in_a_row) < 2 else _refusal_from({"message": _LOCKING_SOON}, fingerprint)
 
 
-def _refusal_from(said: object) -> LoginRefusedError:
-    """The refusal that an entry tells of; also where it is no longer clear what ThingSpace said."""
-    words = said if isinstance(said, dict) else {}
-    status = seconds_from(words.get("status"))
-    code, description = words.get("code"), words.get("description")
-    return LoginRefusedError(
-        str(words.get("message", "ThingSpace has refused these M2M credentials before.")),
+def refusals_in(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The refusals in an entry that still count, by the fingerprints of the credentials."""
+    refusals, now = entry.get("refused"), time.time()
+    if not isinstance(refusals, dict):
+        return {}
+    kept = {}
+    for fingerprint, said in refusals.items():
+        words = said if isinstance(said, dict) else {}  # the refusal holds, whatever has become of its words
+        until = seconds_from(words.get("until"))
+        if until is None or now < until <= now + COOL_DOWN:
+            kept[fingerprint] = words
+    return kept
+
+
+def refused_logins_in(entry: dict[str, Any]) -> int:
+    """How many refused logins are in it, for which it has to be kept longer than its token."""
+    return sum(bool(said.get("login", True)) for said in refusals_in(entry).values())
+
+
+def described(entry: dict[str, Any]) -> dict[str, Any]:
+    """What may be shown of an entry."""
+    token, by, now = entry.get("token"), entry.get("fetched_by"), time.time()
+    by = by if isinstance(by, dict) else {}
+    return {
+        "has_token": token is not None,
+        "fetched_at": seconds_from(entry.get("fetched_at")),
+        "expires_at": seconds_from(token.get("expires_at")) if isinstance(token, dict) else None,
+        "host": by.get("host"),
+        "pid": by.get("pid"),
+        "fetches_this_hour": len(_fetches_in(entry, now)),
+        "refused_logins": refused_logins_in(entry),
+    }
+
+
+def _fetches_in(entry: dict[str, Any], now: float) -> list[float]:
+    """When tokens were fetched in the hour before `now`, as Unix times."""
+    fetches = entry.get("fetches")
+    found = [seconds_from(at) for at in fetches] if isinstance(fetches, list) else []
+    return [at for at in found if at is not None and now - _HOUR < at <= now]
+
+
+def _refusal_from(said: dict[str, Any], fingerprint: str) -> ThingspaceError:
+    """The refusal that an entry tells of; also if it is no longer clear what ThingSpace said."""
+    kind: type[ThingspaceError] = LoginRefusedError if said.get("login", True) else TokenRequestError
+    status = seconds_from(said.get("status"))
+    code, description = said.get("code"), said.get("description")
+    refusal = kind(
+        str(said.get("message", "ThingSpace has refused these credentials before.")),
         status=None if status is None else int(status),
         code=code if isinstance(code, str) else None,
         description=description if isinstance(description, str) else None,
     )
+    refusal.refused_credentials = fingerprint
+    return refusal

@@ -1,7 +1,7 @@
 """A token cache for the processes of one machine.
 
-The law here: one file holds all entries and is replaced as a whole; each key has a lock file of its own, so
-that a client never waits for another client's fetch.
+One file holds all entries and is replaced as a whole; each key has a lock file of its own, so that a client
+never waits for another client's fetch.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from .._tokens import seconds_from
-from ._cache import LOCK_TIMEOUT, TokenCache
-from ._entries import entry_from
-from ._extras import require
+from ._cache import LOCK_TIMEOUT, TokenCache, require
+from ._entries import entry_from, refusals_in
 from ._private import file_lock, make_private_folder, read_private, state_folder, write_private
 
 _WRITE_TIMEOUT = 5.0  # seconds; a write takes milliseconds
@@ -26,12 +26,14 @@ class FileTokenCache(TokenCache):
     """Tokens in a JSON file that only its owner may see: no server needed, extra ``file``.
 
     The file has mode 0600, its folder must have mode 0700 and is made if it does not exist. A file or folder
-    that others can read, write or own is not used, and that is logged. The folder must be on a disk of
-    this machine: locks of network file systems cannot be relied upon.
+    that others can read, write or own, or that is a symlink, is not used, and an event says so. The folder
+    must be on a disk of this machine: locks of network file systems cannot be relied upon.
 
     Attributes:
         path: the file.
     """
+
+    errors = (OSError, ValueError)
 
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, lock_timeout: float = LOCK_TIMEOUT
@@ -41,69 +43,80 @@ class FileTokenCache(TokenCache):
         Args:
             path: a file in a folder of its own; by default ``tokens.json`` in the user's state folder of
                 the platform, such as ``~/.local/state/requests-thingspace/``.
-            lock_timeout: seconds to wait for another process that fetches.
+            lock_timeout: seconds to wait at most for another process that fetches.
 
         Raises:
             ImportError: the extra is not installed.
         """
         super().__init__(lock_timeout=lock_timeout)
-        require(("filelock", "platformdirs"), "file")
+        require(("platformdirs", "filelock"), "file")
         # absolute, so that it stays the same file when the process changes its folder
         self.path = (state_folder() / "tokens.json" if path is None else Path(path).expanduser()).absolute()
 
     def lock(self, key: str) -> AbstractContextManager[object]:
-        """A lock file beside the file."""
-        return file_lock(self.path.with_name(f"{self.path.name}.{key[:32]}.lock"), self.lock_timeout)
+        return file_lock(Path(f"{self.path}.{key[:32]}.lock"), 0.0)
 
     def load(self, key: str) -> dict[str, Any] | None:
-        """Read the file without a lock: it is whole at any time."""
         entry: dict[str, Any] | None = self._read().get(key, {}).get("entry")
         return entry
 
     def save(self, key: str, entry: dict[str, Any], ttl: float) -> None:
-        """Replace the file, without the entries of other clients that have had their time."""
-        with self._writing():
-            now = time.time()
-            kept = {k: one for k, one in self._readable().items() if (seconds_from(one["until"]) or 0) > now}
-            self._write({**kept, key: {"until": now + ttl, "entry": entry}})
+        until = time.time() + ttl
+        with self._writing() as document:  # what has had its time is dropped
+            for old in [
+                k for k, one in document.items() if (seconds_from(one.get("until")) or 0) <= time.time()
+            ]:
+                del document[old]
+            document[key] = {"until": until, "entry": entry}
 
     def clear(self, key: str) -> None:
-        """Replace the file by one without the entry."""
-        if read_private(self.path) is None:
-            return
-        with self._writing():
-            self._write({k: one for k, one in self._readable().items() if k != key})
+        if read_private(self.path) is not None:
+            with self._writing() as document:
+                document.pop(key, None)
+
+    def watch(self, key: str) -> Callable[[float], bool]:  # noqa: ARG002 - the file is the same for all
+        """Sleep, and read the file only if it has been replaced meanwhile."""
+        seen: list[object] = [None]
+
+        def wait(pause: float) -> bool:
+            time.sleep(pause)
+            before, seen[0] = seen[0], self._state()
+            return before is None or seen[0] != before
+
+        return wait
 
     def __repr__(self) -> str:
-        """Where the file is."""
         return f"<FileTokenCache {str(self.path)!r}>"
 
-    def _writing(self) -> AbstractContextManager[object]:
-        """The lock of the file itself, held for a moment."""
-        return file_lock(self.path.with_name(f"{self.path.name}.lock"), _WRITE_TIMEOUT)
+    def _state(self) -> tuple[int, ...]:
+        """What changes when the file is replaced."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _read(self) -> dict[str, Any]:
-        """The whole document.
-
-        Raises:
-            ValueError: it is none of ours.
-            OSError: it cannot be read, or is refused.
-        """
+        """The whole document, which is whole without a lock too."""
         content = read_private(self.path)
-        if content is None:
-            return {}
-        make_private_folder(self.path.parent)
-        document = entry_from(content)
-        if not all(isinstance(one, dict) and one.keys() == {"until", "entry"} for one in document.values()):
+        if content is not None:
+            make_private_folder(self.path.parent)
+        document = entry_from(content) or {}
+        if not all(isinstance(one, dict) and isinstance(one.get("entry"), dict) for one in document.values()):
             raise ValueError(f"{self.path} holds no token cache")
         return document
 
-    def _readable(self) -> dict[str, Any]:
-        """The whole document, empty where it cannot be read and is to be replaced."""
-        try:
-            return self._read()
-        except ValueError:
-            return {}
-
-    def _write(self, document: dict[str, Any]) -> None:
-        write_private(self.path, json.dumps(document).encode())
+    @contextmanager
+    def _writing(self) -> Iterator[dict[str, Any]]:
+        """The document, which replaces the file if it is changed; an empty one if it cannot be read."""
+        with file_lock(Path(f"{self.path}.lock"), _WRITE_TIMEOUT):
+            try:
+                document = self._read()
+            except ValueError:
+                document = {}
+            before = dict(document)
+            yield document
+            if document != before:
+                # Tokens may be lost in a power failure; refused logins may not.
+                lasting = any(refusals_in(one["entry"]) for one in document.values())
+                write_private(self.path, json.dumps(document).encode(), lasting=lasting)

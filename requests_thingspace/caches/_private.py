@@ -1,19 +1,29 @@
 """Files that only their owner may see.
 
-The law here: a file is whole at any time, mode 0600 in a folder of mode 0700, and no symlink. What others
-can read or write, or own, is refused. Windows has no such modes: a user's folders are the user's there.
+A file is whole at any time, has mode 0600, lies in a folder of mode 0700, and neither is a symlink. What
+others can read, write or own is refused. Windows has no such modes: there a user's folders are the user's
+own.
 """
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
+
+from .._endpoints.worker import Call
+
+R = TypeVar("R")
 
 _LARGEST_FILE = 2**20  # bytes; an entry has a few hundred
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor wait for a pipe's writer
+_PAUSE = 0.01  # seconds between two tries for what others have for a moment
 
 
 def state_folder() -> Path:
@@ -23,31 +33,74 @@ def state_folder() -> Path:
     return user_state_path("requests-thingspace", appauthor=False)
 
 
+class file_lock:  # noqa: N801 - it is used like a function
+    """Hold the lock file at `path`, against threads and processes: ``with file_lock(path, 5.0): ...``.
+
+    Each has a FileLock of its own, which ends with its object, so that one that an interrupt has lost stops
+    nobody, and with its process. filelock works in a thread, where no signal handler raises: interrupted in
+    what it keeps for forks, it would hold up every lock of the process.
+
+    Raises:
+        TimeoutError: on entry, others held it for all of `seconds`; with 0 there is one try.
+        OSError: on entry, it cannot be made, or its folder is refused.
+    """
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._path, self._seconds = path, seconds
+        self._lock: Any = None
+
+    def __enter__(self) -> file_lock:
+        make_private_folder(self._path.parent)
+        _without_interrupts(self._acquire)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _without_interrupts(self._release)
+
+    def _acquire(self) -> None:
+        from filelock import FileLock  # late: importing it takes longer than reading a token
+
+        lock = FileLock(self._path, timeout=self._seconds, mode=0o600, thread_local=False)
+        lock.acquire(poll_interval=_PAUSE)
+        self._lock = lock
+
+    def _release(self) -> None:
+        lock, self._lock = self._lock, None  # its destructor runs in this thread too
+        if lock is not None:
+            lock.release()
+
+
 def make_private_folder(folder: Path) -> None:
     """See to it that `folder` exists and is its owner's alone.
 
     Raises:
-        OSError: it cannot be made, or others can read or write it.
+        OSError: it cannot be made, is a symlink, or others can read or write it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _refuse_shared(folder, folder.stat())
+    try:
+        found = os.lstat(folder)
+    except FileNotFoundError:
+        _make_folders(folder)
+        found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{folder} is not a folder of its own: a symlink or a file is in its place")
+    _refuse_shared(folder, found)
 
 
 def read_private(path: Path) -> bytes | None:
-    """The content of a file, ``None`` where there is no file.
+    """The content of a file, ``None`` if there is no file.
 
     Raises:
-        OSError: it is no plain file, or not its owner's alone, or cannot be read.
+        OSError: it is not a plain file, or not its owner's alone, or cannot be read.
         ValueError: it is larger than any that this library writes.
     """
     try:
-        opened = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+        file = patiently(lambda: io.FileIO(path, opener=_open))
     except FileNotFoundError:
         return None
-    with os.fdopen(opened, "rb") as file:
-        found = os.fstat(opened)
+    with file:
+        found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(f"{path} is no plain file: give the path of a file that may be made there")
+            raise OSError(f"{path} is not a plain file: give the path of a file that may be made there")
         _refuse_shared(path, found)
         content = file.read(_LARGEST_FILE + 1)
     if len(content) > _LARGEST_FILE:
@@ -55,11 +108,11 @@ def read_private(path: Path) -> bytes | None:
     return content
 
 
-def write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Replace a file by `content`, in one step that a crash cannot interrupt.
 
     The caller holds a lock, since the new file has always the same name: a killed process leaves one
-    at most, and the next one removes it.
+    at most, and the next one removes it. To outlive a power failure (`lasting`) takes some milliseconds more.
 
     Raises:
         OSError: it cannot be written; the file is as it was.
@@ -68,40 +121,55 @@ def write_private(path: Path, content: bytes) -> None:
     try:
         with suppress(FileNotFoundError):
             os.unlink(new)
-        opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(opened, "wb") as file:
+        with open(new, "xb", opener=_open) as file:
             file.write(content)
             file.flush()
-            os.fsync(opened)
-        os.replace(new, path)
-    except OSError:
+            if lasting:
+                os.fsync(file.fileno())
+        patiently(lambda: os.replace(new, path))
+    except BaseException:
         with suppress(OSError):
             os.unlink(new)
         raise
-    _sync_folder(path.parent)
+    if lasting:
+        _sync_folder(path.parent)
 
 
-@contextmanager
-def file_lock(path: Path, seconds: float) -> Iterator[None]:
-    """Hold the lock file at `path`, which the end of the process gives up.
+def patiently(work: Callable[[], R], tries: int = 20 if os.name == "nt" else 1, pause: float = _PAUSE) -> R:
+    """What `work` returns. Windows denies a file meanwhile that a reader or a virus scanner has open."""
+    for _ in range(tries - 1):
+        with suppress(PermissionError):
+            return work()
+        time.sleep(pause)
+    return work()
 
-    Each use has a lock object of its own: it excludes other threads as well as other processes, and a
-    forked child inherits none.
 
-    Raises:
-        TimeoutError: others held it for all of `seconds`.
-        OSError: it cannot be made, or its folder is refused.
-    """
-    from filelock import FileLock
+def _without_interrupts(work: Callable[[], object]) -> None:
+    """Do `work` to its end or not at all, whatever a signal handler raises here."""
+    call = Call(work)
+    try:
+        call.start()
+        call.wait(math.inf)
+    finally:
+        call.cancel()
+    call.result()
 
-    make_private_folder(path.parent)
-    with FileLock(path, timeout=seconds, mode=0o600):
-        yield
+
+def _open(path: str, flags: int) -> int:
+    """Open for the owner alone, following no link; the file object that asks closes what it then refuses."""
+    return os.open(path, flags | _NO_FOLLOW, 0o600)
+
+
+def _make_folders(folder: Path) -> None:
+    """Make `folder` and those on the way to it, each for its owner alone whatever the umask is."""
+    if not folder.parent.exists():
+        _make_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _refuse_shared(path: Path, found: os.stat_result) -> None:
     """Refuse what others can read, write or own."""
-    if not hasattr(os, "geteuid"):  # pragma: no cover - Windows alone
+    if not hasattr(os, "geteuid"):  # Windows
         return
     if found.st_uid != os.geteuid():
         raise PermissionError(f"{path} belongs to another user: it is not used for tokens")
@@ -112,7 +180,7 @@ def _refuse_shared(path: Path, found: os.stat_result) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Bring a folder's new entry to the disk."""
-    if not hasattr(os, "O_DIRECTORY"):  # pragma: no cover - Windows alone
+    if not hasattr(os, "O_DIRECTORY"):  # Windows
         return
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,32 +1,64 @@
 """A token cache for many machines.
 
-The law here: an entry lives in Redis no longer than its token, and the lock is a short lease that its holder
-prolongs while it fetches, so that a dead holder stops nobody for more than seconds.
+An entry lives in Redis no longer than its token. The lock is a short lease that its holder prolongs while it
+fetches, so that a dead holder stops nobody for more than seconds. Who waits is woken by a notice. Each step
+is one command, whatever the size of the fleet: look, lock and look, save and unlock.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from importlib.util import find_spec
 from typing import Any
 
-from ._cache import LOCK_TIMEOUT, TokenCache
+from ._cache import LOCK_TIMEOUT, TokenCache, require
 from ._entries import entry_from
-from ._extras import require
 
 _LEASE = 8.0
-_POLL = 0.05
 _ANSWER = 5.0  # seconds within which a Redis that is given as a URL has to answer
+_LONGEST_WATCH = 1.0  # seconds
+_POLL = 0.2  # seconds between two tries where Redis gives no notice
+
+# The keys are those of the entry, the lock and the notice; the first argument is the owner of the lock. An
+# owner whose answer was lost asks again and is recognised. The notice is a stream: it can be read without
+# being taken away, and it says that the newest holder of the lock has given it up.
+_LOCK = """
+local owner = redis.call('GET', KEYS[2])
+if owner and owner ~= ARGV[1] then return false end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[3])
+return {1, redis.call('GET', KEYS[1])}
+"""
+_PROLONG = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[2], ARGV[2])
+"""
+_IF_MINE = """
+local owner = redis.call('GET', KEYS[2])
+if owner and owner ~= ARGV[1] then return 0 end
+"""
+_GIVE_UP = """
+redis.call('DEL', KEYS[2])
+redis.call('XADD', KEYS[3], '*', 'over', '1')
+redis.call('PEXPIRE', KEYS[3], 10000)
+return 1
+"""
+_UNLOCK = _IF_MINE + _GIVE_UP
+_SAVE = _IF_MINE + "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])" + _GIVE_UP
 
 
 class RedisTokenCache(TokenCache):
     """Tokens in Redis, shared by all processes and machines that reach it; extra ``redis``.
 
-    It needs the commands GET, SET, DEL, EVALSHA and SCRIPT LOAD (and what redis-py's Lock runs in its
-    scripts: PTTL, PEXPIRE) on the keys ``prefix*``. The keys of one token share a hash tag, hence a slot of
-    a Redis Cluster. Whoever can read these keys has the tokens: use TLS and an ACL user.
+    It needs the commands GET, SET, DEL, EVAL, XREAD, and in its scripts PEXPIRE and XADD, on the keys
+    ``prefix*``. The keys of one token share a hash tag, hence a slot of a Redis Cluster. Whoever can read
+    these keys has the tokens: use TLS and an ACL user.
 
     A cache with a URL can be pickled. Copies share the client.
 
@@ -48,98 +80,166 @@ class RedisTokenCache(TokenCache):
             client_or_url: a client of redis-py, of any kind (TLS, ACL user, Sentinel, Cluster), with
                 ``socket_timeout`` set; or a URL of ``redis.Redis.from_url``.
             prefix: what all keys begin with.
-            lock_timeout: seconds to wait for another process that fetches.
+            lock_timeout: seconds to wait at most for another process that fetches.
             lease: seconds after which the lock of a dead process is free.
 
         Raises:
             ImportError: the extra is not installed.
-            ValueError: the URL is none of Redis.
+            ValueError: the URL is not one of Redis.
         """
         super().__init__(lock_timeout=lock_timeout)
         require(("redis",), "redis")
         self._url = client_or_url if isinstance(client_or_url, str) else None
         self._client = client_or_url if self._url is None else _client_of(self._url)
-        self._lease = lease
+        self._watch = min(lease / 8, _LONGEST_WATCH)
+        self.lease = lease - self._watch  # who watches finds a dead lock that much later
         self.prefix = prefix
 
-    @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """redis-py's Lock, prolonged while it is held."""
-        lock = self._client.lock(
-            f"{self._name(key)}:lock",
-            timeout=self._lease,
-            blocking_timeout=self.lock_timeout,
-            sleep=_POLL,
-            thread_local=False,  # the thread that prolongs it needs it too
-        )
-        if not lock.acquire():
-            raise TimeoutError(f"others held the lock in Redis for {self.lock_timeout:g} seconds")
-        ended = threading.Event()
-        keeper = threading.Thread(target=self._prolong, args=(lock, ended), daemon=True)
-        keeper.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            keeper.join()
-            lock.release()
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+        """Those of redis-py, and of what it stands on."""
+        from redis.exceptions import RedisError
+
+        return RedisError, OSError, ValueError
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        return _Lease(self, key)
 
     def load(self, key: str) -> dict[str, Any] | None:
-        """Read the key."""
-        text = self._client.get(self._name(key))
-        return None if text is None else entry_from(text)
+        return entry_from(self._client.get(self._names(key)[0]))
 
     def save(self, key: str, entry: dict[str, Any], ttl: float) -> None:
-        """Set the key, for `ttl` seconds."""
-        self._client.set(self._name(key), json.dumps(entry), px=int(ttl * 1000))
+        self._client.set(self._names(key)[0], json.dumps(entry), px=int(ttl * 1000))
 
     def clear(self, key: str) -> None:
-        """Delete the key."""
-        self._client.delete(self._name(key))
+        self._client.delete(self._names(key)[0])
+
+    def watch(self, key: str) -> Callable[[float], bool]:
+        """Wait for the notice that the lock has been given up, for a second at most."""
+        from redis.exceptions import ResponseError
+        from redis.exceptions import TimeoutError as NoAnswer
+
+        notice, patience = self._names(key)[2], min(self._watch, _socket_timeout(self._client) / 2)
+        willing = [True]  # to give notice: an ACL may forbid XREAD, a proxy may not know it
+
+        def wait(_: float) -> bool:
+            if willing[0]:
+                willing[0] = False
+                with suppress(ResponseError, NoAnswer):
+                    news = bool(_read_notice(self._client, notice, max(int(patience * 1000), 1)))
+                    willing[0] = True
+                    return news
+            time.sleep(min(_POLL, self._watch))
+            return True
+
+        return wait
 
     def __repr__(self) -> str:
-        """The prefix; a URL may hold a password."""
-        return f"<RedisTokenCache {self.prefix!r}>"
+        return f"<RedisTokenCache {self.prefix!r}>"  # a URL may hold a password
 
-    def __copy__(self) -> RedisTokenCache:
-        """The same cache: a client is made to be shared."""
-        return self
+    def __copy__(self, _: object = None) -> RedisTokenCache:
+        return self  # a client is made to be shared
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> RedisTokenCache:
-        """The same cache, for an auth that is copied."""
-        return self
+    __deepcopy__ = __copy__
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the client, which has connections.
-
-        Raises:
-            TypeError: the client was handed in, so that no other process could make its like.
-        """
         if self._url is None:
             raise TypeError("a RedisTokenCache can be pickled if it is made with a URL, not with a client.")
         return {**super().__getstate__(), "_client": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make a client of the same URL."""
-        self.__dict__.update(state)
-        self._client = _client_of(state["_url"])
+        self.__dict__.update(state, _client=_client_of(state["_url"]))
 
-    def _name(self, key: str) -> str:
-        return f"{self.prefix}{{{key}}}"
+    def _names(self, key: str) -> tuple[str, str, str]:
+        """The names of the entry, the lock and the notice."""
+        name = f"{self.prefix}{{{key}}}"
+        return name, f"{name}:lock", f"{name}:notice"
 
-    def _prolong(self, lock: Any, ended: threading.Event) -> None:
-        """Prolong the lease from time to time until its holder has `ended`."""
-        with suppress(Exception):  # the release will meet the same trouble, and tell
-            while not ended.wait(self._lease / 3):
-                lock.extend(self._lease, replace_ttl=True)
+    def _load_locked(self, lock: Any, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - the lock knows
+        return entry_from(lock.text)
+
+    def _save_locked(self, lock: Any, key: str, entry: dict[str, Any], ttl: float) -> None:  # noqa: ARG002
+        lock.end(_SAVE, json.dumps(entry), int(ttl * 1000))
+
+
+class _Lease:
+    """One try for the lock of a key in Redis, and the lease if it succeeds.
+
+    If it is lost, by an interrupt or with its process, it ends by itself.
+
+    Attributes:
+        text: what the entry was when the lock was taken.
+    """
+
+    def __init__(self, cache: RedisTokenCache, key: str) -> None:
+        self.text: str | bytes | None = None
+        self.cache, self._key = cache, key
+        self._owner = secrets.token_hex(16)
+        self._over = threading.Event()
+
+    def __enter__(self) -> _Lease:
+        answer = self.run(_LOCK, int(self.cache.lease * 1000))
+        if not answer:
+            raise BlockingIOError("another process holds the lock in Redis")
+        self.text = answer[1]
+        times = self.cache.lease / 3, self.cache.lock_timeout
+        keeper = threading.Thread(target=_prolong, args=(weakref.ref(self), self._over, *times), daemon=True)
+        with suppress(RuntimeError):  # no thread can be started: it is a lease of one term then
+            keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._over.is_set():
+            self.end(_UNLOCK)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run one of the scripts above. EVAL needs no other command where Redis does not know it yet."""
+        names = self.cache._names(self._key)
+        return self.cache._client.eval(script, 3, *names, self._owner, *arguments)
+
+    def end(self, script: str, *arguments: Any) -> None:
+        """Give up the lock by a script; raise if somebody else has it."""
+        self._over.set()
+        if not self.run(script, *arguments):
+            raise OSError("the lock in Redis passed to another process before the token was there")
+
+
+def _prolong(lease_or_none: weakref.ref[_Lease], over: threading.Event, pause: float, longest: float) -> None:
+    """Prolong a lease from time to time until it is over, or lost, or has had the time of any fetch."""
+    until = time.monotonic() + longest
+    while not over.wait(pause) and time.monotonic() < until:
+        lease = lease_or_none()
+        if lease is None:
+            return
+        with suppress(Exception):  # the next one may work again; if none does, saving will tell
+            lease.run(_PROLONG, int(lease.cache.lease * 1000))
+        del lease
+
+
+def _read_notice(client: Any, name: str, milliseconds: int) -> Any:
+    """Wait for the notice. A client of a Cluster is told the node, lest it ask where XREAD has its key."""
+    where = {"target_nodes": client.get_node_from_key(name)} if hasattr(client, "get_node_from_key") else {}
+    words = ("XREAD", "COUNT", 1, "BLOCK", milliseconds, "STREAMS", name, "0-0")
+    return client.execute_command(*words, **where)
+
+
+def _socket_timeout(client: Any) -> float:
+    """Seconds within which a client wants an answer; 0 if that cannot be told."""
+    pool = getattr(client, "connection_pool", None)
+    settings = client.get_connection_kwargs() if pool is None else pool.connection_kwargs
+    timeout = settings.get("socket_timeout", _ANSWER)
+    return 2 * _LONGEST_WATCH if timeout is None else float(timeout)
 
 
 def _client_of(url: str) -> Any:
-    """A client that gives up in time, and tries twice: a connection may be of a server that has restarted."""
+    """A client that connects with no more commands than needed: no HELLO, no name of the client library.
+
+    It gives up in time, and tries twice: a connection may be of a server that has restarted.
+    """
     from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    return Redis.from_url(
-        url, socket_timeout=_ANSWER, socket_connect_timeout=_ANSWER, retry=Retry(NoBackoff(), 1)
-    )
+    settings: dict[str, Any] = {"socket_timeout": _ANSWER, "socket_connect_timeout": _ANSWER, "protocol": 2}
+    nameless = ("driver_info",) if find_spec("redis.driver_info") else ("lib_name", "lib_version")
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 1), **settings, **dict.fromkeys(nameless))

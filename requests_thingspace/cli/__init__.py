@@ -1,33 +1,33 @@
-"""The command ``thingspace``: tokens for other programs, a check, unmodified scripts, a sandbox.
+"""The command ``thingspace``: credentials, tokens for other programs, a check, unmodified scripts, a sandbox.
 
-The law here: whatever goes wrong is told on one line of stderr and by the exit status, and no output
-holds a secret but the token that was asked for.
+Whatever goes wrong is told on one line of stderr and by the exit status, and no output holds a secret but
+the token that was asked for. A command's module is imported when that command is called.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 
 import requests
 
-from ._failures import explained
 from ._options import parser
 from ._output import UsageError, complain
-from ._report import check
-from ._run import run
-from ._sandbox import sandbox
-from ._tokens import logout, revoke, token
 
 __all__ = ["main"]
+
+_OF_TOKENS = ("token", "revoke", "logout")  # they share a module; any other has one of its own name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command.
 
     Args:
-        arguments: those of the command line where none are given.
+        arguments: by default those of the command line.
 
     Returns:
         The exit status: 0, 1 (ThingSpace refused or could not be reached), 2 (called wrongly, or a
@@ -36,24 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse ends after ``--help`` and mistakes, and a program of ``run`` as it likes.
     """
-    commands = {
-        "token": token,
-        "check": check,
-        "revoke": revoke,
-        "logout": logout,
-        "run": run,
-        "sandbox": sandbox,
-    }
-    options = parser(commands).parse_args(arguments)
+    root = parser()
+    options = root.parse_args(arguments)
+    if options.command is None:
+        root.print_help()
+        return 0
     try:
-        status: int = options.command(options)
+        with _log_shown(options.command):
+            module = "_tokens" if options.command in _OF_TOKENS else f"_{options.command}"
+            status: int = getattr(import_module(f".{module}", __name__), options.command)(options)
         sys.stdout.flush()
     except UsageError as wrong:
         complain(wrong)
         return 2
     except requests.RequestException as failure:
-        said, hint = explained(failure)
-        complain(f"{said.rstrip('.')}. {hint}")
+        from ._failures import told
+
+        complain(told(failure))
         return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
@@ -61,3 +60,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+@contextmanager
+def _log_shown(command: str) -> Iterator[None]:
+    """Show the library's log on stderr: warnings, or what ``THINGSPACE_LOG`` says.
+
+    The program of ``run`` has a log of its own. A refused login is what the command itself complains of.
+    """
+    wanted = os.environ.get("THINGSPACE_LOG")
+    levels = {"info": logging.INFO, "debug": logging.DEBUG}
+    if wanted and wanted.lower() not in levels:
+        raise UsageError(f"THINGSPACE_LOG is {wanted!r}: set it to info or debug")
+    if not wanted and command == "run":
+        yield
+        return
+    log, handler = logging.getLogger("requests_thingspace"), logging.StreamHandler()
+    before = log.level
+    if wanted:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.setLevel(levels[wanted.lower()])
+    else:
+        handler.setFormatter(logging.Formatter("thingspace: %(message)s"))
+        handler.setLevel(logging.WARNING)
+        refused = "login_refused"
+        handler.addFilter(lambda record: all(getattr(a, "name", "") != refused for a in record.args or ()))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)

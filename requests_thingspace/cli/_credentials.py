@@ -1,93 +1,210 @@
-"""Whose tokens: from the environment, from the keyring of the system, or asked for without echo.
+"""Whose tokens: of a profile, from the environment, from the system's keyring, or asked for without echo.
 
-The law here: a secret never comes from an argument, which every user of the machine can read with ``ps``,
-and nothing is asked where nobody can answer.
+The key and its secret come from one source, and so do the user and the password. A secret never comes from
+an argument, which every user of the machine can read with ``ps``; nothing is asked if nobody can answer; and
+what was kept for one ThingSpace is not sent to another.
 """
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from requests_thingspace import ThingspaceAuth
+from requests_thingspace import PRODUCTION, Environment, ThingspaceAuth
 
-from ._output import UsageError
+from ._output import UsageError, complain
 
-SERVICE = "requests-thingspace"
-"""The service of the keyring's entries: ``keyring set requests-thingspace ID``."""
+PAIRS = (("client_id", "client_secret"), ("username", "password"))
+"""Both halves of a pair come from one source."""
+
+NOT_KEPT = 'no token is kept between calls: pip install "requests-thingspace[file]"'
+
+_PROMPTS = {
+    "client_id": "Client ID (key): ",
+    "client_secret": "Client secret of {}: ",
+    "username": "UWS user of the M2M login: ",
+    "password": "UWS password of {}: ",
+}
+_SERVICE = "requests-thingspace"  # of the keyring's entries
 
 
-def auth_of_user(*, login: bool | None = False, cache: Callable[[], Any] = lambda: None) -> ThingspaceAuth:
+class Sources(NamedTuple):
+    """Where the credentials come from.
+
+    Attributes:
+        profile: the name of the profile that is used, ``None`` if none is.
+        of: for each credential that is set, a variable, or the profile.
+        arguments: those of :class:`ThingspaceAuth` that a profile gives.
+    """
+
+    profile: str | None
+    of: dict[str, str]
+    arguments: dict[str, Any]
+
+
+def auth_of_user(
+    *, login: bool | None = False, cache: Callable[[], Any] = lambda: None, profile: str | None = None
+) -> ThingspaceAuth:
     """An auth for whoever calls the command.
 
     Args:
-        login: whether the M2M login is needed; ``None``: used if ``THINGSPACE_USERNAME`` is set.
+        login: whether the M2M login is needed; ``None``: used if there is a user.
         cache: makes the token cache, once nothing is missing.
-
-    Raises:
-        UsageError: a credential is missing or cannot be used; the message says which.
+        profile: the name that ``--profile`` gave.
     """
-    client_id = _found("CLIENT_ID") or _asked("Client ID: ") or _missing("client ID", "CLIENT_ID")
-    secret = _secret("client secret", "CLIENT_SECRET", client_id)
-    username = None if login is False else _found("USERNAME")
-    if login and username is None:
-        username = _asked("Username of the M2M login: ") or _missing("M2M username", "USERNAME")
-    password = None if username is None else _secret("M2M password", "PASSWORD", username)
+    sources = sources_of_user(profile, pairs=PAIRS[:1] if login is False else PAIRS)
+    arguments: dict[str, Any] = dict(sources.arguments)
+    with_login = login or (login is None and "username" in sources.of)
+    unset = [n for n in (*PAIRS[0], *(PAIRS[1] if with_login else ())) if n not in sources.of]
+    for name in unset if profile is None else ():
+        arguments[name] = _found_elsewhere(name, _owner(name, arguments))
+    missing = [name for name in unset if not arguments.get(name)]
+    if missing:
+        raise UsageError(_missing(missing, arguments, profile))
+    for pair in PAIRS:  # both halves of a pair come from one source for from_env, too
+        if any(name in arguments for name in pair):
+            arguments |= {n: text_of(sources.of[n]) for n in pair if n in sources.of and n not in arguments}
+    if not with_login:
+        arguments |= {"username": None, "password": None}
+    return auth_with(arguments, profile, cache())
+
+
+def auth_with(arguments: dict[str, Any], profile: str | None, cache: Any = None) -> ThingspaceAuth:
+    """An auth with `arguments`, and with what the variables say unless ``--profile`` names a `profile`."""
     try:
-        return ThingspaceAuth.from_env(
-            client_id=client_id, client_secret=secret, username=username, password=password, cache=cache()
-        )
+        if profile is not None:
+            return ThingspaceAuth(**arguments, cache=cache)
+        # without a place from_env would ask THINGSPACE_PROFILE for one
+        place = {} if os.environ.get("THINGSPACE_BASE_URL") else {"environment": PRODUCTION}
+        return ThingspaceAuth.from_env(**{**place, **arguments}, cache=cache)
     except ValueError as wrong:
         raise UsageError(wrong) from None
 
 
-def _found(name: str) -> str | None:
-    """A variable of the environment; an empty one counts as one that is not set."""
-    return os.environ.get(f"THINGSPACE_{name}") or None
+def shared_cache(*, or_notice: bool = False) -> Any:
+    """The file cache that this user's processes share; ``None`` without the extra, and stderr may say so."""
+    from requests_thingspace import FileTokenCache
 
-
-def _secret(what: str, name: str, owner: str) -> str:
-    """A secret of `owner`, from wherever it is kept."""
-    return (
-        _found(name)
-        or _kept(owner)
-        or _asked(f"{what[0].upper()}{what[1:]} of {owner}: ", secret=True)
-        or _missing(what, name, owner)
-    )
-
-
-def _kept(owner: str) -> str | None:
-    """What the keyring holds for `owner`; nothing where there is none, or it does not open."""
     try:
-        import keyring
-
-        return keyring.get_password(SERVICE, owner)
-    except Exception:  # noqa: BLE001 - an ImportError, and whatever a backend raises
+        return FileTokenCache()
+    except ImportError:
+        if or_notice:
+            complain(NOT_KEPT)
         return None
 
 
-def _asked(prompt: str, *, secret: bool = False) -> str | None:
-    """The answer of the person at the terminal; nothing where there is no terminal."""
+def sources_of_user(
+    profile: str | None, *, secrets: bool = True, pairs: Sequence[tuple[str, str]] = PAIRS
+) -> Sources:
+    """What is set, and where: the `profile` of ``--profile`` alone, or else variables, then a profile.
+
+    A keyring may have to be unlocked for `secrets`. The profiles are not even looked at if variables give
+    all `pairs`.
+    """
+    of = {} if profile else {name: v for pair in pairs for name in pair if (v := _variable(name))}
+    unset = [pair for pair in pairs if not any(name in of for name in pair)]
+    if not unset:
+        return Sources(None, of, {})
+    from .. import _profiles
+
+    name = profile or os.environ.get("THINGSPACE_PROFILE")
+    name = name or ("default" if "default" in _profiles.names() else None)
+    if name is None:
+        return Sources(None, of, {})
+    try:
+        kept = ({} if secrets else _profiles.without_secrets(name)) or _profiles.load(name)
+    except (ValueError, OSError, ImportError) as wrong:
+        raise UsageError(wrong) from None
+    taken: dict[str, Any] = {one: kept[one] for pair in unset for one in pair if one in kept}
+    if not taken or (profile is None and not _is_for_here(name, kept, gives_key="client_id" not in of)):
+        return Sources(None, of, {})
+    if "base_url" in kept:
+        taken["environment"] = Environment.at(kept["base_url"])
+    has = [n for pair in unset for n in pair if n in kept or (not secrets and pair[0] in kept)]
+    return Sources(name, {**of, **dict.fromkeys(has, f"profile {name}")}, taken)
+
+
+def _is_for_here(name: str, kept: dict[str, str], *, gives_key: bool) -> bool:
+    """Whether a profile is for the ThingSpace that the variables are for."""
+    production, wanted = PRODUCTION.origins[0], os.environ.get("THINGSPACE_BASE_URL")
+    its_own = kept.get("base_url") or production
+    is_same = (wanted or production).rstrip("/") == its_own.rstrip("/")
+    if gives_key and wanted and not is_same:
+        raise UsageError(
+            f"THINGSPACE_BASE_URL is {wanted}, but profile {name!r} is for {its_own}: unset "
+            f"THINGSPACE_BASE_URL, set the other THINGSPACE_* variables too, or choose a --profile"
+        )
+    return is_same or gives_key
+
+
+def _variable(name: str) -> str | None:
+    """The variable that gives a credential; an empty one counts as one that is not set."""
+    variable = f"THINGSPACE_{name.upper()}"
+    return next((v for v in (variable, f"{variable}_FILE") if os.environ.get(v)), None)
+
+
+def text_of(variable: str) -> str:
+    """What a variable says, or the file that it names."""
+    value = os.environ[variable]
+    try:
+        return Path(value).read_text(encoding="utf-8").strip() if variable.endswith("_FILE") else value
+    except (OSError, ValueError) as wrong:
+        raise UsageError(f"{variable} cannot be used: {wrong}") from None
+
+
+def secret_now(secret: Any) -> str:
+    """The secret as it is now: a text, the content of a file, or what a function gives; empty without it."""
+    with suppress(Exception):  # whatever a function raises
+        if isinstance(secret, os.PathLike):
+            return Path(secret).read_text(encoding="utf-8").strip()
+        return str(secret() if callable(secret) else secret)
+    return ""
+
+
+def _owner(name: str, arguments: dict[str, Any]) -> str | None:
+    """Whose secret `name` is, as far as it is known; ``None`` if `name` is no secret."""
+    owner = {secret: owner for owner, secret in PAIRS}.get(name)
+    variable = None if owner is None else _variable(owner)
+    return owner and (arguments.get(owner) or (text_of(variable) if variable else "this one"))
+
+
+def _found_elsewhere(name: str, owner: str | None) -> str | None:
+    """What the keyring holds for `owner`, or the person at the terminal says."""
+    kept = None
+    if owner is not None:
+        with suppress(Exception):  # an ImportError, and whatever a backend raises
+            import keyring
+
+            kept = keyring.get_password(_SERVICE, owner)
+    return kept or asked(_PROMPTS[name].format(owner), secret=owner is not None)
+
+
+def asked(prompt: str, *, secret: bool = False) -> str | None:
+    """The answer of the person at the terminal; ``None`` if there is no terminal, or no answer."""
     if sys.stdin is None or not sys.stdin.isatty():
         return None
     try:
         if secret:
-            return getpass.getpass(prompt)
+            from getpass import getpass
+
+            return getpass(prompt) or None
         sys.stderr.write(prompt)  # stdout is for the token
         sys.stderr.flush()
-        return sys.stdin.readline().strip()
+        return sys.stdin.readline().strip() or None
     except EOFError:
         return None
 
 
-def _missing(what: str, name: str, owner: str | None = None) -> str:
-    """Say what is missing.
-
-    Raises:
-        UsageError: always.
-    """
-    keep = f", or keep it with: keyring set {SERVICE} {owner}" if owner else ""
-    raise UsageError(f"no {what}: set THINGSPACE_{name}{keep}")
+def _missing(names: list[str], arguments: dict[str, Any], profile: str | None) -> str:
+    if profile is not None:
+        lacks = "no M2M login" if "username" in names else "an incomplete key pair or login"
+        return f"profile {profile!r} has {lacks}: keep it again with thingspace login --profile {profile}"
+    *most, last = (f"THINGSPACE_{name.upper()}" for name in names)
+    listed, verb, them = (f"{', '.join(most)} and {last}", "are", "them") if most else (last, "is", "it")
+    owner = None if most else _owner(names[0], arguments)
+    keep = f" (or keyring set {_SERVICE} {owner})" if owner else ""
+    return f"{listed} {verb} not set: set {them}, or keep your credentials with: thingspace login{keep}"

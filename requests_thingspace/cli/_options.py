@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from typing import Any, NoReturn
 
-Command = Callable[[argparse.Namespace], int]
-
 _CREDENTIALS = """\
-credentials:
+credentials, the first of:
+  --profile NAME            what "thingspace login --profile NAME" keeps
   THINGSPACE_CLIENT_ID, THINGSPACE_CLIENT_SECRET    the key pair
-  THINGSPACE_USERNAME, THINGSPACE_PASSWORD          the M2M login, where it is needed
-  THINGSPACE_BASE_URL                               another ThingSpace, such as a sandbox
-A secret that is not set is looked up in the keyring of the system ("keyring set requests-thingspace ID",
-the extra "keyring"), then asked for on a terminal.
+  THINGSPACE_USERNAME, THINGSPACE_PASSWORD          the M2M login (UWS user), if it is needed
+  THINGSPACE_PROFILE        the name of a profile
+  the profile "default"     what "thingspace login" keeps
+The key pair comes from one of these, and so does the login. The four variables may have _FILE behind their
+names: then they name a file. A secret that is not set is looked up in the system's keyring ("keyring set
+requests-thingspace ID", the extra "keyring"), then asked for on a terminal.
+
+other variables:
+  THINGSPACE_BASE_URL       another ThingSpace, such as a sandbox
+  THINGSPACE_ACCOUNT_NAME   the account that "thingspace check" reads
+  THINGSPACE_LOG            info or debug: show the library's log on stderr
 
 exit status:
   0    all is well
@@ -23,10 +30,25 @@ exit status:
   2    the command was called wrongly, or a credential or an extra is missing
   130  Ctrl-C
 """
+_LOGIN = """\
+Asks for the key, its secret, the UWS user and its password; if stdin is no terminal, reads them from four
+lines, of which the last two may be empty or missing. It tries them once, and keeps them only if ThingSpace
+accepts them: in the system's keyring, or, if there is none, in a file that only you can read.
+THINGSPACE_BASE_URL, if set, is kept with them.
+
+exit status: 0 if they are kept, 1 if ThingSpace refused them or could not be reached, 2 if one is missing.
+"""
+_STATUS = """\
+Uses no network: it says which credentials are used and where each comes from, and what the token cache holds.
+--json prints one object with profile, client_id, token, session, refused, cache and more.
+
+exit status: 0 if there is a usable token, else 1; 2 if the profile does not exist.
+"""
 _CHECK = """\
-The steps: name (is the host found), TLS (can it be reached, is its certificate trusted), clock (within
-5 minutes of the server's), key and secret (is a token given), token (its scopes and the life that remains),
-and with --login the M2M login. Proxies and REQUESTS_CA_BUNDLE are honoured.
+The steps: settings (are the variables in order), name (is the host found), TLS (can it be reached, is its
+certificate trusted), clock (within 5 minutes of the server's), key and secret (is a token given), token (its
+scopes and the life that remains), and with --login the M2M login, one call that reads the account, and the
+logout. Proxies and REQUESTS_CA_BUNDLE are honoured. Stored tokens are neither used nor changed.
 
 exit status: 0 if no step failed, 1 if one did, 2 if a credential is missing.
 """
@@ -34,8 +56,14 @@ _RUN = """\
 Every requests Session of the program, requests.get() included, gets a current bearer on requests to
 ThingSpace, whatever Authorization header the program sets. With THINGSPACE_USERNAME set, the M2M session
 token is ours too, in place of the program's own; without, the program's own stays. Token and login calls
-that the program makes itself pass as they are, and so does everything to other hosts. Child processes of
-multiprocessing are included, other programs that it starts are not, nor other HTTP libraries.
+that the program makes itself are answered from the tokens that this user's processes share (the extra
+"file") if they are for the same key and user; any other call, and everything to other hosts, passes as it
+is. Child processes of multiprocessing are included, other programs that it starts are not, nor other HTTP
+libraries, which are named on stderr.
+
+With --sandbox no account is needed: Verizon's hosts are led to a ThingSpace on this machine, which takes
+any credentials. --sandbox-faults 5:revoke,9:end-session,12:503 revokes the tokens after the fifth API call,
+ends the sessions after the ninth, and answers the one after the twelfth with 503.
 
 exit status: the program's own; 2 if it cannot be read, or a credential is missing.
 """
@@ -56,72 +84,93 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def parser(commands: dict[str, Command]) -> Parser:
-    """The parser of the whole command line.
+class _Version(argparse.Action):
+    """``--version``: the version is looked up only if somebody asks for it, since that takes a while."""
 
-    Args:
-        commands: what carries out each command, by its name.
-    """
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            found = version("requests-thingspace")
+        except PackageNotFoundError:  # pragma: no cover - a checkout that was never installed
+            found = "(not installed)"
+        sys.stdout.write(f"thingspace {found}\n")
+        parser.exit()
+
+
+def parser() -> Parser:
+    """The parser of the whole command line; ``command`` is a name, ``None`` if none was given."""
     root = Parser(
         prog="thingspace",
         description="Verizon ThingSpace authentication, from the command line.",
         epilog=_CREDENTIALS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action="version", version=f"thingspace {_version()}")
-    names = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    root.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    root.set_defaults(command=None)
+    names = root.add_subparsers(title="commands", metavar="COMMAND")
 
-    def command(name: str, purpose: str, epilog: str | None = None) -> Any:
-        added = names.add_parser(
-            name,
-            help=purpose,
-            description=f"{purpose[0].upper()}{purpose[1:]}.",
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        added.set_defaults(command=commands[name])
-        return added
-
-    _add_token(command("token", "print a current token, for curl and the like", _TOKEN))
-    _add_check(command("check", "say step by step what works and what does not", _CHECK))
-    command("revoke", "revoke the OAuth token; everyone who shares it needs a new one")
-    command("logout", "end the M2M session that this user's processes share")
-    _add_run(command("run", "run an unmodified script with ThingSpace authentication", _RUN))
-    _add_sandbox(command("sandbox", "serve a ThingSpace on this machine, for tests"))
+    _add_commands(partial(_added, names))
     return root
 
 
-def _add_token(command: Any) -> None:
-    command.add_argument("--session", action="store_true", help="the M2M session token instead")
-    form = command.add_mutually_exclusive_group()
-    form.add_argument("--header", action="store_true", help="as a header for curl -H")
-    form.add_argument("--json", action="store_true", help="as JSON, with its expiry")
+def _added(names: Any, name: str, purpose: str, epilog: str | None = None) -> Any:
+    """The parser of one command."""
+    added = names.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(command=name)
+    if name != "sandbox":
+        added.add_argument("--profile", metavar="NAME", help="use the credentials of this profile")
+    return added
 
 
-def _add_check(command: Any) -> None:
-    command.add_argument(
+def _add_commands(command: Callable[..., Any]) -> None:
+    """Each command and its options."""
+    added = command("login", "keep your credentials on this machine, after trying them", _LOGIN)
+    added.add_argument("--forget", action="store_true", help="take the profile away")
+    added.add_argument(
+        "--untested", action="store_true", help="keep them even if ThingSpace could not be reached"
+    )
+    added = command("status", "say which credentials and tokens are in use, without a network", _STATUS)
+    added.add_argument("--json", action="store_true", help="for a program to read")
+    added = command("check", "say step by step what works and what does not", _CHECK)
+    added.add_argument(
         "--login", action="store_true", help="log in to the M2M session too; a failed login counts"
     )
-    command.add_argument("--json", action="store_true", help="for a program to read")
-
-
-def _add_run(command: Any) -> None:
-    command.usage = "thingspace run [-h] (SCRIPT | -m MODULE) [ARGUMENT ...]"
-    command.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m does")
-    command.add_argument(
-        "program", metavar="SCRIPT", nargs=argparse.PARSER, help="the script or module, and its own arguments"
+    added.add_argument(
+        "--account", metavar="NAME", help="the account to read (default: THINGSPACE_ACCOUNT_NAME)"
     )
-
-
-def _add_sandbox(command: Any) -> None:
-    command.add_argument("--port", type=int, default=0, help="of the main origin (default: a free one)")
-    command.add_argument(
+    added.add_argument("--json", action="store_true", help="for a program to read")
+    added = command("token", "print a current token, for curl and the like", _TOKEN)
+    added.add_argument("--session", action="store_true", help="the M2M session token instead")
+    form = added.add_mutually_exclusive_group()
+    form.add_argument("--header", action="store_true", help="as a header for curl -H")
+    form.add_argument("--json", action="store_true", help="as JSON, with its expiry")
+    command("revoke", "revoke the OAuth token; everyone who shares it needs a new one")
+    command("logout", "end the M2M session that this user's processes share")
+    _add_run(command("run", "run an unmodified script with ThingSpace authentication", _RUN))
+    added = command("sandbox", "serve a ThingSpace on this machine, for tests")
+    added.add_argument("--port", type=int, default=0, help="of the main origin (default: a free one)")
+    added.add_argument(
         "--token-life", type=float, default=3600, metavar="S", help="seconds a token lives (default: 3600)"
     )
 
 
-def _version() -> str:
-    try:
-        return version("requests-thingspace")
-    except PackageNotFoundError:  # pragma: no cover - a checkout that was never installed
-        return "(not installed)"
+def _add_run(command: Any) -> None:
+    command.usage = (
+        "thingspace run [-h] [--profile NAME | --sandbox [--sandbox-faults PLAN]] "
+        "(SCRIPT | -m MODULE) [ARGUMENT ...]"
+    )
+    command.add_argument("--sandbox", action="store_true", help="without an account, against a sandbox")
+    command.add_argument(
+        "--sandbox-faults", default="", metavar="PLAN", help="what goes wrong, such as 5:revoke,12:503"
+    )
+    command.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m does")
+    command.add_argument(
+        "program", metavar="SCRIPT", nargs=argparse.PARSER, help="the script or module, and its own arguments"
+    )

@@ -11,7 +11,7 @@ GREEN, RED, DIM = "32", "31", "2"
 
 
 class UsageError(Exception):
-    """The command cannot be carried out as it was asked for; the message is for the user."""
+    """A credential, an extra or what was named is missing or of no use: told on one line, with status 2."""
 
 
 def complain(text: object) -> None:
@@ -21,6 +21,14 @@ def complain(text: object) -> None:
 
 def coloured(text: str, colour: str, stream: TextIO) -> str:
     """`text` in `colour` if `stream` is a terminal and ``NO_COLOR`` (no-color.org) is not set."""
-    if os.environ.get("NO_COLOR") or not stream.isatty():
-        return text
-    return f"\x1b[{colour}m{text}\x1b[0m"
+    is_plain = os.environ.get("NO_COLOR") or not stream.isatty()
+    return text if is_plain else f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def span(seconds: float) -> str:
+    """A time span as a person says it."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,23 +1,105 @@
-"""``thingspace run``: ThingSpace authentication for a program that knows nothing of it."""
+"""``thingspace run``: a script or module, in this process as ``python`` would run it, authenticated.
+
+The program sees what python shows it: ``sys.argv``, ``sys.path[0]``, its name ``__main__``, tracebacks that
+begin with its own lines; and its exit status is ours.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from types import CodeType, ModuleType, TracebackType
+from typing import Any
 
-from ._credentials import auth_of_user
+from ._credentials import auth_of_user, shared_cache
 from ._every_session import authenticate_every_session
-from ._program import run_module, run_script
-from ._stored import shared_cache
+from ._output import UsageError
+from ._own_calls import OwnCalls
 
 
 def run(options: Namespace) -> int:
-    """Run a script, or a module, with every requests Session of it authenticated.
+    """Run a script, or a module, with every requests Session of it authenticated."""
+    if options.sandbox:
+        from ._led import auth_of_sandbox
 
-    Raises:
-        UsageError: a credential is missing, or there is no such program.
-    """
-    auth = auth_of_user(login=None, cache=shared_cache)
-    authenticate_every_session(auth, own_login=bool(os.environ.get("THINGSPACE_USERNAME")))
+        auth, lead = auth_of_sandbox(options.sandbox_faults)
+        authenticate_every_session(auth, OwnCalls(auth, adopts=True), first=lead)
+    elif options.sandbox_faults:
+        raise UsageError("--sandbox-faults needs --sandbox")
+    else:
+        auth = auth_of_user(login=None, cache=shared_cache, profile=options.profile)
+        authenticate_every_session(auth, OwnCalls(auth))
     program, *arguments = options.program
-    return run_module(program, arguments) if options.module else run_script(program, arguments)
+    return _run_module(program, arguments) if options.module else _run_script(program, arguments)
+
+
+def _run_script(path: str, arguments: list[str]) -> int:
+    """Run a file as ``python path arguments`` does."""
+    file = os.path.abspath(path)
+    loader = SourceFileLoader("__main__", file)
+    try:
+        source = loader.get_data(file)
+    except OSError as wrong:
+        raise UsageError(f"cannot read {path!r}: {wrong.strerror}") from None
+    main = _prepare(path, os.path.dirname(os.path.realpath(path)), arguments)
+    vars(main).update(__file__=file, __cached__=None, __loader__=loader)
+    return _run(main, lambda: loader.source_to_code(source, file))
+
+
+def _run_module(name: str, arguments: list[str]) -> int:
+    """Run a module, or the ``__main__`` of a package, as ``python -m name arguments`` does."""
+    main = _prepare("-m", os.getcwd(), arguments)
+    return _run(main, lambda: _code_of_module(name, main))
+
+
+def _prepare(program: str, folder: str, arguments: list[str]) -> ModuleType:
+    """Give the program its arguments, its folder in place of ours, and its module ``__main__``."""
+    sys.argv[:] = [program, *arguments]
+    if not getattr(sys.flags, "safe_path", False):  # python -P has put no folder there
+        sys.path[0] = folder
+    main = sys.modules["__main__"] = ModuleType("__main__")  # threads and atexit need it to the very end
+    vars(main).update(__builtins__=sys.modules["builtins"])
+    return main
+
+
+def _code_of_module(name: str, main: ModuleType) -> CodeType:
+    """The code of a module; `main` gets the attributes that python would give it."""
+    from importlib.util import find_spec
+
+    spec = find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = find_spec(f"{name}.__main__")
+    loader: Any = None if spec is None else spec.loader
+    code: CodeType | None = None if spec is None else loader.get_code(spec.name)
+    if spec is None or code is None:
+        raise UsageError(f"no module named {name!r} that can be run")
+    sys.argv[0] = str(spec.origin)
+    vars(main).update(__spec__=spec, __package__=spec.parent, __loader__=loader)
+    vars(main).update(__file__=spec.origin, __cached__=spec.cached)
+    return code
+
+
+def _run(main: ModuleType, code: Callable[[], CodeType]) -> int:
+    """Run `code` in `main`, and report an exception as python does."""
+    try:
+        exec(code(), vars(main))  # noqa: S102 - to run the user's own program is what is asked for
+    except (SystemExit, UsageError):
+        raise
+    except BaseException as failure:  # noqa: BLE001 - whatever the program raises
+        trace = _its_own_lines(failure.__traceback__)
+        sys.excepthook(type(failure), failure.with_traceback(trace), trace)
+        return 130 if isinstance(failure, KeyboardInterrupt) else 1
+    return 0
+
+
+def _its_own_lines(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the lines here and in importlib that lead to the program."""
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module != __name__ and module.partition(".")[0] != "importlib":
+            break
+        trace = trace.tb_next
+    return trace

@@ -11,21 +11,14 @@ from ._output import UsageError
 
 
 def sandbox(options: Namespace) -> int:
-    """Serve it: first the lines that a shell needs to use it, then a line for each call.
-
-    Raises:
-        UsageError: the extra is missing, or the port cannot be used.
-        BrokenPipeError: nobody reads the lines any more.
-    """
-    try:
-        from requests_thingspace.sandbox.__main__ import serve
-    except ImportError as missing:
-        raise UsageError(f'{missing}: pip install "requests-thingspace[sandbox]"') from None
+    """Serve it: first the lines that a shell needs to use it, then a line for each call."""
     stop = threading.Event()
     out: Any = _WhileRead(stop)
     try:
-        serve(options.port, options.token_life, out, stop=stop)
-    except (OSError, ValueError) as wrong:
+        from requests_thingspace.sandbox.__main__ import serve
+
+        serve(options.port, options.token_life, out, stop=stop, for_a_person=sys.stdout.isatty())
+    except (ImportError, OSError, ValueError) as wrong:
         raise UsageError(wrong) from None
     if out.broken is not None:
         raise out.broken
@@ -40,7 +33,6 @@ class _WhileRead:
         self._stop = stop
 
     def write(self, text: str) -> None:
-        """Write `text` at once."""
         try:
             sys.stdout.write(text)
             sys.stdout.flush()

@@ -8,8 +8,13 @@ It needs the extra ``sandbox`` (cheroot serves, trustme makes the certificates, 
 judges token requests). ``python -m requests_thingspace.sandbox`` runs it as a program.
 """
 
-from ._calls import Call
-from ._clock import SandboxClock
-from ._sandbox import Sandbox
+try:
+    from ._calls import Call
+    from ._clock import SandboxClock
+    from ._sandbox import Sandbox
+except ImportError as missing:
+    package = str(missing.name).partition(".")[0]
+    hint = "pip install 'requests-thingspace[sandbox]'"
+    raise ImportError(f"the sandbox needs {package}: {hint}", name=package) from None
 
 __all__ = ["Call", "Sandbox", "SandboxClock"]

@@ -7,11 +7,14 @@ https://thingspace.verizon.com/resources/documentation/connectivity/API_Referenc
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from http.client import responses
+from typing import Any, Union
+
+from ._http import Answer, json_answer
+
+Body = Union[str, bytes, dict[str, Any], list[Any], None]
 
 _AM_FAULT = (
     '<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404</am:code>'
@@ -20,41 +23,15 @@ _AM_FAULT = (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One HTTP answer: its body may hold a token, so that it is not shown.
-
-    Attributes:
-        status: the HTTP status.
-        body: the bytes, or the chunks of a stream whose length the headers give.
-        headers: all headers but those that the server adds itself.
-    """
-
-    status: int
-    body: bytes | Iterable[bytes] = field(default=b"", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """`value` as JSON."""
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
-
-
-def text_answer(text: str, status: int, media_type: str) -> Answer:
-    """`text` as it is."""
-    return Answer(status, text.encode(), {"Content-Type": f"{media_type}; charset=utf-8"})
-
-
 def no_such_resource(path: str) -> Answer:
     """400 fault 900906: the gateway knows no such path or method."""
     hint = "Check the API documentation and add a proper REST resource path to the invocation URL"
-    return _fault(
-        400, "900906", "No matching resource found in the API for the given request", _access(path, hint)
-    )
+    message = "No matching resource found in the API for the given request"
+    return _fault(400, "900906", message, _access(path, hint))
 
 
 def missing_credentials(scheme: str) -> Answer:
-    """401 fault 900902: no ``Authorization`` header of the wanted scheme.
+    """401 fault 900902: no ``Authorization`` header of this scheme.
 
     Verizon prints the body for ``Basic``; that of a missing bearer is the same with its own scheme
     (the cell of the table is blank).
@@ -65,17 +42,8 @@ def missing_credentials(scheme: str) -> Answer:
 
 def wrong_bearer(path: str) -> Answer:
     """401 fault 900901: the bearer is wrong, expired or revoked; ThingSpace does not say which."""
-    return _fault(
-        401,
-        "900901",
-        "Invalid Credentials",
-        _access(path, "Make sure you have given the correct access token"),
-    )
-
-
-def m2m_error(code: str, message: str, status: int = 400) -> Answer:
-    """The error of all M2M resources: ``errorCode`` and ``errorMessage``, status 400 (same page)."""
-    return json_answer({"errorCode": code, "errorMessage": message}, status)
+    hint = "Make sure you have given the correct access token"
+    return _fault(401, "900901", "Invalid Credentials", _access(path, hint))
 
 
 def cloud_connector_refusal() -> Answer:
@@ -92,36 +60,38 @@ def cloud_connector_refusal() -> Answer:
     return json_answer(body, 401)
 
 
-def oauth_error(status: int, error: str, description: str) -> Answer:
-    """The error of the token endpoint (RFC 6749 section 5.2)."""
-    return json_answer({"error": error, "error_description": description}, status)
+def failure(endpoint: str, status: int, body: Body, headers: Mapping[str, str]) -> Answer:
+    """What `Sandbox.fail_next` describes."""
+    if not 200 <= status <= 599:
+        raise ValueError(f"{status} is no final HTTP status: it is one of 200 to 599.")
+    if body is None:
+        answer = _typical_failure(endpoint, status)
+    elif isinstance(body, (dict, list)):
+        answer = json_answer(body, status)
+    else:
+        content = body.encode() if isinstance(body, str) else bytes(body)
+        answer = Answer(status, content, {"Content-Type": "text/plain; charset=utf-8"})
+    return replace(answer, headers={**answer.headers, **headers})
 
 
-def typical_failure(endpoint: str, status: int) -> Answer:
-    """What `endpoint` says with `status` when it fails and the test does not care how.
+def _typical_failure(endpoint: str, status: int) -> Answer:
+    """What `endpoint` says with `status` if the test does not care.
 
     400, 401 and 403 are documented; the page of the other statuses stands for the proxies and load
     balancers in front of ThingSpace, whose words Verizon does not document.
     """
-    at_token = endpoint in ("token", "revoke")
-    if status == 401 and at_token:
-        return oauth_error(401, "invalid_client", "Client Authentication failed.")
+    at_token, told = endpoint in ("token", "revoke"), "The sandbox was told to refuse this request."
     if status == 401:
-        return wrong_bearer("/api/m2m/v1")
-    if status == 400 and at_token:
-        return oauth_error(400, "invalid_request", "The sandbox was told to refuse this request.")
+        oauth = {"error": "invalid_client", "error_description": "Client Authentication failed."}
+        return json_answer(oauth, 401) if at_token else wrong_bearer("/api/m2m/v1")
     if status == 400:
-        return m2m_error("UnifiedWebService.REQUEST_FAILED.AccountName", "The sandbox was told to refuse.")
-    if status == 403:
-        return text_answer(_AM_FAULT, 403, "application/xml")
-    title = f"{status} {reason(status)}".strip()
+        oauth = {"error": "invalid_request", "error_description": told}
+        m2m = {"errorCode": "UnifiedWebService.REQUEST_FAILED.AccountName", "errorMessage": told}
+        return json_answer(oauth if at_token else m2m, 400)
+    title = f"{status} {responses.get(status, '')}".strip()
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return text_answer(page, status, "text/html")
-
-
-def reason(status: int) -> str:
-    """The reason phrase of `status`, empty where HTTP knows none."""
-    return HTTPStatus(status).phrase if status in list(HTTPStatus) else ""
+    text, kind = (_AM_FAULT, "application/xml") if status == 403 else (page, "text/html")
+    return Answer(status, text.encode(), {"Content-Type": f"{kind}; charset=utf-8"})
 
 
 def _fault(status: int, code: str, message: str, description: str) -> Answer:
@@ -131,8 +101,6 @@ def _fault(status: int, code: str, message: str, description: str) -> Answer:
 
 def _access(path: str, hint: str) -> str:
     """The description of a fault: the API is the first two segments after ``/api``."""
-    segments = [segment for segment in path.split("/") if segment]
-    if segments[:1] == ["api"]:
-        segments = segments[1:]
-    context, version = "/" + "/".join(segments[:2]), (segments[1:2] or ["v1"])[0]
-    return f"Access failure for API: {context}, version: {version}. {hint}"
+    segments = [segment for segment in path.removeprefix("/api/").split("/") if segment][:2]
+    version = segments[1] if segments[1:] else "v1"
+    return f"Access failure for API: /{'/'.join(segments)}, version: {version}. {hint}"

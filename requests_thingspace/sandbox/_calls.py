@@ -1,16 +1,18 @@
-"""Every call is counted when it has arrived, and reported when its answer is ready to leave.
+"""A call is counted when it arrives, may meet a fault, and is reported when its answer is ready to leave.
 
-So a client that holds an answer finds it counted already. The counts start again at `Calls.reset`; an
-answer to a call that arrived before that is not counted any more.
+So a client that holds an answer finds it counted already. Faults are used up in the order in which they were
+asked for. Who waits for a delayed or slow answer is answered at once when `Calls.hurry` is set.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ._http import Answer
 
 ENDPOINTS = ("token", "revoke", "login", "logout", "api")
 """What is counted and can be made to fail; ``api`` is everything that is none of the others."""
@@ -18,7 +20,7 @@ ENDPOINTS = ("token", "revoke", "login", "logout", "api")
 _log = logging.getLogger("requests_thingspace.sandbox")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """One call that was answered.
 
@@ -37,54 +39,52 @@ class Call:
     seconds: float
 
 
-def checked_endpoint(endpoint: str) -> str:
-    """`endpoint`, or a ValueError that names the endpoints that there are."""
-    if endpoint not in ENDPOINTS:
-        raise ValueError(f"There is no endpoint {endpoint!r}: it is one of {', '.join(ENDPOINTS)}.")
-    return endpoint
+@dataclass(frozen=True)
+class Fault:
+    """One failure to come: ``answer=None`` drops the connection. `delay` is in real seconds."""
+
+    answer: Answer | None = field(repr=False)
+    delay: float
 
 
 class Calls:
-    """The counts of one sandbox."""
+    """The counts, the faults to come, and the latency; `on_call` is called in the thread that answers."""
 
-    def __init__(self, on_call: Callable[[Call], object] | None) -> None:
-        """Count from zero.
-
-        Args:
-            on_call: called with each `Call`, in the thread that answers it.
-        """
+    def __init__(self, on_call: Callable[[Call], object]) -> None:
         self._on_call = on_call
+        self.hurry = threading.Event()
         self._changed = threading.Condition()  # guards all below
-        self._round = 0
-        self._received = Counter[str]()
+        self._received = dict.fromkeys(ENDPOINTS, 0)
         self._answered = Counter[tuple[str, int]]()
+        self._faults: dict[str, deque[Fault]] = {endpoint: deque() for endpoint in ENDPOINTS}
+        self._latency = dict.fromkeys(ENDPOINTS, 0.0)
 
     @property
     def received(self) -> dict[str, int]:
-        """A snapshot: the number of calls that arrived, for every endpoint."""
+        """A snapshot by endpoint."""
         with self._changed:
-            return {endpoint: self._received[endpoint] for endpoint in ENDPOINTS}
+            return dict(self._received)
 
     @property
     def answered(self) -> Counter[tuple[str, int]]:
-        """A snapshot: the number of answers by endpoint and HTTP status."""
+        """A snapshot by endpoint and HTTP status."""
         with self._changed:
             return Counter(self._answered)
 
-    def receive(self, endpoint: str) -> int:
-        """Count one arrival; the round that it returns goes to `answer`."""
+    def receive(self, endpoint: str) -> Fault | None:
+        """Count one arrival, wait as long as was asked for, and return the fault whose turn it is."""
         with self._changed:
             self._received[endpoint] += 1
             self._changed.notify_all()
-            return self._round
+            faults, wait = self._faults[endpoint], self._latency[endpoint]
+            fault = faults.popleft() if faults else None
+        self.hurry.wait(wait + fault.delay if fault else wait)
+        return fault
 
-    def answer(self, call: Call, arrived_in: int) -> None:
+    def answer(self, call: Call) -> None:
         """Count one answer and report it; a callback that raises costs the client nothing."""
         with self._changed:
-            if arrived_in == self._round:
-                self._answered[call.endpoint, call.status] += 1
-        if self._on_call is None:
-            return
+            self._answered[call.endpoint, call.status] += 1
         try:
             self._on_call(call)
         except Exception:  # noqa: BLE001 - whatever a test's callback raises
@@ -92,13 +92,52 @@ class Calls:
 
     def wait_for(self, endpoint: str, count: int, timeout: float) -> bool:
         """Wait until `count` calls of `endpoint` have arrived; ``False`` after `timeout` seconds."""
-        checked_endpoint(endpoint)
+        _check(endpoint)
         with self._changed:
             return self._changed.wait_for(lambda: self._received[endpoint] >= count, timeout)
 
-    def reset(self) -> None:
-        """Count from zero again."""
+    def fail(self, endpoint: str, fault: Fault, times: int) -> None:
+        """Let the next `times` calls of `endpoint` meet this fault, after those that were asked for."""
+        _check(endpoint, fault.delay)
+        if times < 1:
+            raise ValueError(f"A fault happens at least once, not {times} times.")
         with self._changed:
-            self._round += 1
-            self._received.clear()
-            self._answered.clear()
+            self._faults[endpoint].extend([fault] * times)
+
+    def slow(self, endpoint: str, seconds: float) -> None:
+        """Let each answer of `endpoint` take `seconds` more; 0 takes that back."""
+        _check(endpoint, seconds)
+        with self._changed:
+            self._latency[endpoint] = seconds
+
+
+class Plan:
+    """Trouble that comes by itself: each item once, after a given number of answered API calls."""
+
+    def __init__(self, text: str) -> None:
+        self._lock = threading.Lock()  # guards _calls
+        self._calls = 0
+        self._coming = [_planned(item) for item in text.split(",") if item.strip()]
+
+    def count(self) -> list[str]:
+        """Count one answered API call, and return what happens now."""
+        with self._lock:
+            self._calls += 1
+            return [what for after, what in self._coming if after == self._calls]
+
+
+def _planned(text: str) -> tuple[int, str]:
+    after, _, what = (part.strip() for part in text.partition(":"))
+    known = what in ("revoke", "end-session") or (what.isdecimal() and 400 <= int(what) <= 599)
+    if not (known and after.isdecimal() and int(after) > 0):
+        raise ValueError(
+            f"{text.strip()!r} is no fault: write N:revoke, N:end-session or N:503, separated by commas."
+        )
+    return int(after), what
+
+
+def _check(endpoint: str, wait: float = 0) -> None:
+    if endpoint not in ENDPOINTS:
+        raise ValueError(f"There is no endpoint {endpoint!r}: it is one of {', '.join(ENDPOINTS)}.")
+    if not wait >= 0:
+        raise ValueError(f"A wait is 0 seconds or more, not {wait}.")

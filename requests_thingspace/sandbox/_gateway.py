@@ -1,105 +1,127 @@
 """Who may see what: the gateway looks for the resource, then at the bearer, then at the session token.
 
-One `Gateway` is the WSGI application of one origin.
+The three origins differ in their resources, and in the name of the session token's header: ``SessionToken``
+on ``imp.``, ``VZ-M2M-Token`` elsewhere (Verizon's SDK 2.0.0). The OAuth endpoints are on ``5gedge.`` as well
+(5G Edge, "Getting Started"), and what each resource needs is what its Verizon page says.
 """
 
 from __future__ import annotations
 
 import errno
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property, partial
 from typing import Any
 
-from ._answers import (
-    Answer,
-    cloud_connector_refusal,
-    m2m_error,
-    missing_credentials,
-    no_such_resource,
-    reason,
-    wrong_bearer,
-)
-from ._calls import Call
-from ._requests import Request, read_request
-from ._routes import Needs, Place, Platform, Route, routes
-from ._sessions import M2MError
+from . import _resources
+from ._answers import cloud_connector_refusal, missing_credentials, no_such_resource, wrong_bearer
+from ._calls import Call, Calls
+from ._http import Answer, Request, read_request
+from ._oauth import OAuth
+from ._sessions import Contact, M2MError
 
-_NO_BODY = (204, 205, 304)
+Place = Enum("Place", "MAIN IMP EDGE")  # the three origins
+# What a request must bring; CLOUD_CONNECTOR is a session whose refusal comes in other words.
+Needs = Enum("Needs", "NOTHING BEARER SESSION CLOUD_CONNECTOR")
 
 
-class Gateway:
-    """The WSGI application (PEP 3333) of one origin."""
+@dataclass(frozen=True)
+class Route:
+    """A resource."""
 
-    def __init__(self, platform: Platform, place: Place) -> None:
-        """Serve `place`."""
-        self._platform = platform
-        self._place = place
-        self._routes = routes(platform)
+    method: str  # *: any
+    path: str  # a regular expression
+    needs: Needs
+    respond: Callable[[Request], Answer]
+    places: tuple[Place, ...] = (Place.MAIN,)
+    endpoint: str = "api"
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+    def leads(self, place: Place, request: Request) -> bool:
+        """Whether this resource is meant."""
+        right_method = self.method in ("*", request.method)
+        return place in self.places and right_method and bool(re.fullmatch(self.path, request.path))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the three origins share; `serve` is their WSGI application.
+
+    Without `m2m_sessions` a bearer is all that a resource needs. A `lenient` platform has every account, and
+    a plausible answer for every path under ``/api/``.
+    """
+
+    oauth: OAuth
+    contact: Contact
+    calls: Calls
+    m2m_sessions: bool
+    lenient: bool
+
+    @cached_property
+    def _routes(self) -> tuple[Route, ...]:
+        nothing, bearer, session, cloud_connector = Needs
+        main, imp, edge = ((place,) for place in Place)
+        account = partial(_resources.account, lenient=self.lenient)
+        devices = partial(_resources.devices, lenient=self.lenient)
+        known = (
+            Route("POST", "/api/ts/v1/oauth2/token", nothing, self.oauth.token, main + edge, "token"),
+            Route("POST", "/api/ts/v1/oauth2/revoke", nothing, self.oauth.revoke, main + edge, "revoke"),
+            Route("POST", "/api/m2m/v1/session/login", bearer, self.contact.login, main, "login"),
+            Route("POST", "/api/m2m/v1/session/logout", bearer, self.contact.logout, main, "logout"),
+            Route("GET", "/api/m2m/v1/accounts/[^/]+", session, account),
+            Route("POST", "/api/m2m/v1/devices/actions/list", session, devices),
+            Route("POST", "/api/cc/v1/targets/actions/query", cloud_connector, _resources.targets),
+            Route("GET", "/api/mec/eds/serviceendpoints", bearer, _resources.service_endpoints, edge),
+            Route("POST", "/api/v2/clients/registration", session, _resources.registration, imp),
+            Route("*", "/sandbox/echo", bearer, _resources.echo, tuple(Place)),
+            Route("*", "/sandbox/redirect", bearer, _resources.redirect, tuple(Place)),
+            Route("*", "/sandbox/bytes", bearer, _resources.download, tuple(Place)),
+            Route("*", "/sandbox/status/[^/]*", bearer, _resources.status, tuple(Place)),
+        )
+        anything = (
+            Route("*", "/api/.*", session, _resources.plausible, main + imp),
+            Route("*", "/api/.*", bearer, _resources.plausible, edge),
+        )
+        return known + anything if self.lenient else known
+
+    def serve(
+        self, place: Place, environ: dict[str, Any], start_response: Callable[..., object]
+    ) -> Iterable[bytes]:
         """Answer one request, and count it.
 
         Raises:
             ConnectionResetError: a fault drops the connection; cheroot closes it without a word.
         """
         request, started = read_request(environ), time.monotonic()
-        route = next((route for route in self._routes if route.leads(self._place, request)), None)
+        route = next((route for route in self._routes if route.leads(place, request)), None)
         endpoint = route.endpoint if route else "api"
-        arrived_in = self._platform.calls.receive(endpoint)
-        fault = self._platform.faults.meet(endpoint)
-        if fault is None:
-            answer = self._answer(route, request)
-        elif fault.answer is not None:
-            answer = fault.answer
-        else:
+        fault = self.calls.receive(endpoint)
+        answer = fault.answer if fault else self._answer(place, route, request)
+        if answer is None:
             raise ConnectionResetError(errno.ECONNRESET, "The sandbox was told to drop this connection.")
         seconds = time.monotonic() - started
-        call = Call(endpoint, request.method, request.path, answer.status, seconds)
-        self._platform.calls.answer(call, arrived_in)
-        return _send(answer, request.method, start_response)
+        self.calls.answer(Call(endpoint, request.method, request.path, answer.status, seconds))
+        return answer.send(request.method, start_response)
 
-    def _answer(self, route: Route | None, request: Request) -> Answer:
+    def _answer(self, place: Place, route: Route | None, request: Request) -> Answer:
         if route is None:
             return no_such_resource(request.path)
         try:
-            return self._refusal(route.needs, request) or route.respond(request)
+            return self._refusal(place, route.needs, request) or route.respond(request)
         except M2MError as refused:
-            return m2m_error(refused.code, refused.message)
+            return cloud_connector_refusal() if route.needs is Needs.CLOUD_CONNECTOR else refused.answer
 
-    def _refusal(self, needs: Needs, request: Request) -> Answer | None:
-        """Why this request is not let in; ``None`` if it is."""
+    def _refusal(self, place: Place, needs: Needs, request: Request) -> Answer | None:
+        """Why this request is not let in, or an `M2MError` that says so; ``None`` if it is."""
         if needs is Needs.NOTHING:
             return None
-        scheme, _, access_token = request.authorization.partition(" ")
+        scheme, _, access_token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return missing_credentials("Bearer")
-        if not self._platform.ledger.accepts(access_token.strip()):
+        if not self.oauth.accepts(access_token.strip()):
             return wrong_bearer(request.path)
-        if needs is Needs.BEARER or not self._platform.m2m_sessions:
-            return None
-        try:
-            self._platform.contact.use(request.headers.get(self._place.value[0]))
-        except M2MError:
-            if needs is not Needs.CLOUD_CONNECTOR:
-                raise
-            return cloud_connector_refusal()
+        if needs is not Needs.BEARER and self.m2m_sessions:
+            self.contact.use(request.headers.get("sessiontoken" if place is Place.IMP else "vz-m2m-token"))
         return None
-
-
-def _send(answer: Answer, method: str, start_response: Callable[..., object]) -> Iterable[bytes]:
-    """Hand the answer to the server; a body that is shorter than its headers say ends in a broken line."""
-    headers, body = dict(answer.headers), answer.body
-    declared = next((name for name in headers if name.lower() == "content-length"), None)
-    if isinstance(body, bytes) and declared is None and answer.status not in _NO_BODY:
-        headers["Content-Length"] = str(len(body))
-    start_response(f"{answer.status} {reason(answer.status)}", list(headers.items()))
-    if method == "HEAD" or answer.status in _NO_BODY:
-        return ()
-    if not isinstance(body, bytes):
-        return body
-    return _cut_off(body) if declared and headers[declared] != str(len(body)) else (body,)
-
-
-def _cut_off(body: bytes) -> Iterator[bytes]:
-    yield body
-    raise ConnectionResetError(errno.ECONNRESET, "The answer is shorter than it promised.")

@@ -9,42 +9,27 @@ oauthlib's `BackendApplicationServer` judges the requests (RFC 6749 section 4.4,
 from __future__ import annotations
 
 import base64
-import hmac
 import secrets
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 from oauthlib.oauth2 import BackendApplicationServer, InvalidClientError, RequestValidator
 
-from ._answers import Answer, missing_credentials
+from ._answers import missing_credentials
 from ._clock import SandboxClock
-from ._requests import Request
+from ._http import Answer, Request
 
 FULL_ACCESS = ("ts.application.ro", "ts.mec.fullaccess")
 """What a request without a scope is granted (5G Edge, "Getting Started")."""
 
-SCOPES = frozenset(
-    (
-        *FULL_ACCESS,
-        *("ts.mec.limitaccess", "read", "write", "discovery:read", "edge:discovery:read"),
-        *("serviceprofile:read", "serviceprofile:write"),
-        *("serviceregistry:read", "serviceregistry:write"),
-        *("edge:serviceprofile:read", "edge:serviceprofile:write"),
-        *("edge:serviceregistry:read", "edge:serviceregistry:write"),
-    )
-)
+SCOPES = {*FULL_ACCESS, "ts.mec.limitaccess", "read", "write", "discovery:read", "edge:discovery:read"} | {
+    f"{kind}:{access}"
+    for kind in ("serviceprofile", "serviceregistry", "edge:serviceprofile", "edge:serviceregistry")
+    for access in ("read", "write")
+}
 """All that Verizon's SDK 1.7.0 lists (``OauthScopeThingspaceOauthEnum``)."""
-
-
-@dataclass(frozen=True)
-class _Grant:
-    """A token and the sandbox's monotonic time in seconds at which it was first issued."""
-
-    access_token: str = field(repr=False)
-    issued_at: float
 
 
 class _TokenDict(dict[str, Any]):
@@ -54,113 +39,26 @@ class _TokenDict(dict[str, Any]):
         return "<token answer>"
 
 
-class TokenLedger:
-    """The tokens that are alive, on the sandbox's clock."""
+class OAuth(RequestValidator):
+    """The tokens of one client, the endpoints for them, and what oauthlib asks about the client.
 
-    def __init__(self, clock: SandboxClock, life: float) -> None:
-        """Begin without tokens.
+    A token lives for `life` seconds on the sandbox's clock. A lenient one takes every key and secret, and
+    gives each key a token of its own.
+    """
 
-        Args:
-            clock: decides how old a token is.
-            life: seconds from the first issue of a token to its expiry.
-        """
+    def __init__(
+        self, clock: SandboxClock, client_id: str, client_secret: str, life: float, *, lenient: bool
+    ) -> None:
         self._clock = clock
-        self._life = life
-        self._lock = threading.Lock()  # guards _current and _alive
-        self._current: dict[tuple[str, frozenset[str]], _Grant] = {}
-        self._alive: dict[str, _Grant] = {}
-
-    def grant(self, client_id: str, scopes: Collection[str]) -> tuple[str, int]:
-        """The token of this client and these scopes, and the whole seconds that it has left.
-
-        A token with less than one second left is not given out again: ``expires_in`` is never 0.
-        """
-        key = client_id, frozenset(scopes)
-        with self._lock:
-            now = self._clock.monotonic()
-            grant = self._current.get(key)
-            if grant is None or grant.access_token not in self._alive or self._left(grant, now) < 1:
-                grant = _Grant(secrets.token_hex(16), now)
-                self._current[key] = self._alive[grant.access_token] = grant
-            return grant.access_token, int(self._left(grant, now))
-
-    def accepts(self, access_token: str) -> bool:
-        """Whether an API call with this bearer is let in."""
-        with self._lock:
-            grant = self._alive.get(access_token)
-            return grant is not None and self._left(grant, self._clock.monotonic()) > 0
-
-    def revoke(self, access_token: str) -> None:
-        """End this token; an unknown one is no error (RFC 7009 section 2.2)."""
-        with self._lock:
-            self._alive.pop(access_token, None)
-
-    def reset(self) -> None:
-        """End all tokens."""
-        with self._lock:
-            self._current.clear()
-            self._alive.clear()
-
-    def _left(self, grant: _Grant, now: float) -> float:
-        return self._life - (now - grant.issued_at)
-
-
-class _Client(RequestValidator):
-    """What oauthlib's server side asks about the one client that the sandbox knows."""
-
-    def __init__(self, client_id: str, client_secret: str, ledger: TokenLedger) -> None:
         self._client_id = client_id
-        self._credentials = f"{client_id}:{client_secret}".encode()
-        self._ledger = ledger
-
-    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """HTTP Basic (RFC 6749 section 2.3.1); WSO2's words for a wrong key or secret."""
-        encoded = request.headers.get("Authorization", "").partition(" ")[2]
-        try:
-            given = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            given = b""
-        if not hmac.compare_digest(given, self._credentials):
-            raise InvalidClientError(description="Client Authentication failed.", request=request)
-        request.client = SimpleNamespace(client_id=self._client_id)
-        return True
-
-    def validate_grant_type(
-        self, client_id: str, grant_type: str, client: Any, request: Any, *args: Any, **kwargs: Any
-    ) -> bool:
-        return grant_type == "client_credentials"
-
-    def get_default_scopes(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> list[str]:
-        return list(FULL_ACCESS)
-
-    def validate_scopes(
-        self, client_id: str, scopes: list[str], client: Any, request: Any, *args: Any, **kwargs: Any
-    ) -> bool:
-        return SCOPES.issuperset(scopes)
-
-    def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        """The ledger has it already."""
-
-    def revoke_token(self, token: str, token_type_hint: str, request: Any, *args: Any, **kwargs: Any) -> None:
-        self._ledger.revoke(token)
-
-    def life_left(self, request: Any) -> int:
-        """Seconds for ``expires_in``; oauthlib asks this first, so that the token is found here."""
-        request.granted, left = self._ledger.grant(request.client_id, request.scopes)
-        return left
-
-    def access_token(self, request: Any) -> str:
-        return str(request.granted)
-
-
-class OAuthEndpoints:
-    """The token and the revoke endpoint."""
-
-    def __init__(self, client_id: str, client_secret: str, ledger: TokenLedger) -> None:
-        """Serve this one client."""
-        client = _Client(client_id, client_secret, ledger)
+        self.client_secret = client_secret
+        self._life = life
+        self._lenient = lenient
+        self._lock = threading.Lock()  # guards _current and _issued_at
+        self._current: dict[tuple[str, frozenset[str]], str] = {}
+        self._issued_at: dict[str, float] = {}
         self._server = BackendApplicationServer(
-            client, token_generator=client.access_token, token_expires_in=client.life_left
+            self, token_generator=lambda request: str(request.granted), token_expires_in=self._grant
         )
         self._server.credentials_grant.register_token_modifier(_as_thingspace_says_it)
 
@@ -179,25 +77,82 @@ class OAuthEndpoints:
         """
         return _ask(self._server.create_revocation_response, request)
 
+    def accepts(self, access_token: str) -> bool:
+        """Whether an API call with this bearer is let in."""
+        with self._lock:
+            return self._left(access_token) > 0
+
+    def revoke_all(self) -> None:
+        """End all tokens."""
+        with self._lock:
+            self._issued_at.clear()
+
+    def _grant(self, request: Any) -> int:
+        """Seconds for ``expires_in``; oauthlib asks this first, so the token is found here.
+
+        A token with less than one second left is not given out again: ``expires_in`` is never 0.
+        """
+        key = request.client_id, frozenset(request.scopes)
+        with self._lock:
+            token = self._current.get(key, "")
+            left = self._left(token)
+            if left < 1:
+                token, left = secrets.token_hex(16), self._life
+                self._current[key] = token
+                self._issued_at[token] = self._clock.monotonic()
+        request.granted = token
+        return int(left)
+
+    def _left(self, access_token: str) -> float:
+        issued_at = self._issued_at.get(access_token)
+        return 0 if issued_at is None else self._life - (self._clock.monotonic() - issued_at)
+
+    # oauthlib's questions
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """HTTP Basic (RFC 6749 section 2.3.1); WSO2's words for a wrong key or secret."""
+        encoded = request.headers.get("Authorization", "").partition(" ")[2]
+        try:
+            given = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            given = b""
+        client_id, colon, _ = given.partition(b":")
+        right = given == f"{self._client_id}:{self.client_secret}".encode()
+        if not (right or (self._lenient and colon)):
+            raise InvalidClientError(description="Client Authentication failed.", request=request)
+        request.client = SimpleNamespace(client_id=client_id.decode("utf-8", "replace"))
+        return True
+
+    def validate_grant_type(self, client_id: str, grant_type: str, *args: Any, **kwargs: Any) -> bool:
+        return grant_type == "client_credentials"
+
+    def get_default_scopes(self, *args: Any, **kwargs: Any) -> list[str]:
+        return list(FULL_ACCESS)
+
+    def validate_scopes(self, client_id: str, scopes: list[str], *args: Any, **kwargs: Any) -> bool:
+        return SCOPES.issuperset(scopes)
+
+    def save_bearer_token(self, *args: Any, **kwargs: Any) -> None:
+        """The ledger has it already."""
+
+    def revoke_token(self, token: str, *args: Any, **kwargs: Any) -> None:
+        """End this token; an unknown one is no error (RFC 7009 section 2.2)."""
+        with self._lock:
+            self._issued_at.pop(token, None)
+
 
 def _ask(respond: Callable[..., Any], request: Request) -> Answer:
     """What oauthlib answers; parameters in the query of the URL do not reach it."""
-    if request.authorization.partition(" ")[0].lower() != "basic":
+    authorization = request.headers.get("authorization", "")
+    if not authorization.lower().startswith("basic "):
         return missing_credentials("Basic")
-    headers, content, status = respond(
-        f"https://localhost{request.path}",
-        http_method="POST",
-        body=request.start.decode("utf-8", "replace"),
-        headers={"Authorization": request.authorization},
-    )
+    body = request.start.decode("utf-8", "replace")
+    url = f"https://localhost{request.path}"
+    headers, content, status = respond(url, "POST", body, {"Authorization": authorization})
     return Answer(status, content.encode(), headers)
 
 
 def _as_thingspace_says_it(token: dict[str, Any], *_: Any) -> dict[str, Any]:
     """Verizon's sample: the fields in its order, the scope with its leading space."""
-    return _TokenDict(
-        access_token=token["access_token"],
-        scope=f" {token['scope']}",
-        token_type=token["token_type"],
-        expires_in=token["expires_in"],
-    )
+    order = ("access_token", "scope", "token_type", "expires_in")
+    return _TokenDict({name: token[name] for name in order}, scope=f" {token['scope']}")

@@ -6,29 +6,27 @@ import secrets
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import requests
 
-from ._calls import Call, Calls
-from ._clock import SandboxClock
-from ._faults import Body, Faults
-from ._oauth import OAuthEndpoints, TokenLedger
-from ._resources import ACCOUNT
-from ._routes import Place, Platform
-from ._running import Running
-from ._sessions import Contact
+from requests_thingspace import Clock, Environment, ThingspaceAuth
 
-if TYPE_CHECKING:
-    from requests_thingspace import Environment, ThingspaceAuth
+from ._answers import Body, failure
+from ._calls import Call, Calls, Fault, Plan
+from ._clock import SandboxClock
+from ._gateway import Place, Platform
+from ._oauth import OAuth
+from ._resources import ACCOUNT
+from ._serving import Running
+from ._sessions import Contact
 
 
 class Sandbox:
     """A ThingSpace on three loopback ports: the main origin, ``imp.`` and ``5gedge.``.
 
-    All methods may be called from any thread, while clients are being served.
+    Any thread may call its methods, also while clients are being served.
 
     Attributes:
         clock: the sandbox's time; `advance` moves it.
@@ -52,6 +50,8 @@ class Sandbox:
         username: str | None = None,
         password: str | None = None,
         m2m_sessions: bool = True,
+        lenient: bool = False,
+        plan: str = "",
         on_call: Callable[[Call], object] | None = None,
     ) -> None:
         """Prepare a sandbox; `start` or ``with`` makes it serve.
@@ -60,15 +60,18 @@ class Sandbox:
             token_life: seconds from the first issue of an OAuth token to its expiry.
             session_idle: seconds without use after which an M2M session is dead.
             port: of the main origin, 0 for a free one; the other two origins always get free ones.
-            client_id: a new UUID where none is given.
-            client_secret: a new UUID where none is given.
-            username: "sandbox-user" where none is given.
-            password: a random one where none is given.
+            client_id: by default a new UUID.
+            client_secret: by default a new UUID.
+            username: by default "sandbox-user".
+            password: by default a random one.
             m2m_sessions: ``False``: no resource asks for a session token.
-            on_call: called with a `Call` for each answer just before it is sent, in the thread that sends it.
+            lenient: accept every key, secret, user, password and account, and answer every path under
+                ``/api/`` plausibly.
+            plan: faults that happen by themselves, as for :meth:`plan`.
+            on_call: called with a `Call` just before each answer is sent, in the thread that sends it.
 
         Raises:
-            ValueError: a number is out of range.
+            ValueError: a number is out of range, or the plan cannot be read.
         """
         if not (token_life >= 1 and session_idle > 0 and 0 <= port <= 65535):
             raise ValueError("token_life is at least 1 second, session_idle more than 0, port 0 to 65535.")
@@ -77,58 +80,54 @@ class Sandbox:
         self.username = username or "sandbox-user"
         self.password = password or secrets.token_urlsafe(12)
         self.clock = SandboxClock()
+        self.plan(plan)
+        self._first_credentials = self.client_secret, self.password
         self._wanted_port = port
-        ledger = TokenLedger(self.clock, token_life)
-        self._platform = Platform(
-            ledger=ledger,
-            oauth=OAuthEndpoints(self.client_id, self.client_secret, ledger),
-            contact=Contact(self.clock, self.username, self.password, session_idle),
-            faults=Faults(),
-            calls=Calls(on_call),
+        self._on_call = on_call
+        # One without tokens, sessions, faults and counts.
+        self._new_platform: Callable[[], Platform] = lambda: Platform(
+            OAuth(self.clock, self.client_id, self.client_secret, token_life, lenient=lenient),
+            Contact(self.clock, self.username, self.password, session_idle, lenient=lenient),
+            Calls(self._answered),
             m2m_sessions=m2m_sessions,
+            lenient=lenient,
         )
+        self._platform = self._new_platform()
         self._lock = threading.RLock()  # guards _running
         self._running: Running | None = None
 
     def __repr__(self) -> str:
-        """Where it serves, without its secrets."""
         with self._lock:
             return f"<Sandbox {self.origin if self._running else 'closed'}>"
 
     def __enter__(self) -> Sandbox:
-        """Start."""
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Life
-
     def start(self) -> Sandbox:
-        """Serve; a sandbox that serves already goes on.
+        """Serve, if it does not do so already.
 
         Raises:
             OSError: the port is in use, or may not be used.
         """
         with self._lock:
             if self._running is None:
-                self._platform.faults.open()
-                self._running = Running(self._platform, self._wanted_port)
+                self._platform.calls.hurry.clear()
+                self._running = Running(self._serve, self._wanted_port)
         return self
 
     def close(self) -> None:
-        """Stop serving, and remove every thread, socket and file; to close twice does no harm.
+        """Stop serving, and remove every thread, socket and file; closing twice does no harm.
 
-        Connections are cut, delayed answers are not waited for. Sessions that came from `session` and
-        `auth` are closed too. Counts can still be read, and `start` serves again, on new ports.
+        Connections are cut, also where an answer is delayed. Sessions that came from `session` and `auth`
+        are closed too. You can still read the counts, and `start` serves again, on new ports.
         """
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
-            self._platform.faults.close()
+            self._platform.calls.hurry.set()
             running.close()
 
     # What a client needs
@@ -136,17 +135,17 @@ class Sandbox:
     @property
     def origin(self) -> str:
         """The main origin, such as ``https://127.0.0.1:40001``."""
-        return self._serving().origin(Place.MAIN)
+        return self._serving().origins[Place.MAIN]
 
     @property
     def imp_origin(self) -> str:
         """The origin in place of ``imp.``, where the session token's header is ``SessionToken``."""
-        return self._serving().origin(Place.IMP)
+        return self._serving().origins[Place.IMP]
 
     @property
     def edge_origin(self) -> str:
         """The origin in place of ``5gedge.``."""
-        return self._serving().origin(Place.EDGE)
+        return self._serving().origins[Place.EDGE]
 
     @property
     def ca_file(self) -> str:
@@ -156,31 +155,16 @@ class Sandbox:
     @property
     def environment(self) -> Environment:
         """The three origins and the endpoints, as `ThingspaceAuth` wants them."""
-        from requests_thingspace import Environment
-
-        return Environment(
-            origins=(self.origin, self.imp_origin, self.edge_origin),
-            token_url=f"{self.origin}/api/ts/v1/oauth2/token",
-            revoke_url=f"{self.origin}/api/ts/v1/oauth2/revoke",
-            login_url=f"{self.origin}/api/m2m/v1/session/login",
-            logout_url=f"{self.origin}/api/m2m/v1/session/logout",
-            imp_origins=(self.imp_origin,),
-        )
+        main, imp, edge = self._serving().origins.values()
+        at_main = Environment.at(main)
+        urls = at_main.token_url, at_main.revoke_url, at_main.login_url, at_main.logout_url
+        return Environment((main, imp, edge), *urls, imp_origins=(imp,))
 
     def auth(self, **overrides: Any) -> ThingspaceAuth:
-        """A `ThingspaceAuth` for this sandbox, on its clock.
-
-        Args:
-            overrides: arguments of `ThingspaceAuth` that replace those of the sandbox.
-        """
-        from requests_thingspace import Clock, ThingspaceAuth
-
-        arguments: dict[str, Any] = {
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
-            "environment": self.environment,
-            "clock": Clock(self.clock.wall, self.clock.monotonic),
-        }
+        """A `ThingspaceAuth` for this sandbox, on its clock; `overrides` replace its arguments."""
+        clock = Clock(self.clock.wall, self.clock.monotonic)
+        arguments: dict[str, Any] = {"environment": self.environment, "clock": clock}
+        arguments.update(client_id=self.client_id, client_secret=self.client_secret)
         if self._platform.m2m_sessions:
             arguments.update(username=self.username, password=self.password)
         if "session" not in overrides:
@@ -188,10 +172,9 @@ class Sandbox:
         return ThingspaceAuth(**{**arguments, **overrides})
 
     def session(self, **overrides: Any) -> requests.Session:
-        """A Session that trusts this sandbox and carries `auth`; no proxy or netrc of the machine is used.
+        """A Session that trusts this sandbox and uses `auth` with these overrides.
 
-        Args:
-            overrides: as for `auth`.
+        It ignores the proxies and the netrc of the machine.
         """
         session = self._serving().new_session()
         session.auth = self.auth(**overrides)
@@ -205,11 +188,19 @@ class Sandbox:
 
     def revoke_tokens(self) -> None:
         """End every OAuth token that was issued."""
-        self._platform.ledger.reset()
+        self._platform.oauth.revoke_all()
 
     def end_sessions(self) -> None:
         """End every M2M session, as 20 idle minutes do."""
         self._platform.contact.end_sessions()
+
+    def change_secret(self, client_secret: str) -> None:
+        """Replace the client secret until `reset`; tokens that were issued stay alive."""
+        self.client_secret = self._platform.oauth.client_secret = client_secret
+
+    def change_password(self, password: str) -> None:
+        """Replace the password of the UWS user until `reset`; sessions stay alive."""
+        self.password = self._platform.contact.password = password
 
     @property
     def locked(self) -> bool:
@@ -235,27 +226,37 @@ class Sandbox:
         Args:
             endpoint: ``token``, ``revoke``, ``login``, ``logout``, or ``api`` for all else.
             status: the HTTP status; ``None`` drops the connection without an answer.
-            times: how many calls fail; faults that are asked for one after the other happen in that order.
-            body: text or bytes are sent as they are, a dict or list as JSON; without one the body is
-                what such a failure usually looks like.
-            headers: they replace the answer's own. A ``Content-Length`` that promises more than the
-                body holds makes an answer that breaks off.
+            times: how many calls fail. Faults happen in the order in which you ask for them.
+            body: text or bytes as they are, a dict or list as JSON; by default that of a typical failure.
+            headers: they replace the answer's own. A ``Content-Length`` beyond the body cuts it off.
             delay: real seconds before the answer; `reset` and `close` cut them short.
 
         Raises:
             ValueError: there is no such endpoint, or a number is out of range.
         """
-        self._platform.faults.fail_next(
-            endpoint, status=status, times=times, body=body, headers=headers, delay=delay
-        )
+        answer = None if status is None else failure(endpoint, status, body, headers or {})
+        self._platform.calls.fail(endpoint, Fault(answer, delay), times)
+
+    def plan(self, text: str) -> None:
+        """Plan faults that happen by themselves, instead of those planned before.
+
+        Args:
+            text: for example ``5:revoke,9:end-session,12:503``: after the fifth API call from now all tokens
+                are revoked, after the ninth all sessions end, and the call after the twelfth gets a 503.
+                Refused calls count too.
+
+        Raises:
+            ValueError: the text is not such a plan.
+        """
+        self._plan = Plan(text)
 
     def slow(self, endpoint: str, seconds: float) -> None:
-        """Let each answer of `endpoint` take that many real seconds more; 0 takes it back.
+        """Delay each answer of `endpoint` by that many real seconds; 0 takes it back.
 
         Raises:
             ValueError: there is no such endpoint, or `seconds` is negative.
         """
-        self._platform.faults.slow(endpoint, seconds)
+        self._platform.calls.slow(endpoint, seconds)
 
     @property
     def calls(self) -> dict[str, int]:
@@ -268,28 +269,39 @@ class Sandbox:
         return self._platform.calls.answered
 
     def wait_for_calls(self, endpoint: str, count: int, timeout: float = 10.0) -> bool:
-        """Wait until `endpoint` has received `count` calls, answered or not.
-
-        Returns:
-            ``False`` if that took more than `timeout` real seconds.
-        """
+        """Wait until `endpoint` has received `count` calls; ``False`` after `timeout` real seconds."""
         return self._platform.calls.wait_for(endpoint, count, timeout)
 
     def reset(self) -> None:
-        """Return to a clean state: no tokens, sessions, faults, latency or counts, unlocked, real time.
+        """Return to a clean state: first credentials, unlocked, no tokens, faults or counts, real time.
 
         Time on `clock` goes back by what was advanced: make new clients after it. The Sessions that came
-        from `session` and `auth` are closed, which does not keep anyone from using them again.
+        from `session` and `auth` are closed; you may go on using them.
         """
-        self._platform.faults.reset()
-        self._platform.ledger.reset()
-        self._platform.contact.reset()
+        self.plan("")
         self.clock.reset()
-        self._platform.calls.reset()
+        self.client_secret, self.password = self._first_credentials
+        before, self._platform = self._platform, self._new_platform()
+        before.calls.hurry.set()
         with self._lock:
             running = self._running
         if running is not None:
             running.close_sessions()
+
+    def _serve(self, *wsgi: Any) -> Iterable[bytes]:
+        return self._platform.serve(*wsgi)
+
+    def _answered(self, call: Call) -> None:
+        """Do what is planned after this call, and report it."""
+        for what in self._plan.count() if call.endpoint == "api" else ():
+            if what == "revoke":
+                self.revoke_tokens()
+            elif what == "end-session":
+                self.end_sessions()
+            else:
+                self.fail_next("api", status=int(what))
+        if self._on_call is not None:
+            self._on_call(call)
 
     def _serving(self) -> Running:
         with self._lock:

@@ -1,89 +1,79 @@
 """One origin is one cheroot server; when it is closed, no thread, socket or connection of it is left.
 
-Three things differ from cheroot as it comes: the TLS handshake happens in a worker's thread (cheroot's own
+It differs from plain cheroot in four ways: the TLS handshake happens in a worker's thread (cheroot's own
 adapters do it in the thread that accepts, where one silent client stops all others), its log goes to logging
-instead of stderr, and open connections are cut at once when the server closes.
+instead of stderr, open connections are cut at once when the server closes, and a broken connection leaves no
+trace in its thread.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from cheroot.errors import FatalSSLAlert
+import requests
+import trustme
 from cheroot.makefile import MakeFile
 from cheroot.server import HTTPConnection
-from cheroot.ssl import Adapter
 from cheroot.wsgi import Server
 
-WORKERS = 72
-"""Threads of one origin: 64 parallel requests, and some for connections that say nothing."""
+from ._gateway import Place
 
+_WORKERS = 72  # threads of one origin: 64 parallel requests, and some for connections that say nothing
 _HANDSHAKE = 5.0  # seconds that a client has for its handshake
 _IDLE = 60  # seconds after which an idle keep-alive connection is closed
-
-_Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 _log = logging.getLogger("requests_thingspace.sandbox")
 
 
-class _LateHandshake(Adapter):
-    """Wraps a connection in TLS, and leaves the handshake to `_Connection`."""
+def forget_tls_errors(context: ssl.SSLContext) -> None:
+    """Clear what OpenSSL remembers of failures in this thread.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(None, None)
-        self.context = context
-
-    def bind(self, sock: Any) -> Any:
-        return sock
-
-    def wrap(self, sock: Any) -> tuple[Any, dict[str, str]]:
-        try:
-            wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        except OSError as gone:
-            sock.close()
-            raise FatalSSLAlert(*gone.args) from gone
-        return wrapped, self.get_environ()
-
-    def get_environ(self) -> dict[str, str]:
-        return {"wsgi.url_scheme": "https", "HTTPS": "on"}
-
-    def makefile(self, sock: Any, mode: str = "r", bufsize: int = -1) -> Any:
-        return MakeFile(sock, mode, bufsize)
+    A write that failed stays in the thread's error queue (CPython does not clear it,
+    https://github.com/python/cpython/issues/148594). With OpenSSL 3.4 and later the next read in this
+    thread, of whatever connection, that has to wait for its client fails with it: "Broken pipe". Each
+    handshake begins by clearing the queue, so this starts one that leads nowhere.
+    """
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True).do_handshake()
 
 
 class _Connection(HTTPConnection):
-    """A connection that shakes hands before its first request, and that its server can cut."""
+    """A connection that begins TLS with its first request, and that its server can cut."""
 
     def __init__(self, server: Any, sock: Any, makefile: Any = MakeFile) -> None:
         super().__init__(server, sock, makefile)
-        self._shaken = False
-        server.opened(self)
+        server.connections_now.add(self)
 
     def communicate(self) -> bool:
         """Serve the next request; ``True`` keeps the connection."""
-        if not self._shaken and not self._shake_hands():
-            return False
+        if not isinstance(self.socket, ssl.SSLSocket):
+            try:
+                self._shake_hands()
+            except OSError as failed:
+                _log.debug("TLS handshake failed: %s", type(failed).__name__)
+                return False
         return bool(super().communicate())  # type: ignore[no-untyped-call]
 
-    def _shake_hands(self) -> bool:
-        patience = self.socket.gettimeout()
-        try:
-            self.socket.settimeout(_HANDSHAKE)
-            self.socket.do_handshake()
-            self.socket.settimeout(patience)
-        except OSError as failed:
-            _log.debug("TLS handshake failed: %s", type(failed).__name__)
-            return False
-        self._shaken = True
-        return True
+    def _shake_hands(self) -> None:
+        self.socket = self.server.tls.wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self.socket.settimeout(_HANDSHAKE)
+        self.socket.do_handshake()
+        self.socket.settimeout(_IDLE)
+        self.rfile, self.wfile = MakeFile(self.socket, "rb"), MakeFile(self.socket, "wb")
 
     def cut(self) -> None:
         """Wake whoever reads from or writes to this connection; its worker then closes it."""
@@ -93,46 +83,72 @@ class _Connection(HTTPConnection):
 
     def close(self) -> None:
         """Close the connection, and drop what could not be sent any more."""
-        self.server.closed(self)
+        self.server.connections_now.discard(self)
         super().close()
         # cheroot leaves the writer to the garbage collector, which complains about unsent bytes.
         with suppress(OSError, ValueError):
             self.wfile.close()
+        forget_tls_errors(self.server.tls)
 
 
-class _Server(Server):
-    """cheroot's WSGI server with the sandbox's limits."""
+class _Listener(Server):
+    """cheroot's WSGI server for one origin on 127.0.0.1, which begins to serve at once."""
 
     ConnectionClass = _Connection
     expiration_interval = 0.05  # seconds; also how long stop() takes to be noticed
     keep_alive_conn_limit = 4096
 
-    def __init__(self, application: _Application, context: ssl.SSLContext, port: int) -> None:
+    def __init__(self, application: Any, tls: ssl.SSLContext, port: int) -> None:
         super().__init__(
             ("127.0.0.1", port),
             application,
-            numthreads=WORKERS,
+            numthreads=_WORKERS,
             server_name="ThingSpace sandbox",
             request_queue_size=256,
             timeout=_IDLE,
             shutdown_timeout=1,
         )
-        self.ssl_adapter = _LateHandshake(context)
-        self._lock = threading.Lock()  # guards _open
-        self._open: set[_Connection] = set()
+        self.tls = tls
+        self.connections_now: set[_Connection] = set()
+        self.origin: Future[str] = Future()  # where it serves; an OSError if the port cannot be bound
+        self.closing = threading.Event()  # once set, it stops serving soon
+        # The workers inherit "daemon" from these: a sandbox that nobody closed ends with its process. The one
+        # that stops the server is there from the start, since at exit Python makes no more threads.
+        self._own = [
+            threading.Thread(target=target, name="ThingSpace sandbox", daemon=True)
+            for target in (self._run, self._stop)
+        ]
+        for thread in self._own:
+            thread.start()
 
-    def opened(self, connection: _Connection) -> None:
-        with self._lock:
-            self._open.add(connection)
+    def close(self) -> None:
+        """Stop serving: cut all connections, end all threads."""
+        self.closing.set()
+        for thread in self._own:
+            # Again and again, for a connection may be accepted while the server stops.
+            while thread.is_alive():
+                for connection in list(self.connections_now):
+                    connection.cut()
+                thread.join(0.02)
+        # cheroot keeps the statistics of every server there, and with them the server itself.
+        statistics: dict[str, Any] = getattr(logging, "statistics", {})
+        statistics.pop(f"Cheroot HTTPServer {id(self)}", None)
 
-    def closed(self, connection: _Connection) -> None:
-        with self._lock:
-            self._open.discard(connection)
+    def _run(self) -> None:
+        wanted = "{}:{}".format(*self.bind_addr)
+        try:
+            self.prepare()
+        except OSError as refused:
+            text = f"The sandbox cannot listen on {wanted}; is the port in use? {refused}"
+            self.origin.set_exception(OSError(text))
+            return
+        self.origin.set_result(f"https://127.0.0.1:{self.bind_addr[1]}")
+        self.serve()
 
-    def cut_connections(self) -> None:
-        with self._lock:
-            for connection in self._open:
-                connection.cut()
+    def _stop(self) -> None:
+        self.closing.wait()
+        if self.origin.exception() is None:
+            self.stop()
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """Tell logging, not stderr; of an exception only its type, for its text may quote a request."""
@@ -153,52 +169,63 @@ class _Server(Server):
         """Spare cheroot's thread for turned away connections: the queue here has no limit."""
 
 
-class Listener:
-    """One origin, from its port to its last connection."""
+class Running:
+    """What a sandbox has between start and close: certificates, three listeners, Sessions handed out.
 
-    def __init__(self, application: _Application, context: ssl.SSLContext, port: int) -> None:
-        """Prepare to serve `application` on 127.0.0.1.
+    `serve` is a WSGI application with the place as its first argument.
+    """
 
-        Args:
-            application: the WSGI application.
-            context: the TLS context.
-            port: 0 picks a free one.
+    def __init__(self, serve: Callable[..., Any], port: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="thingspace-sandbox-")
+        self.ca_file = os.path.join(self._folder.name, "ca.pem")
+        self._lock = threading.Lock()  # guards _sessions
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        context = self._new_context()
+        self._listeners = {
+            place: _Listener(partial(serve, place), context, port if place is Place.MAIN else 0)
+            for place in Place
+        }
+        try:
+            self.origins = {place: listener.origin.result() for place, listener in self._listeners.items()}
+        except OSError:
+            self.close()
+            raise
+
+    def _new_context(self) -> ssl.SSLContext:
+        """A certificate for loopback, of an authority of its own.
+
+        OpenSSL takes a key only from a file, so the server's key is one for a moment, in a folder which only
+        the user can read and which goes away with the sandbox.
         """
-        self._wanted = port
-        self._server = _Server(application, context, port)
-        self._bound: Future[int] = Future()
-        # The workers inherit "daemon" from this thread: a sandbox that nobody closed ends with its process.
-        self._thread = threading.Thread(target=self._serve, name="ThingSpace sandbox", daemon=True)
-        self._thread.start()
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self.ca_file)
+        leaf = authority.issue_cert("localhost", "127.0.0.1", "::1")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        with leaf.private_key_and_cert_chain_pem.tempfile(self._folder.name) as path:
+            context.load_cert_chain(path)
+        return context
 
-    def port(self) -> int:
-        """The port, once it is bound.
+    def new_session(self) -> requests.Session:
+        """A Session that trusts the certificates, and ignores the machine's proxies and netrc."""
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = self.ca_file
+        with self._lock:
+            self._sessions.add(session)
+        return session
 
-        Raises:
-            OSError: it cannot be bound.
-        """
-        return self._bound.result()
+    def close_sessions(self) -> None:
+        """Close the connections of the Sessions that were handed out and are still there."""
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
 
     def close(self) -> None:
-        """Stop serving: cut all connections, end all threads."""
-        if self._bound.exception() is None:
-            stopping = threading.Thread(target=self._server.stop)
-            stopping.start()
-            # Again and again, for a connection may be accepted while the server stops.
-            while stopping.is_alive():
-                self._server.cut_connections()
-                stopping.join(0.02)
-        self._thread.join()
-        # cheroot keeps the statistics of every server there, and with them the server itself.
-        statistics: dict[str, Any] = getattr(logging, "statistics", {})
-        statistics.pop(f"Cheroot HTTPServer {id(self._server)}", None)
-
-    def _serve(self) -> None:
-        try:
-            self._server.prepare()
-        except OSError as refused:
-            text = f"The sandbox cannot listen on 127.0.0.1:{self._wanted}; is the port in use? {refused}"
-            self._bound.set_exception(OSError(text))
-            return
-        self._bound.set_result(self._server.bind_addr[1])
-        self._server.serve()
+        for listener in self._listeners.values():
+            listener.closing.set()
+        for listener in self._listeners.values():
+            listener.close()
+        self.close_sessions()
+        self._folder.cleanup()

@@ -9,109 +9,97 @@ Several sessions of one contact live side by side; whether they do on ThingSpace
 
 from __future__ import annotations
 
-import hmac
 import threading
 import uuid
 
 from ._clock import SandboxClock
+from ._http import Answer, Request, json_answer
 
-FAILED_LOGINS_TO_LOCK = 5
-
-LOGIN_FAILED = "UnifiedWebService.REQUEST_FAILED.LoginFailed"
-"""The sandbox's own: Verizon does not document the code of a wrong username or password."""
-
-LOGIN_LOCKED = "UnifiedWebService.REQUEST_FAILED.LoginLocked"
-"""The sandbox's own: Verizon does not document the code of a locked contact record."""
-
-SESSION_EXPIRED = "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"
-SESSION_MISSING = "UnifiedWebService.REQUEST_FAILED.SessionToken.Format"
-SESSION_UNKNOWN = "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid"
+_FAILURES_TO_LOCK = 5
+# Verizon documents the codes of the session token; those of a refused login or body are the sandbox's own.
+INPUT_INVALID = "UnifiedWebService.INPUT_INVALID.Request.Invalid"
+_REFUSED = "UnifiedWebService.REQUEST_FAILED."
+_SESSION_UNKNOWN = "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid"
+_HOW_TO_LOG_IN = (
+    "The session token is missing from the header. Give ThingspaceAuth username= and password= as well; "
+    "those of the sandbox are sandbox.username and sandbox.password."
+)
 
 
 class M2MError(Exception):
-    """The M2M platform refuses: its error code and its message."""
+    """The M2M platform refuses, with this answer."""
 
     def __init__(self, code: str, message: str) -> None:
-        """Keep what the answer says."""
         super().__init__(code)
-        self.code = code
-        self.message = message
+        self.answer = json_answer({"errorCode": code, "errorMessage": message}, 400)
 
 
 class Contact:
-    """The contact record of one UWS user, and its sessions."""
+    """The contact record of one UWS user, its sessions, and the endpoints for them.
 
-    def __init__(self, clock: SandboxClock, username: str, password: str, idle: float) -> None:
-        """Begin unlocked and without sessions.
+    A session is dead after `idle` seconds without use. A lenient contact lets everybody log in.
+    """
 
-        Args:
-            clock: decides how long a session was idle.
-            username: the UWS username.
-            password: the UWS password.
-            idle: seconds without use after which a session is dead.
-        """
+    def __init__(
+        self, clock: SandboxClock, username: str, password: str, idle: float, *, lenient: bool
+    ) -> None:
         self._clock = clock
-        self._username = username.encode()
-        self._password = password.encode()
+        self._username = username
+        self.password = password
         self._idle = idle
+        self._lenient = lenient
         self._lock = threading.Lock()  # guards all below
         self._failures = 0
-        # The time of the last use of each session; None once it was ended.
-        self._last_use: dict[str, float | None] = {}
+        self._last_use: dict[str, float | None] = {}  # of each session; None once it has ended
 
     @property
     def locked(self) -> bool:
-        """Whether no password is good enough any more."""
+        """Whether even the right password is refused."""
         with self._lock:
-            return self._failures >= FAILED_LOGINS_TO_LOCK
+            return self._failures >= _FAILURES_TO_LOCK
 
-    def login(self, username: str, password: str) -> str:
-        """A new session token.
+    def login(self, request: Request) -> Answer:
+        """``POST /api/m2m/v1/session/login``: a new session token.
 
         Only failures with the known username count: another has no record here that could be locked.
-
-        Raises:
-            M2MError: wrong username or password, or a locked contact.
         """
-        known = hmac.compare_digest(username.encode("utf-8", "replace"), self._username)
-        right = hmac.compare_digest(password.encode("utf-8", "replace"), self._password)
+        given = request.json()
+        given = given if isinstance(given, dict) else {}
+        username, password = given.get("username"), given.get("password")
+        if not isinstance(username, str) or not isinstance(password, str):
+            raise M2MError(INPUT_INVALID, "The body holds username and password, both strings.")
         with self._lock:
-            if known and self._failures >= FAILED_LOGINS_TO_LOCK:
-                raise M2MError(LOGIN_LOCKED, "The contact record is locked. Contact Verizon Support.")
-            if not (known and right):
+            known = self._lenient or username == self._username
+            if known and self._failures >= _FAILURES_TO_LOCK:
+                raise M2MError(_REFUSED + "LoginLocked", "The contact is locked. Ask Verizon Support.")
+            if not (known and (self._lenient or password == self.password)):
                 self._failures += known
-                raise M2MError(LOGIN_FAILED, "The username or the password is wrong.")
+                raise M2MError(_REFUSED + "LoginFailed", "The username or the password is wrong.")
             self._failures = 0
             session_token = str(uuid.uuid4())
             self._last_use[session_token] = self._clock.monotonic()
-            return session_token
+        return json_answer({"sessionToken": session_token})
 
     def use(self, session_token: str | None) -> None:
-        """Let one call with this session token in, and renew its idle time.
-
-        Raises:
-            M2MError: the token is missing, unknown, idle for too long, or ended.
-        """
+        """Let one call with this session token in, and renew its idle time."""
         if not session_token:
-            raise M2MError(SESSION_MISSING, _HOW_TO_LOG_IN)
+            raise M2MError(_REFUSED + "SessionToken.Format", _HOW_TO_LOG_IN)
         with self._lock:
             if session_token not in self._last_use:
-                raise M2MError(SESSION_UNKNOWN, "The session token is not a valid GUID of a session.")
+                raise M2MError(_SESSION_UNKNOWN, "The session token is not a valid GUID of a session.")
             last_use, now = self._last_use[session_token], self._clock.monotonic()
             if last_use is None or now - last_use >= self._idle:
                 self._last_use[session_token] = None
-                raise M2MError(SESSION_EXPIRED, "The session has expired. Log in again.")
+                raise M2MError(_REFUSED + "SessionToken.Expired", "The session has expired. Log in again.")
             self._last_use[session_token] = now
 
-    def logout(self, session_token: str | None) -> None:
-        """End this session.
-
-        Raises:
-            M2MError: as `use`.
-        """
+    def logout(self, request: Request) -> Answer:
+        """``POST /api/m2m/v1/session/logout``: end this session."""
+        session_token = request.headers.get("vz-m2m-token")
         self.use(session_token)
         with self._lock:
             self._last_use[str(session_token)] = None
+        return json_answer({"sessionToken": session_token})
 
     def end_sessions(self) -> None:
         """End all sessions; their tokens stay known, as expired ones."""
@@ -119,18 +107,6 @@ class Contact:
             self._last_use = dict.fromkeys(self._last_use)
 
     def unlock(self) -> None:
-        """What Verizon Support does."""
+        """Forget the failed logins, as Verizon Support does."""
         with self._lock:
             self._failures = 0
-
-    def reset(self) -> None:
-        """Unlock, and forget all sessions."""
-        with self._lock:
-            self._failures = 0
-            self._last_use.clear()
-
-
-_HOW_TO_LOG_IN = (
-    "The session token is missing from the header. Give ThingspaceAuth username= and password= as well; "
-    "those of the sandbox are sandbox.username and sandbox.password."
-)

@@ -1,6 +1,8 @@
-"""One redis-server for the tests of caches."""
+"""One redis-server, and a keyring, for the tests of caches."""
 
+import keyring
 import pytest
+from keyrings.alt.file import PlaintextKeyring
 
 from .redis_server import RedisServer
 
@@ -17,3 +19,21 @@ def redis_server(running_redis):
     """The redis-server, empty."""
     running_redis.empty()
     return running_redis
+
+
+@pytest.fixture
+def use_keyring(tmp_path, monkeypatch):
+    """A function that makes a keyring the one of the system."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def plain_keyring(tmp_path, use_keyring):
+    """A keyring of keyrings.alt, which keeps its passwords in a file."""
+    plain = PlaintextKeyring()
+    plain.file_path = str(tmp_path / "keyring.cfg")
+    use_keyring(plain)
+    return plain

@@ -1,56 +1,23 @@
-"""The law of TokenCache: a broken cache is told of once and never fails a request."""
+"""TokenCache: one token for all, nobody queues, and a broken cache is told of once and fails no request."""
 
 import copy
 import pickle
 import threading
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
-from requests_thingspace import Clock, LoginRefusedError, TokenCache, TokenRequestError
+from requests_thingspace import (
+    Clock,
+    FileTokenCache,
+    LoginRefusedError,
+    ThingspaceAuth,
+    TokenRequestError,
+)
 from requests_thingspace.testing import TokenCacheContract
 
-
-class Shelf(TokenCache):
-    """A cache as a user would write it, in the memory of the process, that breaks on command."""
-
-    def __init__(self, entries=None, **settings):
-        super().__init__(**settings)
-        self.entries = {} if entries is None else entries
-        self.broken = {}
-        self.used = []
-        self._locks = {}
-
-    def _use(self, method):
-        self.used.append(method)
-        if method in self.broken:
-            raise self.broken[method]
-
-    @contextmanager
-    def lock(self, key):
-        self._use("lock")
-        lock = self.entries.setdefault(f"{key}.lock", threading.Lock())
-        if not lock.acquire(timeout=self.lock_timeout):
-            raise TimeoutError("others held the lock")
-        try:
-            yield
-        finally:
-            lock.release()
-            self._use("unlock")
-
-    def load(self, key):
-        self._use("load")
-        return self.entries.get(key)
-
-    def save(self, key, entry, ttl):
-        if "save" in self.broken:
-            raise OSError(f"no room for {entry}")
-        self._use("save")
-        self.entries[key] = entry
-
-    def clear(self, key):
-        self._use("clear")
-        self.entries.pop(key, None)
+from .shelf import Shelf, get, told
 
 
 class Careless(Shelf):
@@ -86,16 +53,6 @@ def test_the_contract_wants_a_cache():
     """A subclass has to say how its cache is made."""
     with pytest.raises(NotImplementedError):
         TokenCacheContract().make_cache()
-
-
-def told(caplog):
-    """The level of each record about the cache."""
-    return [r.levelname for r in caplog.records if "the token cache" in r.getMessage()]
-
-
-def get(sandbox, session):
-    """The status of an API call."""
-    return session.get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}").status_code
 
 
 @pytest.mark.parametrize("method", ["lock", "load", "save", "unlock"])
@@ -137,41 +94,70 @@ def test_a_cache_out_of_reach_is_left_alone(sandbox):
     assert cache.used == ["load"]
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [["a", "list"], "a string", {}, {"access_token": "two words"}, {"session_token": 7}],
-    ids=str,
-)
-def test_an_unreadable_entry_is_replaced(connect, sandbox, caplog, entry):
-    """What is no entry is told of, fetched anew, and overwritten."""
-    cache = Shelf()
-    get(sandbox, connect(cache=cache))
-    tokens = [key for key in cache.entries if not key.endswith(".lock")]
-    cache.entries.update(dict.fromkeys(tokens, entry))
-    assert get(sandbox, connect(cache=cache)) == 200
-    assert entry not in [cache.entries[key] for key in tokens]
+@pytest.fixture
+def held(sandbox):
+    """A shelf, its only lock held by somebody else, and the entry that they are about to save."""
+    cache, keys = Shelf(), []
+    sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key)).get_token()
+    sandbox.auth(cache=cache).get_token()
+    entry = cache.entries.pop(keys[0])
+    with cache.lock(keys[0]):
+        yield cache, keys[0], entry
+
+
+def test_who_waits_leaves_as_soon_as_there_is_a_token(sandbox, held, caplog):
+    """The lock stays taken all the time: a saved token is enough, and nothing is told."""
+    cache, key, entry = held
+    waiting = threading.Event()
+
+    class Watching(Shelf):
+        def watch(self, key):
+            waiting.set()
+            return super().watch(key)
+
+    watching = Watching(cache.entries)
+    with ThreadPoolExecutor(1) as thread:
+        outcome = thread.submit(sandbox.auth(cache=watching).get_token)
+        assert waiting.wait(10)
+        assert not outcome.done()
+        cache.save(key, entry, 60)
+        assert outcome.result(10).value == entry["token"]["access_token"]
+    assert sandbox.calls["token"] == 2
+    assert told(caplog) == []
+
+
+def test_who_waited_in_vain_fetches_without_the_lock(sandbox, held, caplog):
+    """A lock that is never given up delays a caller by the cache's timeout, and is told of."""
+    impatient = Shelf(held[0].entries, lock_timeout=0.2)
+    assert sandbox.auth(cache=impatient).get_token().value == held[2]["token"]["access_token"]
+    assert sandbox.calls["token"] == 3
     assert told(caplog) == ["WARNING"]
-    assert get(sandbox, connect(cache=cache)) == 200
+
+
+def test_a_due_token_does_not_wait_for_another_process(sandbox, held):
+    """While others renew, whoever has a token that is due goes on with it at once."""
+    cache, key, entry = held
+    cache.save(key, entry, 60)
+    auth = sandbox.auth(cache=cache)
+    token = auth.get_token()
+    sandbox.advance(3590)
+    cache.used.clear()
+    assert auth.get_token() == token
+    assert cache.used == ["load", "lock"]
     assert sandbox.calls["token"] == 2
 
 
-def test_who_waited_in_vain_looks_once_more(sandbox, caplog):
-    """A lock that cannot be had in time is told of, and what its holder saved meanwhile is used."""
-    cache, auth = Shelf(lock_timeout=0.1), sandbox.auth(cache=Shelf())
-    token = auth.get_token().to_dict()
-    tried = threading.Event()
-
-    class Hanging(Shelf):
-        def lock(self, key):
-            tried.set()
-            self.entries[key] = token
-            return cache.lock("held")
-
-    with cache.lock("held"):
-        assert sandbox.auth(cache=Hanging()).get_token().to_dict() == token
-    assert tried.is_set()
-    assert sandbox.calls["token"] == 1
-    assert told(caplog) == ["WARNING"]
+def test_nothing_is_rewritten_without_need(sandbox):
+    """Without a lock, each process that learns that a token still holds leaves the entry as it is."""
+    cache = Shelf()
+    auths = [sandbox.auth(cache=cache) for _ in range(4)]
+    for auth in auths:
+        auth.get_token()
+    sandbox.advance(3590)
+    cache.broken = {"lock": OSError("out of order")}
+    cache.used.clear()
+    assert len({auth.get_token().value for auth in auths}) == 1
+    assert "save" not in cache.used
 
 
 def test_the_error_of_the_fetch_is_the_one_that_is_raised(sandbox):
@@ -202,15 +188,15 @@ def test_reset_with_a_broken_cache(sandbox, caplog):
     assert told(caplog) == ["WARNING"]
 
 
-def test_a_due_token_is_used_until_it_expires(connect, sandbox):
-    """A stored token that is due is what ThingSpace would give anyway: it makes no call."""
+def test_a_due_token_is_asked_for_once(connect, sandbox):
+    """One of a fleet asks early; the others learn from the cache that ThingSpace gives no other token yet."""
     cache = Shelf()
-    session = connect(cache=cache)
-    get(sandbox, session)
+    sessions = [connect(cache=cache) for _ in range(5)]
+    assert [get(sandbox, session) for session in sessions] == [200] * 5
     sandbox.advance(3590)
-    assert get(sandbox, session) == 200
-    assert get(sandbox, connect(cache=cache)) == 200
-    assert sandbox.calls["token"] == 1
+    for session in (*sessions, *sessions, connect(cache=cache)):
+        assert get(sandbox, session) == 200
+    assert sandbox.calls["token"] == 2
 
 
 def test_a_refusal_is_saved_when_that_becomes_possible(sandbox):
@@ -245,7 +231,7 @@ def test_a_refusal_that_was_tampered_with(sandbox, said):
     cache = Shelf()
     with pytest.raises(LoginRefusedError):
         sandbox.auth(cache=cache, password="wrong").get_session_token()
-    (entry,) = (e for e in cache.entries.values() if isinstance(e, dict) and "refused" in e)
+    (entry,) = (e for e in cache.entries.values() if isinstance(e, dict) and e["refused"])
     entry["refused"] = dict.fromkeys(entry["refused"], said)
     with pytest.raises(LoginRefusedError) as refused:
         sandbox.auth(cache=cache, password="wrong").get_session_token()
@@ -273,12 +259,23 @@ def test_the_refusal_in_the_cache_holds_no_credentials(sandbox):
     assert sandbox.username not in stored
 
 
-def test_a_pickled_refusal_is_not_saved_again(sandbox):
+def test_a_pickled_refusal_is_not_saved_again(sandbox, tmp_path):
     """A worker that was pickled with its refused login does not undo a reset() elsewhere."""
-    auth = sandbox.auth(cache=Shelf(), password="wrong")
-    with pytest.raises(LoginRefusedError) as refused:
+    cache = FileTokenCache(tmp_path / "tokens" / "tokens.json")
+    http = requests.Session()
+    http.verify, http.trust_env = sandbox.ca_file, False
+    known = {"username": sandbox.username, "password": "wrong", "environment": sandbox.environment}
+    auth = ThingspaceAuth(sandbox.client_id, sandbox.client_secret, session=http, cache=cache, **known)
+    with pytest.raises(LoginRefusedError):
         auth.get_session_token()
-    assert pickle.loads(pickle.dumps(refused.value)).is_in_cache
+    worker = pickle.loads(pickle.dumps(auth))
+    sandbox.auth(cache=cache, password="wrong").reset()
+    with pytest.raises(LoginRefusedError):
+        worker.get_session_token()
+    assert sandbox.calls["login"] == 1
+    with pytest.raises(LoginRefusedError):
+        sandbox.auth(cache=cache, password="wrong").get_session_token()
+    assert sandbox.calls["login"] == 2
 
 
 def test_a_stored_token_that_was_rejected_is_not_tried_again(connect, sandbox):

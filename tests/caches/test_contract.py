@@ -1,14 +1,13 @@
 """Every backend passes the contract suite that ships."""
 
-import keyring
 import pytest
 import redis
-from keyrings.alt.file import PlaintextKeyring
 
 from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
 from requests_thingspace.testing import TokenCacheContract
 
 from .redis_server import RedisServer
+from .test_redis import RIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +32,8 @@ class TestKeyringTokenCache(TokenCacheContract):
     """A keyring of keyrings.alt, which keeps its passwords in a file."""
 
     @pytest.fixture(autouse=True)
-    def own_keyring(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-        before, mine = keyring.get_keyring(), PlaintextKeyring()
-        mine.file_path = str(tmp_path / "keyring.cfg")
-        keyring.set_keyring(mine)
-        yield
-        keyring.set_keyring(before)
+    def own_keyring(self, plain_keyring):
+        """Each test has one of its own."""
 
     def make_cache(self):
         return KeyringTokenCache("contract")
@@ -53,7 +47,7 @@ class TestRedisTokenCache(TokenCacheContract):
         self.url = redis_server.url
 
     def make_cache(self):
-        return RedisTokenCache(self.url)
+        return RedisTokenCache(self.url, lease=2.0)
 
 
 @pytest.mark.slow
@@ -63,8 +57,7 @@ class TestRedisTokenCacheOfAnAclUser(TokenCacheContract):
     @pytest.fixture(autouse=True)
     def user(self, redis_server):
         admin = redis_server.client()
-        rights = ["~thingspace:*", "+get", "+set", "+del", "+evalsha", "+script|load", "+pttl", "+pexpire"]
-        admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *rights)
+        admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *RIGHTS)
         self.client = redis_server.client(username="tokens", password="word")
         yield
         self.client.close()
@@ -72,7 +65,7 @@ class TestRedisTokenCacheOfAnAclUser(TokenCacheContract):
         admin.close()
 
     def make_cache(self):
-        return RedisTokenCache(self.client)
+        return RedisTokenCache(self.client, lease=2.0)
 
 
 @pytest.mark.slow
@@ -87,4 +80,4 @@ class TestRedisTokenCacheOfACluster(TokenCacheContract):
         self.cluster.close()
 
     def make_cache(self):
-        return RedisTokenCache(self.cluster, "tokens:")
+        return RedisTokenCache(self.cluster, "tokens:", lease=2.0)

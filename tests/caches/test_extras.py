@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+import requests_thingspace
+from requests_thingspace import caches
+
 WITHOUT = """
 import sys
 sys.modules[{package!r}] = None  # as if it were not installed
@@ -20,10 +23,11 @@ except ImportError as error:
 @pytest.mark.parametrize(
     ("package", "cache", "extra"),
     [
-        ("filelock", "FileTokenCache()", "file"),
+        ("platformdirs", "FileTokenCache()", "file"),
         ("platformdirs", "FileTokenCache('tokens.json')", "file"),
+        ("filelock", "FileTokenCache()", "file"),
         ("keyring", "KeyringTokenCache()", "keyring"),
-        ("filelock", "KeyringTokenCache()", "keyring"),
+        ("platformdirs", "KeyringTokenCache()", "keyring"),
         ("redis", "RedisTokenCache('redis://127.0.0.1')", "redis"),
     ],
 )
@@ -41,3 +45,10 @@ def test_nothing_is_imported_before_it_is_needed():
     script = f"import sys, requests_thingspace; print({extras} & sys.modules.keys())"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert told == "set()\n"
+
+
+@pytest.mark.parametrize("module", [requests_thingspace, caches])
+def test_what_does_not_exist_is_no_attribute(module):
+    """A mistyped name is reported as Python reports it, though caches are imported late."""
+    with pytest.raises(AttributeError, match=r"module .* has no attribute 'FileTokenCach'"):
+        _ = module.FileTokenCach

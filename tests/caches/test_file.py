@@ -2,23 +2,18 @@
 
 import json
 import os
-import pickle
 import shutil
 import stat
-import tempfile
 import threading
-from functools import partial
-from pathlib import Path
 
 import pytest
-import requests
 
 from requests_thingspace import FileTokenCache
 
-from ..children import NOBODY, Ahead, Child, become_nobody, calls_under, fill_the_disk, let_the_disk_have_room
+from ..children import NOBODY
+from .shelf import ENTRY, KEY, get_anew, told
 
-KEY, OTHER_KEY = "0" * 64, "1" * 64
-ENTRY = {"access_token": "a-token"}
+OTHER_KEY = "1" * 64
 
 
 @pytest.fixture
@@ -31,19 +26,8 @@ def cache(tmp_path):
 def get(connect, sandbox, cache):
     """A function that makes API calls with a token that has just expired, and gives their statuses."""
     session = connect(cache=cache)
-
-    def get() -> set[int]:
-        sandbox.advance(3601)
-        url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-        return {session.get(url).status_code for _ in range(3)}
-
-    assert get() == {200}
-    return get
-
-
-def told(caplog):
-    """The level of each record about the cache."""
-    return [r.levelname for r in caplog.records if "the token cache" in r.getMessage()]
+    assert get_anew(sandbox, session) == {200}
+    return lambda: get_anew(sandbox, session)
 
 
 def mode(path):
@@ -65,16 +49,6 @@ def test_only_the_owner_may_see_it(cache):
         "tokens.json.lock": 0o600,
         f"tokens.json.{KEY[:32]}.lock": 0o600,
     }
-
-
-@pytest.mark.parametrize("content", [b"", b'{"', b"\xff\xfe\0garbage", b"[1]", b'{"k": 3}', b"[" * 100_000])
-def test_garbage_is_replaced(get, cache, caplog, content):
-    """A file that was truncated or scribbled over is told of once, and whole after the next fetch."""
-    cache.path.write_bytes(content)
-    assert get() == {200}
-    assert get() == {200}
-    assert told(caplog) == ["WARNING", "INFO"]
-    assert len(json.loads(cache.path.read_bytes())) == 2
 
 
 def test_a_huge_file_is_not_read(cache):
@@ -149,83 +123,11 @@ def test_a_file_of_another_user_is_refused(get, cache, caplog):
     assert "belongs to another user" in caplog.text
 
 
-@pytest.fixture
-def under(sandbox):
-    """A function that makes API calls in a process that has a trouble, as a user that is not root."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    ca_file = shutil.copy(sandbox.ca_file, folder)
-    os.chmod(ca_file, 0o644)
-    path = folder / "tokens" / "tokens.json"
-
-    def under(trouble):
-        ahead, session = Ahead(), requests.Session()
-        session.verify, session.trust_env = ca_file, False
-        auth = sandbox.auth(cache=FileTokenCache(path), clock=ahead.clock, session=session)
-        url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-        return Child(calls_under, partial(befall, path, trouble), auth, ahead, ca_file, url).result()
-
-    yield under
-    shutil.rmtree(folder)
-
-
-def befall(path, trouble):
-    """What befalls a process and its file; the process is no longer root's then."""
-    if os.geteuid() == 0:
-        for owned in (path.parent, *path.parent.iterdir()):
-            os.chown(owned, NOBODY, -1)
-    if trouble == "full disk":
-        fill_the_disk()
-    else:
-        target, denied = trouble
-        (path if target == "file" else path.parent).chmod(denied)
-    become_nobody()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("trouble", [("file", 0), ("folder", 0), ("folder", 0o500), "full disk"], ids=str)
-def test_the_system_refuses(under, trouble):
-    """Whatever the system refuses, every API call is 200 and there is one warning."""
-    statuses, warnings = under(trouble)
-    assert statuses == [200] * 10
-    assert len(warnings) == 1, warnings
-
-
-def test_a_write_that_fails_leaves_nothing_behind(cache):
-    """The file is as it was, and the half-written one is gone."""
-    cache.save(KEY, ENTRY, 60)
-    Child(fail_to_save, cache).result()
-    assert cache.load(KEY) == ENTRY
-    assert not cache.path.with_name("tokens.json.new").exists()
-
-
-def fail_to_save(cache):
-    """Save on a full disk, in a process of its own."""
-    fill_the_disk()
-    with pytest.raises(OSError, match="too large"):
-        cache.save(OTHER_KEY, ENTRY, 60)
-    let_the_disk_have_room()
-
-
-def test_a_write_that_was_interrupted_is_overwritten(cache):
-    """What a killed process left half-written is in nobody's way."""
-    cache.save(KEY, ENTRY, 60)
-    cache.path.with_name("tokens.json.new").write_text("half a fi")
-    cache.save(OTHER_KEY, ENTRY, 60)
-    assert (cache.load(KEY), cache.load(OTHER_KEY)) == (ENTRY, ENTRY)
-
-
 def test_what_had_its_time_is_dropped(cache):
     """The file does not grow with the clients that once used it."""
     cache.save(KEY, ENTRY, -1)
     cache.save(OTHER_KEY, ENTRY, 60)
     assert list(json.loads(cache.path.read_bytes())) == [OTHER_KEY]
-
-
-def test_clearing_makes_no_file(cache):
-    """Where there is no file there is nothing to clear."""
-    cache.clear(KEY)
-    assert not cache.path.parent.exists()
 
 
 def test_readers_see_a_whole_file(cache):
@@ -257,9 +159,3 @@ def test_where_it_is(tmp_path, monkeypatch):
     assert FileTokenCache("~/tokens.json").path == tmp_path / "home" / "tokens.json"
     assert FileTokenCache("tokens.json").path == tmp_path / "tokens.json"
     assert FileTokenCache().path == tmp_path / "state" / "requests-thingspace" / "tokens.json"
-
-
-def test_it_says_where_it_is(cache):
-    """Its repr is the path, also after a journey to another process."""
-    cache = pickle.loads(pickle.dumps(cache))
-    assert repr(cache) == f"<FileTokenCache {str(cache.path)!r}>"

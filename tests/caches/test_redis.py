@@ -3,16 +3,22 @@
 import copy
 import pickle
 import threading
+import time
+from contextlib import suppress
 
 import pytest
 import redis
+import trustme
+from redis.sentinel import Sentinel as Sentinels
 
 from requests_thingspace import RedisTokenCache
 
-from .redis_server import RedisServer
+from ..threads import in_threads
+from .redis_server import RedisServer, Sentinel, free_port
+from .shelf import ENTRY, KEY, get, get_anew, told
 
-KEY = "0" * 64
-ENTRY = {"access_token": "a-token"}
+RIGHTS = ["~thingspace:*", "+get", "+set", "+del", "+eval", "+pexpire", "+xadd", "+xread"]
+"""What the page about fleets lists."""
 
 
 @pytest.fixture
@@ -35,27 +41,15 @@ def restartable():
         yield server
 
 
-def told(caplog):
-    """The level of each record about the cache."""
-    return [r.levelname for r in caplog.records if "the token cache" in r.getMessage()]
-
-
-def get(sandbox, session):
-    """The statuses of API calls with a token that has just expired."""
-    sandbox.advance(3601)
-    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-    return {session.get(url).status_code for _ in range(3)}
-
-
 def test_redis_goes_and_comes_back(connect, sandbox, restartable, caplog):
     """While Redis is down every API call is 200, with one warning; one line tells that it is back."""
     session = connect(cache=RedisTokenCache(restartable.url))
-    assert get(sandbox, session) == {200}
+    assert get_anew(sandbox, session) == {200}
     for _ in range(2):
         restartable.stop()
-        assert [get(sandbox, session) for _ in range(2)] == [{200}, {200}]
+        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
         restartable.start()
-        assert [get(sandbox, session) for _ in range(2)] == [{200}, {200}]
+        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
     assert told(caplog) == ["WARNING", "INFO"] * 2
 
 
@@ -63,11 +57,11 @@ def test_redis_is_restarted_between_two_calls(connect, sandbox, restartable, cap
     """A connection that a restart has cut is no trouble, and an empty Redis is filled again."""
     cache = RedisTokenCache(restartable.url)
     session = connect(cache=cache)
-    assert get(sandbox, session) == {200}
+    assert get_anew(sandbox, session) == {200}
     restartable.stop()
     restartable.start()
-    assert get(sandbox, session) == {200}
-    assert get(sandbox, connect(cache=cache)) == {200}
+    assert get_anew(sandbox, session) == {200}
+    assert get_anew(sandbox, connect(cache=cache)) == {200}
     assert told(caplog) == []
 
 
@@ -83,7 +77,7 @@ def test_redis_is_flushed(connect, sandbox, redis_server, cache, caplog):
 
 
 def test_redis_is_flushed_in_mid_fetch(cache, sandbox, redis_server, caplog):
-    """A lease that is lost while its holder fetches is told of, and the token is there all the same."""
+    """A lease that is lost while its holder fetches is no trouble as long as nobody else has taken it."""
     auth = sandbox.auth(cache=cache, username=None, password=None)
     sandbox.slow("token", 0.5)
     fetching = threading.Thread(target=auth.get_token)
@@ -92,41 +86,30 @@ def test_redis_is_flushed_in_mid_fetch(cache, sandbox, redis_server, caplog):
     redis_server.empty()
     fetching.join()
     assert sandbox.auth(cache=cache).get_token() == auth.get_token()
-    assert told(caplog) == ["WARNING"]
+    assert told(caplog) == []
 
 
 def test_redis_is_read_only(connect, sandbox, cache, client, caplog):
     """A replica can be read and not written to: all is well until the token expires, and then too."""
     session = connect(cache=cache)
-    assert get(sandbox, session) == {200}
+    assert get_anew(sandbox, session) == {200}
     client.replicaof("127.0.0.1", 1)
     try:
-        assert [get(sandbox, session) for _ in range(3)] == [{200}] * 3
+        assert [get_anew(sandbox, session) for _ in range(3)] == [{200}] * 3
     finally:
         client.replicaof("NO", "ONE")
     assert told(caplog) == ["WARNING"]
-    assert [get(sandbox, session) for _ in range(2)] == [{200}] * 2
-    assert told(caplog) == ["WARNING", "INFO"]
-
-
-@pytest.mark.parametrize("content", ["", "garbage", '["list"]', "[" * 100_000, b"\xff\xfe"])
-def test_garbage_is_replaced(sandbox, cache, client, caplog, content):
-    """What is no entry is told of and written over, and is not quoted."""
-    sandbox.auth(cache=cache).get_token()
-    (name,) = client.keys()
-    client.set(name, content)
-    token = sandbox.auth(cache=cache).get_token()
-    assert sandbox.auth(cache=cache).get_token() == token
-    assert sandbox.calls["token"] == 2
+    assert [get_anew(sandbox, session) for _ in range(2)] == [{200}] * 2
     assert told(caplog) == ["WARNING", "INFO"]
 
 
 def test_an_entry_lives_as_long_as_its_token(sandbox, cache, client):
-    """Redis drops a token when it expires, and leaves nothing else behind."""
+    """Redis drops a token when it expires, the notice for those who wait soon, and keeps nothing else."""
     sandbox.advance(600)
     sandbox.auth(cache=cache, username=None, password=None).get_token()
-    (name,) = client.keys()
+    name, notice = sorted(client.keys())
     assert 3500 < client.ttl(name) <= 4200
+    assert 0 < client.ttl(notice) <= 10
 
 
 def test_two_prefixes_are_apart(redis_server, client):
@@ -142,9 +125,13 @@ def test_two_prefixes_are_apart(redis_server, client):
 def test_the_lease_is_prolonged_while_it_is_held(redis_server):
     """A fetch may take much longer than the lease."""
     holder = RedisTokenCache(redis_server.url, lease=0.5)
-    rival = RedisTokenCache(redis_server.url, lock_timeout=1.2)
-    with holder.lock(KEY), pytest.raises(TimeoutError, match="others held the lock"), rival.lock(KEY):
-        pass
+    rival, until = RedisTokenCache(redis_server.url), time.monotonic() + 1.2
+    with holder.lock(KEY):
+        wait = rival.watch(KEY)
+        while time.monotonic() < until:
+            assert not wait(0.05)
+            with pytest.raises(BlockingIOError, match="another process"), rival.lock(KEY):
+                pass
     with rival.lock(KEY):
         pass
 
@@ -157,12 +144,6 @@ def test_a_hanging_redis_is_given_up(redis_server, sandbox, caplog):
         assert sandbox.auth(cache=RedisTokenCache(client)).get_token().value
         client.close()
     assert told(caplog) == ["WARNING"]
-
-
-def test_a_cache_with_a_url_travels(cache):
-    """It can be pickled, and finds its Redis again."""
-    cache.save(KEY, ENTRY, 60)
-    assert pickle.loads(pickle.dumps(cache)).load(KEY) == ENTRY
 
 
 def test_a_cache_with_a_client_stays(redis_server):
@@ -185,3 +166,179 @@ def test_it_tells_no_password():
     """A URL may hold one; the repr shows the prefix alone."""
     cache = RedisTokenCache("redis://user:the-word@127.0.0.1:1/0")
     assert repr(cache) == "<RedisTokenCache 'thingspace:'>"
+
+
+def test_no_thread_can_be_started(sandbox, redis_server, monkeypatch, caplog):
+    """The lease is not prolonged then, and given up as usual."""
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    cache = RedisTokenCache(redis_server.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with cache.lock("0" * 64):
+            pass
+    with redis_server.client() as client:
+        assert client.keys("*:lock") == []
+    cache._client.close()
+
+
+def test_an_answer_is_lost(redis_server):
+    """A lock whose answer was lost is asked for again and recognised; so are a save and an unlock."""
+    cache, key = RedisTokenCache(redis_server.url), "0" * 64
+    run = cache._client.eval
+
+    def run_twice(*arguments):
+        run(*arguments)
+        return run(*arguments)
+
+    cache._client.eval = run_twice
+    started = time.monotonic()
+    lock = cache.lock(key)
+    with lock:
+        pass
+    with cache.lock(key) as lock:
+        cache._save_locked(lock, key, {"v": 1}, 60)
+    assert time.monotonic() - started < 2
+    assert cache.load(key) == {"v": 1}
+    cache._client.close()
+
+
+def test_a_lease_that_passed_to_another(sandbox, redis_server, caplog):
+    """A holder that was asleep for too long does not overwrite what the next one saved, and says so."""
+    late, key = RedisTokenCache(redis_server.url), "0" * 64
+    with redis_server.client() as client, late.lock(key) as lock:
+        client.set(next(iter(client.keys("*:lock"))), "another")
+        late.save(key, {"v": 1, "new": True}, 60)
+        with pytest.raises(OSError, match="passed to another"):
+            late._save_locked(lock, key, {"v": 1, "new": False}, 60)
+    assert late.load(key)["new"]
+    late._client.close()
+
+
+def test_a_lost_lease_ends(redis_server):
+    """A lease whose holder was lost with its thread's frame is prolonged no more."""
+    cache, key = RedisTokenCache(redis_server.url, lease=0.4), "0" * 64
+    lock = cache.lock(key)
+    lock.__enter__()
+    del lock
+    until = time.monotonic() + 5
+    while True:
+        with suppress(BlockingIOError), cache.lock(key):
+            break
+        assert time.monotonic() < until
+    cache._client.close()
+
+
+@pytest.fixture
+def failing_over():
+    """A server, its replica, a sentinel that watches them, and the client that fleets have."""
+    with (
+        RedisServer(tcp=True) as server,
+        RedisServer("--replica-announce-ip", "127.0.0.1", tcp=True) as replica,
+    ):
+        with replica.client() as admin:
+            admin.replicaof("127.0.0.1", server.port)
+            while admin.info("replication")["master_link_status"] != "up":
+                threading.Event().wait(0.05)
+        with Sentinel(server) as sentinel:
+            sentinel.until("+slave slave")
+            finder = Sentinels([("127.0.0.1", sentinel.port)], socket_timeout=1)
+            client = finder.master_for("tokens", socket_timeout=1)
+            yield server, sentinel, client
+            client.close()
+            for known in finder.sentinels:
+                known.close()
+
+
+@pytest.mark.slow
+def test_failover_in_mid_fetch(sandbox, connect, failing_over):
+    """A server that dies while a token is fetched fails nobody, and its successor has the next token."""
+    server, sentinel, client = failing_over
+    cache = RedisTokenCache(client, lease=2.0)
+    sessions = [connect(cache=cache) for _ in range(4)]
+    sandbox.slow("token", 0.5)
+    dying = threading.Thread(target=lambda: sandbox.wait_for_calls("token", 1) and server.stop())
+    dying.start()
+    pending = list(sessions)
+    assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
+    dying.join()
+    sentinel.until("+switch-master")
+    sandbox.slow("token", 0)
+    sandbox.advance(3601)
+    before = sandbox.calls["token"]
+    assert [get(sandbox, session) for session in sessions] == [200] * 4
+    assert [get(sandbox, connect(cache=cache)) for _ in range(2)] == [200] * 2
+    assert sandbox.calls["token"] == before + 1
+
+
+def test_a_replica_that_lags(sandbox, connect, redis_server, caplog):
+    """An old token that comes back into the cache is rejected once, and then never again."""
+    cache = RedisTokenCache(redis_server.url)
+    with redis_server.client() as client:
+        session = connect(cache=cache, username=None, password=None)
+        echo = f"{sandbox.origin}/sandbox/echo"
+        assert session.get(echo).status_code == 200
+        (name,) = client.keys("*}")
+        old = client.get(name)
+        for _ in range(3):
+            sandbox.revoke_tokens()
+            assert session.get(echo).status_code == 200
+            client.set(name, old)
+    assert sandbox.answers["api", 401] == 3
+    assert sandbox.calls["token"] == 4
+    assert told(caplog) == []
+
+
+@pytest.mark.parametrize(("policy", "warnings"), [("noeviction", 1), ("allkeys-lru", 0)])
+def test_memory_is_full(sandbox, connect, caplog, policy, warnings):
+    """A Redis that takes nothing any more is told of, one that drops entries is not; every call is 200."""
+    with RedisServer("--maxmemory", "1", "--maxmemory-policy", policy) as full:
+        cache = RedisTokenCache(full.url)
+        sessions = [connect(cache=cache) for _ in range(2)]
+        for _ in range(2):
+            sandbox.advance(3601)
+            assert [get(sandbox, session) for session in sessions] == [200, 200]
+        cache._client.close()
+    assert told(caplog).count("WARNING") >= warnings
+    assert set(told(caplog)) <= {"WARNING"}
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """A server that speaks TLS alone, and its URL for a user who has the rights that the page lists."""
+    folder, port = tmp_path_factory.mktemp("tls"), free_port()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    files = {"cert": "server.pem", "key": "server.pem", "ca-cert": "ca.pem"}
+    options = [word for name, file in files.items() for word in (f"--tls-{name}-file", str(folder / file))]
+    try:
+        server = RedisServer("--tls-port", str(port), "--tls-auth-clients", "no", *options)
+        server.__enter__()
+    except AssertionError:
+        pytest.skip("this redis-server was built without TLS")
+    with server.client() as admin:
+        admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *RIGHTS)
+    yield f"rediss://tokens:word@127.0.0.1:{port}/0?ssl_ca_certs={folder / 'ca.pem'}"
+    server.__exit__()
+
+
+@pytest.mark.slow
+def test_tls_and_a_user_of_few_rights(sandbox, connect, tls, caplog):
+    """A URL with TLS, a user who may run just what the page lists, and a password: one token for all."""
+    assert [get(sandbox, connect(cache=RedisTokenCache(tls))) for _ in range(3)] == [200] * 3
+    assert (sandbox.calls["token"], told(caplog)) == (1, [])
+
+
+def test_a_connection_is_made_by_few_commands(redis_server):
+    """A client of a URL sends no HELLO and no name: one command to look is one command in all."""
+    with redis_server.client() as admin:
+        admin.config_resetstat()
+        cache = RedisTokenCache(redis_server.url)
+        cache.load("0" * 64)
+        cache._client.close()
+        ran = {name.removeprefix("cmdstat_") for name in admin.info("commandstats")}
+    assert ran <= {"get", "config|resetstat", "config", "info"}

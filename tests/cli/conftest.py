@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import keyring.core
 import pytest
 
 import requests_thingspace
@@ -59,6 +60,7 @@ def call(environment, monkeypatch, capsys):
         monkeypatch.setenv(name, value)
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)  # it is chosen anew, by this environment
 
     def call(*arguments):
         status = main(list(arguments))

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import socketserver
 import ssl
+import threading
 import time
 from email.utils import formatdate
 
 import pytest
 import requests
+import trustme
 
-from requests_thingspace.cli._check import steps
+from requests_thingspace import LoginRefusedError
+from requests_thingspace.cli._check import Check
 from requests_thingspace.cli._failures import explained
 from tests.hostile import TOKEN_PATH, ForwardProxy, HostileServer, answer, on_accept, present
 from tests.hostile._wire import Ending
 
-NAMES = ["name", "TLS", "clock", "key and secret", "token"]
+LOOKED_AT = ["settings", "name", "TLS", "clock", "key and secret", "token"]
+NAMES = [*LOOKED_AT, "login", "account"]
+OK = ["ok"] * len(LOOKED_AT)
+NOT_TRIED = "not tried"
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def test_all_is_well(check, sandbox):
     """Each step is taken once, and neither a stored token nor a login is involved."""
     for _ in range(2):
         status, steps = check()
-        assert (status, list(steps), outcomes(steps)) == (0, NAMES, ["ok"] * 5)
+        assert (status, list(steps), outcomes(steps)) == (0, NAMES, [*OK, NOT_TRIED, NOT_TRIED])
         assert "ts.mec.fullaccess" in steps["token"]["text"]
         assert "min" in steps["token"]["text"]
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 0)
@@ -51,7 +59,8 @@ def test_a_person_reads_a_line_for_each_step(thingspace):
     """In a pipe there are no colours, and the exit status says the same."""
     outcome = thingspace("check")
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert [line.split("  ")[0].strip() for line in outcome.stdout.splitlines()] == ["ok"] * 5
+    told = [line.split("  ")[0].strip() for line in outcome.stdout.splitlines()]
+    assert told == [*OK, NOT_TRIED, NOT_TRIED]
     assert "\x1b" not in outcome.stdout
 
 
@@ -68,9 +77,198 @@ def test_a_refused_login_is_named(check, monkeypatch, sandbox):
     """One attempt is used up, no more, and the hint warns of the next."""
     monkeypatch.setenv("THINGSPACE_PASSWORD", "a-mistake")
     status, steps = check("--login")
-    assert (status, outcomes(steps)) == (1, ["ok"] * 5 + ["failed"])
+    assert (status, outcomes(steps)) == (1, [*OK, "failed", NOT_TRIED])
     assert "five failed logins lock the account" in steps["login"]["hint"]
     assert sandbox.calls["login"] == 1
+
+
+def swapped(patch, sandbox):
+    """As if each had been pasted in the other's place."""
+    patch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_secret)
+    patch.setenv("THINGSPACE_CLIENT_SECRET", sandbox.client_id)
+
+
+def clock_behind(patch, sandbox):
+    """The server says that it is an hour later."""
+    sandbox.fail_next("api", status=404, headers={"Date": formatdate(time.time() + 3600, usegmt=True)})
+
+
+def locked(patch, sandbox):
+    """Five failed logins of somebody else; then the right password does not help."""
+    auth = sandbox.auth()
+    for _ in range(5):
+        auth.reset(password="a-mistake")
+        with pytest.raises(LoginRefusedError):
+            auth.get_session_token()
+
+
+def proxy_that_is_not_there(patch, sandbox):
+    """Nothing listens where HTTPS_PROXY leads."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        patch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused.getsockname()[1]}")
+    patch.delenv("NO_PROXY", raising=False)
+
+
+def set_to(name, value):
+    """A variable with another value; a function is given the right one."""
+
+    def set_up(patch, sandbox):
+        patch.setenv(name, value(os.environ[name]) if callable(value) else value)
+
+    return set_up
+
+
+def without_one(name):
+    """A variable that is not set."""
+    return lambda patch, sandbox: patch.delenv(name)
+
+
+WRONG_SET_UPS = {
+    "key and secret swapped": (swapped, "key and secret", "are swapped", "Exchange them"),
+    "portal login": (
+        set_to("THINGSPACE_USERNAME", "jo@example.com"),
+        "login",
+        "ThingSpace refused the login",
+        "may be your login to the ThingSpace portal",
+    ),
+    "API token as session token": (
+        set_to("THINGSPACE_SESSION_TOKEN", "an-api-token"),
+        "login",
+        "THINGSPACE_SESSION_TOKEN holds no session token",
+        "The API token of the Key Management page is no session token",
+    ),
+    "another environment's key": (
+        set_to("THINGSPACE_CLIENT_ID", "a-key-of-staging"),
+        "key and secret",
+        "ThingSpace refused the token request: HTTP 401 invalid_client",
+        "may be wrong, or of another environment",
+    ),
+    "wrong account": (
+        set_to("THINGSPACE_ACCOUNT_NAME", "0000123456-00002"),
+        "account",
+        "AccountNotFound",
+        "may be misspelt, or another user's",
+    ),
+    "locked account": (
+        locked,
+        "login",
+        "ThingSpace refused the login",
+        "neither another attempt nor reset()",
+    ),
+    "USERNAME without PASSWORD": (
+        without_one("THINGSPACE_PASSWORD"),
+        "settings",
+        "THINGSPACE_USERNAME is set, but THINGSPACE_PASSWORD is not",
+        "Set both, or neither",
+    ),
+    "clock": (clock_behind, "clock", "behind the server's", "NTP"),
+    "unknown CA": (without_one("REQUESTS_CA_BUNDLE"), "TLS", "unknown CA", "REQUESTS_CA_BUNDLE"),
+    "proxy": (proxy_that_is_not_there, "TLS", "the proxy cannot be used", "Check HTTPS_PROXY"),
+    "http to a TLS port": (
+        set_to("THINGSPACE_BASE_URL", lambda url: url.replace("https:", "http:")),
+        "TLS",
+        "plain http is spoken to a port that speaks TLS",
+        "Write https:// in THINGSPACE_BASE_URL",
+    ),
+    "white space at an end": (
+        set_to("THINGSPACE_CLIENT_SECRET", lambda secret: f"{secret} "),
+        "settings",
+        "THINGSPACE_CLIENT_SECRET starts or ends with white space",
+        "Remove it",
+    ),
+}
+WITHOUT_LOGIN = ("API token as session token", "USERNAME without PASSWORD")
+
+
+@pytest.mark.parametrize("name", list(WRONG_SET_UPS))
+def test_each_of_twelve_wrong_set_ups_is_named(check, monkeypatch, sandbox, name):
+    """One step fails, with its cause and its remedy; there is one login at most, and no secret is told."""
+    set_up, failing, said, hint = WRONG_SET_UPS[name]
+    monkeypatch.setenv("THINGSPACE_ACCOUNT_NAME", sandbox.account)
+    set_up(monkeypatch, sandbox)
+    before = sandbox.calls["login"]
+    status, steps = check(*([] if name in WITHOUT_LOGIN else ["--login"]))
+    assert (status, [n for n, step in steps.items() if step["outcome"] == "failed"]) == (1, [failing])
+    assert said in steps[failing]["text"]
+    assert hint in steps[failing]["hint"]
+    assert sandbox.calls["login"] - before <= 1
+    if failing != "clock":
+        assert set(outcomes(steps)[NAMES.index(failing) + 1 :]) <= {NOT_TRIED}
+
+
+def test_a_swap_is_seen_in_files_too(check, monkeypatch, sandbox, tmp_path):
+    """A mounted secret may be the key; one that is gone says so by itself."""
+    path = tmp_path / "secret"
+    path.write_text(f"{sandbox.client_id}\n")
+    monkeypatch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_secret)
+    monkeypatch.delenv("THINGSPACE_CLIENT_SECRET")
+    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET_FILE", str(path))
+    assert "are swapped" in check()[1]["key and secret"]["text"]
+    path.unlink()
+    assert "No such file" in check()[1]["key and secret"]["text"]
+
+
+def test_cause_and_remedy_are_on_one_line(thingspace, sandbox):
+    """Eight steps are eight lines, whatever fails."""
+    outcome = thingspace("check", "--login", THINGSPACE_USERNAME="jo@example.com")
+    lines = outcome.stdout.splitlines()
+    assert (outcome.returncode, len(lines)) == (1, len(NAMES))
+    assert "ThingSpace refused the login: HTTP 400" in lines[6]
+    assert "UWS user" in lines[6]
+
+
+def test_a_real_call_reads_the_account_before_the_logout(check, sandbox):
+    """With the session of the one login, and nothing that the check began is left."""
+    status, steps = check("--login", "--account", sandbox.account)
+    assert (status, steps["account"]["text"]) == (0, f"{sandbox.account} is Sandbox Telematics")
+    assert (sandbox.calls["login"], sandbox.answers["logout", 200]) == (1, 1)
+
+
+def test_a_session_token_that_is_set_is_used_without_a_login(check, monkeypatch, sandbox):
+    """Verizon's SDK names such variables; one that ThingSpace does not know is named too."""
+    token = sandbox.auth().get_session_token().session_token
+    monkeypatch.setenv("VZ_M2M_TOKEN_VZ_M2M_TOKEN", token)
+    status, steps = check("--account", sandbox.account)
+    assert (status, steps["account"]["outcome"]) == (0, "ok")
+    sandbox.end_sessions()
+    status, steps = check("--account", sandbox.account)
+    assert status == 1
+    assert "SessionToken.Expired" in steps["account"]["text"]
+    assert "no session token" in steps["account"]["hint"]
+    assert sandbox.calls["login"] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "hint"),
+    [
+        (503, None, "Try again later."),
+        (403, "[]", "no right to see it"),
+        (400, {"errorCode": "UnifiedWebService.REQUEST_FAILED.NoAccounts"}, "may be misspelt"),
+        (None, None, "Check the network"),
+    ],
+)
+def test_an_account_that_cannot_be_read_is_told(check, sandbox, status, body, hint):
+    """The first call to the API is the one that looks at TLS."""
+    sandbox.fail_next("api", status=404)
+    sandbox.fail_next("api", status=status, body=body)
+    failed, steps = check("--login", "--account", sandbox.account)
+    assert (failed, steps["account"]["outcome"]) == (1, "failed")
+    assert hint in steps["account"]["hint"]
+    assert sandbox.answers["logout", 200] == 1
+
+
+def test_a_session_that_cannot_be_ended_is_no_failure(check, sandbox):
+    """It ends by itself."""
+    sandbox.fail_next("logout", status=503)
+    assert check("--login")[0] == 0
+
+
+def test_white_space_in_a_password_is_a_doubt(check, monkeypatch, sandbox):
+    """It may belong there, so that it is told only if the login is refused."""
+    monkeypatch.setenv("THINGSPACE_PASSWORD", f"{sandbox.password} ")
+    status, steps = check("--login")
+    assert (status, steps["settings"]["outcome"]) == (1, "ok")
+    assert "THINGSPACE_PASSWORD starts or ends with white space" in steps["login"]["hint"]
 
 
 def test_a_wrong_secret_is_named(check, thingspace, monkeypatch):
@@ -81,7 +279,7 @@ def test_a_wrong_secret_is_named(check, thingspace, monkeypatch):
     assert "a-mistake" not in outcome.stdout
     monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "a-mistake")
     _, steps = check("--login")
-    assert outcomes(steps) == ["ok"] * 3 + ["failed", "not tried", "not tried"]
+    assert outcomes(steps) == [*OK[:4], "failed", *[NOT_TRIED] * 3]
     assert "HTTP 401 invalid_client" in steps["key and secret"]["text"]
     assert "Key Management" in steps["key and secret"]["hint"]
 
@@ -90,7 +288,7 @@ def test_no_network_is_named(check, monkeypatch):
     """A name that nobody knows (RFC 6761: .invalid), as without a network."""
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://thingspace.invalid")
     status, steps = check()
-    assert (status, outcomes(steps)) == (1, ["failed"] + ["not tried"] * 4)
+    assert (status, outcomes(steps)) == (1, ["ok", "failed", *[NOT_TRIED] * 6])
     assert "thingspace.invalid: the host's name is not found" in steps["name"]["text"]
 
 
@@ -100,7 +298,7 @@ def test_a_server_that_is_not_there_is_named(check, monkeypatch):
         port = unused.getsockname()[1]
     monkeypatch.setenv("THINGSPACE_BASE_URL", f"https://127.0.0.1:{port}")
     status, steps = check()
-    assert (status, outcomes(steps)) == (1, ["ok", "failed"] + ["not tried"] * 3)
+    assert (status, outcomes(steps)) == (1, ["ok", "ok", "failed", *[NOT_TRIED] * 5])
     assert "the connection is refused" in steps["TLS"]["text"]
 
 
@@ -110,7 +308,7 @@ def test_a_clock_that_is_an_hour_off_is_named(check, sandbox, hours, word):
     date = formatdate(time.time() + hours * 3600, usegmt=True)
     sandbox.fail_next("api", status=404, headers={"Date": date})
     status, steps = check()
-    assert (status, outcomes(steps)) == (1, ["ok", "ok", "failed", "ok", "ok"])
+    assert (status, outcomes(steps)) == (1, [*OK[:3], "failed", "ok", "ok", NOT_TRIED, NOT_TRIED])
     assert f"{word} the server's" in steps["clock"]["text"]
     assert "NTP" in steps["clock"]["hint"]
 
@@ -123,7 +321,8 @@ def test_a_clock_may_be_five_minutes_off(sandbox, seconds, outcome):
     auth = sandbox.auth(environment=sandbox.environment)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
-        found = {s.name: s for s in steps(auth, login=False, wall=lambda: time.time() + seconds)}
+        check = Check(auth, login=False, environ={}, wall=lambda: time.time() + seconds)
+        found = {step.name: step for step in check.steps()}
     assert found["clock"].outcome == outcome
 
 
@@ -139,7 +338,7 @@ def test_an_unknown_ca_is_named(check, monkeypatch):
     """As behind a proxy that decrypts: the hint names the variable that helps."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     status, steps = check()
-    assert (status, outcomes(steps)) == (1, ["ok", "failed"] + ["not tried"] * 3)
+    assert (status, outcomes(steps)) == (1, ["ok", "ok", "failed", *[NOT_TRIED] * 5])
     assert "unknown CA" in steps["TLS"]["text"]
     assert "REQUESTS_CA_BUNDLE" in steps["TLS"]["hint"]
 
@@ -182,6 +381,47 @@ def test_plain_http_on_loopback_is_told(check, monkeypatch):
         assert server.count(TOKEN_PATH) == 1
     assert status == 1  # it has no token to give
     assert "without TLS" in steps["TLS"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("tls", "status", "said"),
+    [(False, 400, "without TLS"), (True, 200, "plain http is spoken to a port that speaks TLS")],
+)
+def test_plain_http_is_told_from_tls_by_a_handshake(check, monkeypatch, tls, status, said):
+    """A 400 alone proves nothing, and a server that speaks TLS may hang up without one."""
+    with HostileServer(tls=tls) as server:
+        server.script("/api/", answer(status))
+        monkeypatch.setenv("THINGSPACE_BASE_URL", server.origin.replace("https:", "http:"))
+        assert said in check()[1]["TLS"]["text"]
+
+
+class _LikeNginx(socketserver.BaseRequestHandler):
+    """Speaks TLS; whoever does not is told so in plain http, with a 400."""
+
+    def handle(self):
+        """The first byte of a handshake is 22 (RFC 8446 section 5.1)."""
+        if self.request.recv(1, socket.MSG_PEEK) == b"\x16":
+            self.server.tls.wrap_socket(self.request, server_side=True).close()
+        else:
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_a_400_of_a_server_that_speaks_tls_is_understood(check, monkeypatch):
+    """As nginx and Apache answer plain http on such a port."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _LikeNginx) as server:
+        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(server.tls)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        monkeypatch.setenv("THINGSPACE_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        found = check()[1]["TLS"]
+        server.shutdown()
+    assert "plain http is spoken to a port that speaks TLS" in found["text"]
+
+
+def test_the_account_is_not_read_without_a_session(check, sandbox):
+    """And it says what is missing."""
+    assert "--login" in check("--account", sandbox.account)[1]["account"]["text"]
 
 
 def test_a_proxy_is_used_and_told(check, monkeypatch):

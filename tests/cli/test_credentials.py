@@ -17,9 +17,9 @@ pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 def typed(environment, tmp_path):
     """A function that answers the prompts of a command on a terminal: its status, stdout, and the screen."""
 
-    def typed(*arguments, answers, unset=()):
+    def typed(*arguments, answers, unset=(), **variables):
         ours, theirs = pty.openpty()
-        kept = {name: value for name, value in environment.items() if name not in unset}
+        kept = {n: v for n, v in {**environment, **variables}.items() if n not in unset}
         streams = {"stdin": theirs, "stderr": theirs, "stdout": subprocess.PIPE}
         with subprocess.Popen(
             [*COMMAND, *arguments], env=kept, cwd=tmp_path, start_new_session=True, **streams
@@ -57,10 +57,10 @@ def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(typed, sandbox):
         "--session",
         "--header",
         answers={
-            "Client ID: ": f"{sandbox.client_id}\n",
+            "Client ID (key): ": f"{sandbox.client_id}\n",
             f"Client secret of {sandbox.client_id}: ": f"{sandbox.client_secret}\n",
-            "Username of the M2M login: ": f"{sandbox.username}\n",
-            f"M2M password of {sandbox.username}: ": f"{sandbox.password}\n",
+            "UWS user of the M2M login: ": f"{sandbox.username}\n",
+            f"UWS password of {sandbox.username}: ": f"{sandbox.password}\n",
         },
         unset=[f"THINGSPACE_{n}" for n in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")],
     )
@@ -71,15 +71,33 @@ def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(typed, sandbox):
     assert sandbox.password not in screen
 
 
+def test_login_asks_for_all_four(typed, sandbox):
+    """Both secrets are typed without an echo, and the file is named."""
+    status, out, screen = typed(
+        "login",
+        answers={
+            "Client ID (key): ": f"{sandbox.client_id}\n",
+            "Client secret: ": f" {sandbox.client_secret} \n",
+            "UWS user of the M2M login (Enter if you have none): ": f"{sandbox.username}\n",
+            "UWS password: ": f"{sandbox.password}\n",
+        },
+    )
+    assert status == 0
+    assert out.startswith("Profile 'default' is kept in the file ")
+    assert sandbox.client_secret not in screen
+    assert sandbox.password not in screen
+    assert sandbox.calls["login"] == 1
+
+
 @pytest.mark.parametrize(
     ("missing", "prompt"),
-    [("THINGSPACE_CLIENT_ID", "Client ID: "), ("THINGSPACE_CLIENT_SECRET", "Client secret")],
+    [("THINGSPACE_CLIENT_ID", "Client ID (key): "), ("THINGSPACE_CLIENT_SECRET", "Client secret")],
 )
 def test_no_answer_is_as_if_nobody_could_be_asked(typed, missing, prompt):
     """Ctrl-D at a prompt ends the command with one line."""
     status, out, screen = typed("token", answers={prompt: "\x04"}, unset=[missing])
     assert (status, out) == (2, "")
-    assert f"set {missing}" in screen
+    assert f"{missing} is not set" in screen
     assert "Traceback" not in screen
 
 
@@ -98,8 +116,20 @@ def test_where_nobody_can_be_asked_one_line_says_what_is_missing(call, monkeypat
     monkeypatch.setenv(missing, "")
     status, out, err = call(*command)
     assert (status, out) == (2, "")
-    assert f"set {missing}" in err
+    assert f"{missing} is not set" in err
+    assert "thingspace login" in err
     assert err.count("\n") == 1
+
+
+def test_everything_that_is_missing_is_told_at_once(call, monkeypatch):
+    """And each by its variable, which is what there is to set."""
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"THINGSPACE_{name}")
+    status, _, err = call("token", "--session")
+    assert (status, err.count("\n")) == (2, 1)
+    assert (
+        "THINGSPACE_CLIENT_ID, THINGSPACE_CLIENT_SECRET, THINGSPACE_USERNAME and THINGSPACE_PASSWORD" in err
+    )
 
 
 def test_a_closed_stdin_is_no_terminal(environment, tmp_path):
@@ -156,5 +186,50 @@ def test_a_keyring_that_is_not_there_is_passed_over(thingspace, without, trouble
         variables = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
     outcome = thingspace("token", THINGSPACE_CLIENT_SECRET=None, **variables)
     assert outcome.returncode == 2
-    assert "set THINGSPACE_CLIENT_SECRET" in outcome.stderr
+    assert "THINGSPACE_CLIENT_SECRET is not set" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+def test_an_id_from_a_file_goes_with_a_prompted_secret(typed, tmp_path, sandbox):
+    """The keyring and the prompt go by what the file holds."""
+    path = tmp_path / "id"
+    path.write_text(f"{sandbox.client_id}\n")
+    status, out, _ = typed(
+        "token",
+        answers={"Client secret of ": f"{sandbox.client_secret}\n"},
+        unset=["THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET"],
+        THINGSPACE_CLIENT_ID_FILE=str(path),
+    )
+    assert (status, len(out.split())) == (0, 1)
+
+
+def test_an_id_that_is_typed_goes_with_the_secret_of_the_environment(typed, sandbox):
+    """The half that is missing is asked for, whichever it is."""
+    answers = {"Client ID (key): ": f"{sandbox.client_id}\n"}
+    status, out, _ = typed("token", answers=answers, unset=["THINGSPACE_CLIENT_ID"])
+    assert (status, len(out.split())) == (0, 1)
+
+
+def test_profiles_are_not_read_if_the_variables_say_all(environment, tmp_path):
+    """A script under run starts sooner without them, and a broken file of profiles is in nobody's way."""
+    (tmp_path / "script.py").write_text("import sys; print('requests_thingspace._profiles' in sys.modules)")
+    outcome = subprocess.run(
+        [*COMMAND, "run", "script.py"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    )
+    assert outcome.stdout == "False\n"
+
+
+def test_a_file_that_is_not_there_is_told_on_one_line(call, monkeypatch):
+    """It names the variable; the status needs the id as well."""
+    monkeypatch.delenv("THINGSPACE_CLIENT_ID")
+    monkeypatch.setenv("THINGSPACE_CLIENT_ID_FILE", "/no/such/file")
+    for command in ("token", "status"):
+        status, _, err = call(command)
+        assert (status, err.count("\n")) == (2, 1)
+        assert "THINGSPACE_CLIENT_ID_FILE cannot be used" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import subprocess
@@ -20,7 +21,6 @@ from .conftest import COMMAND, TIMEOUT
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["tokn"],
         ["token", "--jason"],
         ["token", "--header", "--json"],
@@ -39,7 +39,18 @@ def test_a_mistake_gets_one_line(capsys, arguments):
     assert told.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["token", "check", "revoke", "logout", "run", "sandbox"])
+def test_the_bare_command_prints_the_help(thingspace):
+    """Whoever tries it first sees what there is."""
+    outcome = thingspace()
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert outcome.stdout == thingspace("--help").stdout
+    assert outcome.stdout.startswith("usage: thingspace")
+
+
+COMMANDS = ["login", "status", "check", "token", "revoke", "logout", "run", "sandbox"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_a_help(capsys, command):
     """It is short enough to be read, and no option takes a secret."""
     with pytest.raises(SystemExit) as ended:
@@ -69,6 +80,42 @@ def test_the_version(capsys):
 def test_the_module_to_run_can_be_imported():
     """Tools that import every module of a package start nothing."""
     importlib.import_module("requests_thingspace.__main__")
+
+
+@pytest.mark.parametrize(("level", "shown"), [("info", ["INFO"]), ("DEBUG", ["INFO", "DEBUG"])])
+def test_the_log_is_shown_if_it_is_asked_for(call, monkeypatch, caplog, level, shown):
+    """On stderr, with THINGSPACE_LOG in either case, and for as long as the command takes."""
+    monkeypatch.setenv("THINGSPACE_LOG", level)
+    log = logging.getLogger("requests_thingspace")
+
+    def logging_command(_):
+        log.info("something")
+        log.debug("a detail")
+        return 0
+
+    monkeypatch.setattr("requests_thingspace.cli._tokens.token", logging_command)
+    before = log.level, list(log.handlers)
+    status, _, err = call("token")
+    assert (status, [line.split()[2] for line in err.splitlines()]) == (0, shown)
+    assert (log.level, log.handlers) == before
+
+
+def test_warnings_are_shown_as_lines_of_the_command(call, tmp_path):
+    """A cache that is broken is told of, by every command that uses it."""
+    call("token")
+    (path,) = tmp_path.glob("**/tokens.json")
+    path.write_text("no JSON")
+    status, _, err = call("token")
+    assert (status, err.count("\n")) == (0, 1)
+    assert err.startswith("thingspace: ")
+
+
+def test_a_level_of_the_log_that_there_is_not_is_named(call, monkeypatch):
+    """A misspelt level is not a silent one."""
+    monkeypatch.setenv("THINGSPACE_LOG", "verbose")
+    status, _, err = call("token")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "THINGSPACE_LOG is 'verbose': set it to info or debug" in err
 
 
 def test_a_server_that_is_not_there_gets_one_line(call, monkeypatch):
@@ -124,10 +171,10 @@ def test_colours_are_for_terminals_and_those_who_want_them(monkeypatch, variable
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_the_sandbox_first_says_what_a_shell_needs(started):
-    """Another process uses it with nothing but the printed lines; each call is shown; Ctrl-C ends it."""
+    """In a pipe: another process uses it with nothing but the lines; each call is shown; Ctrl-C ends it."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started("sandbox", "--token-life", "120", **pipes) as process:
-        lines = [process.stdout.readline() for _ in range(6)]
+        lines = [process.stdout.readline() for _ in range(8)]
         shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
         outcome = subprocess.run(
             ["/bin/sh", "-c", shell], capture_output=True, text=True, timeout=TIMEOUT, check=False

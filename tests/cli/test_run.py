@@ -92,14 +92,14 @@ def test_the_old_job_lives_through_a_day(pressed, sandbox):
     assert end()
 
 
-def test_the_old_job_ends_its_own_session_and_not_ours(pressed, sandbox):
-    """Its logout is for the session that it made, so that ours is still good for the next job."""
+def test_the_old_job_does_not_end_the_session_that_it_shares(pressed, sandbox):
+    """Its logout is answered as if it had, and the session is still good for the next job."""
     press, end = pressed(*RUN)
     assert press() == "200"
     assert end() == "same session"
     press, _ = pressed(*RUN)
     assert press() == "200"
-    assert sandbox.calls["login"] == 3  # each job's own, and ours
+    assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.calls["logout"]) == (1, 1, 0)
 
 
 def test_without_a_username_the_jobs_own_session_is_the_one(pressed, sandbox):
@@ -156,7 +156,13 @@ def test_a_program_sees_what_python_shows(both, arguments):
     "arguments",
     [
         *[("ends.py", how) for how in ("well", "error", "chained", "late", "status", "text")],
-        ("broken.txt",),
+        pytest.param(
+            ("broken.txt",),
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 10),
+                reason="3.9 counts the lines of a file that ends too early differently",
+            ),
+        ),
     ],
     ids=" ".join,
 )

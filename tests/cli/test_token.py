@@ -58,7 +58,7 @@ def test_a_token_needs_no_m2m_password(call, monkeypatch, sandbox):
 
 def test_without_the_extra_each_call_asks_and_says_so(thingspace, without, sandbox):
     """The token still comes, alone on stdout, and stderr tells once how to keep it."""
-    path = without("filelock")
+    path = without("platformdirs")
     outcomes = [thingspace("token", PYTHONPATH=path) for _ in range(2)]
     assert [outcome.returncode for outcome in outcomes] == [0, 0]
     assert len(outcomes[0].stdout.split()) == 1
@@ -99,7 +99,7 @@ def test_logout_makes_way_for_a_new_session(call, account, sandbox):
     """A stored session that ThingSpace has ended is dropped."""
     call("token", "--session")
     sandbox.end_sessions()
-    assert call("logout")[:2] == (0, "The M2M session had ended already.\n")
+    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
     assert account(call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
 
 

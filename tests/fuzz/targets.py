@@ -10,7 +10,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from requests_thingspace import Environment, OAuthToken, ThingspaceError, TokenRequestError
-from requests_thingspace._answers import Answer, is_session_error, judged, retry_after
+from requests_thingspace._endpoints.answers import Answer, is_session_error, json_or_raise, retry_after
+from requests_thingspace._values import Secret
 
 NOW = 1_700_000_000.0
 ENVIRONMENT = Environment(
@@ -52,8 +53,9 @@ def token_answer(body: bytes) -> None:
     wait = retry_after(body[:40].decode("latin-1"), NOW)
     assert wait is None or (math.isfinite(wait) and wait >= 0)
     try:
-        document = judged(Answer(200, body, NOW), "token endpoint", TokenRequestError, ("secret",))
-        token = OAuthToken.from_dict(document, now=NOW)
+        answer = Answer(200, Secret(body), NOW)
+        document = json_or_raise(answer, "token request", TokenRequestError, (Secret("secret"),))
+        token = OAuthToken.from_dict(document.reveal(), now=NOW)
     except ThingspaceError as error:
         words = str(error)
     else:
@@ -68,7 +70,8 @@ def covered_url(text: bytes) -> None:
     """A URL that is covered connects to a covered origin."""
     url = text.decode("utf-8", "surrogateescape")
     prepared, where = destination(url)
-    if where is not None and (ENVIRONMENT.covers(url) or ENVIRONMENT.covers(prepared)):
+    covered = ENVIRONMENT.covers(url) or ENVIRONMENT.session_header_for(prepared) is not None
+    if where is not None and covered:
         assert where in ALLOWED, prepared
 
 

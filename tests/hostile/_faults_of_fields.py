@@ -1,4 +1,4 @@
-"""Rows about the fields of a token: `access_token`, `expires_in`, `token_type`, `scope`, `sessionToken`."""
+"""Rows about the fields of a token, one of each kind; tests/test_tokens.py has the tables of all values."""
 
 from __future__ import annotations
 
@@ -25,35 +25,23 @@ def _with(document: dict[str, object], **fields: object) -> dict[str, object]:
     return {name: value for name, value in {**document, **fields}.items() if value is not ABSENT}
 
 
-def _unusable_values() -> dict[str, object]:
-    """What cannot be a token, of either kind."""
-    return {
-        "missing": ABSENT,
-        "null": None,
-        "empty": "",
-        "a number": 7,
-        "true": True,
-        "an object": {"value": GOOD_TOKEN},
-        "a list": [GOOD_TOKEN],
-        "with CR LF": MARKER + "\r\nX-Injected: yes",
-        "with LF": MARKER + "\nX-Injected: yes",
-        "with NUL": MARKER + "\0tail",
-        "with DEL": MARKER + "\x7ftail",
-        "with a letter beyond ASCII": MARKER + "é",
-        "with a letter beyond Latin-1": MARKER + "й",
-        "with half of a surrogate pair": MARKER + "\ud800",
-        "with a space": MARKER + " tail",
-        "with a tab": MARKER + "\ttail",
-        "with a space before it": " " + MARKER,
-        "with a line end after it": MARKER + "\n",
-    }
+UNUSABLE = {
+    "missing": ABSENT,
+    "null": None,
+    "empty": "",
+    "an object": {"value": GOOD_TOKEN},
+    "a text with CR LF": MARKER + "\r\nX-Injected: yes",
+    "a text with half of a surrogate pair": MARKER + "\ud800",
+    "a text with a space": MARKER + " tail",
+}
+"""What cannot be a token, of either kind."""
 
 
 def access_token_faults() -> Iterator[Fault]:
     """The field `access_token`."""
-    for words, value in _unusable_values().items():
+    for words, value in UNUSABLE.items():
         document = _with(GOOD_TOKEN_DOCUMENT, access_token=value)
-        yield error(f"gives an access_token that is {_being(words)}", json_answer(200, document))
+        yield error(f"gives an access_token that is {words}", json_answer(200, document))
     usable = {
         "100 kB long": MARKER + "x" * 100_000,
         "of one letter": "x",
@@ -68,40 +56,19 @@ def access_token_faults() -> Iterator[Fault]:
     yield error("gives an access_token and an error", json_answer(200, both), note="an error is an error")
 
 
-def _being(words: str) -> str:
-    """Words that fit after 'that is'."""
-    return words if not words.startswith("with ") else "a text " + words
-
-
 def expiry_faults() -> Iterator[Fault]:
     """The field `expires_in`: it never costs the token."""
     table: list[tuple[str, str | None, Expiry]] = [
         ("missing", None, "none"),
-        ("null", "null", "none"),
         ("0", "0", "none"),
-        ("-5", "-5", "none"),
         ("true", "true", "none"),
-        ("false", "false", "none"),
         ('"3600"', '"3600"', "known"),
-        ('"3600.0"', '"3600.0"', "known"),
-        ("3600.0", "3600.0", "known"),
-        ("3.6e3", "3.6e3", "known"),
         ('"soon"', '"soon"', "none"),
-        ("an empty text", '""', "none"),
         ("NaN", "NaN", "none"),
-        ('"NaN"', '"NaN"', "none"),
-        ("Infinity", "Infinity", "none"),
-        ('"inf"', '"inf"', "none"),
-        ("-Infinity", "-Infinity", "none"),
         ("1e999", "1e999", "none"),
-        ("1e18", "1e18", "capped"),
-        ('"1e18"', '"1e18"', "capped"),
         ("1e308", "1e308", "capped"),
         ("an integer of 400 digits", "9" * 400, "capped"),
-        ("an object", '{"seconds": 3600}', "none"),
         ("a list", "[3600]", "none"),
-        ('"-5"', '"-5"', "none"),
-        ('"0x10"', '"0x10"', "none"),
     ]
     start = json.dumps(_with(GOOD_TOKEN_DOCUMENT, expires_in=ABSENT)).rstrip("}")
     for words, literal, expiry in table:
@@ -111,10 +78,10 @@ def expiry_faults() -> Iterator[Fault]:
 
 def token_type_faults() -> Iterator[Fault]:
     """The field `token_type`."""
-    for words, value in {"missing": ABSENT, "null": None, "bearer": "bearer", "BEARER": "BEARER"}.items():
+    for words, value in {"missing": ABSENT, "BEARER": "BEARER"}.items():
         document = _with(GOOD_TOKEN_DOCUMENT, token_type=value)
         yield token(f"gives a token_type that is {words}", json_answer(200, document), note="reads as Bearer")
-    for words, value in {"mac": "mac", "Basic": "Basic", "empty": "", "a number": 7, "an object": {}}.items():
+    for words, value in {"mac": "mac", "a number": 7}.items():
         document = _with(GOOD_TOKEN_DOCUMENT, token_type=value)
         yield error(
             f"gives a token_type that is {words}", json_answer(200, document), note="only Bearer is known"
@@ -125,11 +92,6 @@ def scope_faults() -> Iterator[Fault]:
     """The field `scope`: it never costs the token."""
     scopes = {
         "absent": ABSENT,
-        "null": None,
-        "empty": "",
-        "a list": ["ts.ro", "ts.full"],
-        "a number": 7,
-        "an object": {"ts.ro": True},
         "a list of odd things": [None, 7, {}],
         "another than was asked for": "ts.other",
         "of 5,000 words": "ts.scope " * 5000,
@@ -141,9 +103,9 @@ def scope_faults() -> Iterator[Fault]:
 
 def session_token_faults() -> Iterator[Fault]:
     """The field `sessionToken`."""
-    for words, value in _unusable_values().items():
+    for words, value in UNUSABLE.items():
         document = _with(GOOD_LOGIN_DOCUMENT, sessionToken=value)
-        yield error(f"gives a sessionToken that is {_being(words)}", json_answer(200, document))
+        yield error(f"gives a sessionToken that is {words}", json_answer(200, document))
     for wrong in ("sessiontoken", "SessionToken", "session_token", "access_token"):
         yield error(
             f"gives {wrong} instead of sessionToken",
@@ -155,7 +117,7 @@ def session_token_faults() -> Iterator[Fault]:
     timed = json_answer(200, {**GOOD_LOGIN_DOCUMENT, "expiresIn": -1})
     yield token("gives a sessionToken with an expiry", timed, note="session tokens have none")
     locked = {"errorCode": "UnifiedWebService.REQUEST_FAILED.Login", "errorMessage": "The account is locked."}
-    yield error("refuses the login with 400", json_answer(400, locked), note="latches: no second login")
+    yield error("refuses the login with 400", json_answer(400, locked), note="remembered: no second login")
     expired = {
         "errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired",
         "errorMessage": "expired",

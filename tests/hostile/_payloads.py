@@ -9,6 +9,7 @@ import operator
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Union
 
 MEBIBYTE = 1024 * 1024
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -70,7 +71,7 @@ class GzipBomb:
         yield (length % 2**32).to_bytes(4, "little")
 
 
-Payload = bytes | Repeated | GzipBomb
+Payload = Union[bytes, Repeated, GzipBomb]
 
 
 def size_of(payload: Payload) -> int | None:

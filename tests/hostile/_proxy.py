@@ -108,7 +108,7 @@ class ForwardProxy(LoopbackServer):
         return request.headers.get("Proxy-Authorization", "") == f"Basic {expected}"
 
     def _connect(self, authority: str) -> socket.socket | None:
-        """A connection to the destination, or None if there is none to be had."""
+        """A connection to the destination, or None if it cannot be made."""
         host, _, port = authority.rpartition(":")
         target = self._routes.get(authority, int(port) if host in _LOCAL else None)
         if target is None:

@@ -37,10 +37,9 @@ LURE = {
 class Script:
     """What is to be done with the coming requests of one path."""
 
-    def __init__(self, behaviours: tuple[Behaviour, ...], repeat: bool) -> None:
-        """With `repeat` the last behaviour stays for ever."""
+    def __init__(self, behaviours: tuple[Behaviour, ...]) -> None:
+        """The last behaviour stays for ever."""
         self._queue = deque(behaviours)
-        self._repeat = repeat
 
     @property
     def head(self) -> Behaviour | None:
@@ -51,7 +50,7 @@ class Script:
         """What comes next, used up."""
         if not self._queue:
             return None
-        return self._queue[0] if self._repeat and len(self._queue) == 1 else self._queue.popleft()
+        return self._queue[0] if len(self._queue) == 1 else self._queue.popleft()
 
 
 class HostileServer(LoopbackServer):
@@ -68,7 +67,7 @@ class HostileServer(LoopbackServer):
         self.elsewhere = f"https://127.0.0.1:{self.port('elsewhere')}"
         self.http_origin = f"http://{host}:{self.port('http')}"
         self._plain = {"http"} if tls else {"http", "main"}
-        self._seen = threading.Condition()  # guards _scripts, _requests, _counts and _strays
+        self._seen = threading.Lock()  # guards _scripts, _requests, _counts and _strays
         self._scripts: dict[str, Script] = {}
         self._requests: deque[RecordedRequest] = deque(maxlen=RECORD_LIMIT)
         self._counts: Counter[str] = Counter()
@@ -76,18 +75,10 @@ class HostileServer(LoopbackServer):
 
     # What a test says
 
-    def script(self, path: str, *behaviours: Behaviour, repeat: bool = True) -> None:
-        """Replaces what happens at a path: one behaviour per request, the last one repeated (or then 404)."""
+    def script(self, path: str, *behaviours: Behaviour) -> None:
+        """Replaces what happens at a path: one behaviour per request, the last one repeated."""
         with self._seen:
-            self._scripts[path] = Script(behaviours, repeat)
-
-    def clear(self) -> None:
-        """Forgets all scripts and all requests; connections stay as they are."""
-        with self._seen:
-            self._scripts.clear()
-            self._requests.clear()
-            self._counts.clear()
-            self._strays.clear()
+            self._scripts[path] = Script(behaviours)
 
     # What a test asks
 
@@ -107,11 +98,6 @@ class HostileServer(LoopbackServer):
         """How many requests came for a path, or in all."""
         with self._seen:
             return sum(self._counts.values()) if path is None else self._counts[path]
-
-    def wait_for(self, path: str, count: int = 1, timeout: float = 5.0) -> bool:
-        """Waits until `count` requests have come for a path."""
-        with self._seen:
-            return self._seen.wait_for(lambda: self._counts[path] >= count, timeout)
 
     def close(self, timeout: float = 1.0) -> None:
         """Ends all connections and threads, and removes the CA file."""
@@ -166,7 +152,6 @@ class HostileServer(LoopbackServer):
             self._requests.append(request)
             self._counts[request.path] += 1
             self._strays += [request] if stray and len(self._strays) < 100 else []
-            self._seen.notify_all()
             script = None if stray else self._scripts.get(request.path)
             chosen = script.take() if script else None
         return chosen or (

@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from requests_thingspace.sandbox.__main__ import main, serve
+from requests_thingspace.sandbox.__main__ import _bundle, main, serve
 
 NAMES = ["THINGSPACE_BASE_URL", "THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET", "THINGSPACE_USERNAME"]
-NAMES += ["THINGSPACE_PASSWORD", "REQUESTS_CA_BUNDLE"]
+NAMES += ["THINGSPACE_PASSWORD", "THINGSPACE_ACCOUNT_NAME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
 
 
 class Out(io.StringIO):
@@ -47,9 +49,9 @@ class ThirdTime(threading.Event):
         return super().wait(0)
 
 
-def exports(lines):
-    """What the lines export, by name."""
-    return dict(re.fullmatch(r"export (\w+)=(.+)", line).groups() for line in lines)
+def exports(text):
+    """What `text` exports, by name."""
+    return dict(re.findall(r"^export (\w+)=(.+)$", text, re.MULTILINE))
 
 
 def ask_token(values):
@@ -65,10 +67,10 @@ def ask_token(values):
 
 def test_it_prints_exports_and_then_a_line_per_call():
     out, stop = Out(), threading.Event()
-    serving = threading.Thread(target=serve, args=(0, 3600, out), kwargs={"stop": stop})
+    serving = threading.Thread(target=serve, args=(0, 3600, out), kwargs={"stop": stop}, daemon=True)
     serving.start()
     assert out.flushed.wait(10)
-    values = exports(out.getvalue().splitlines())
+    values = exports(out.getvalue())
     assert list(values) == NAMES
     assert ask_token(values) == 200
     assert re.fullmatch(r"POST /api/ts/v1/oauth2/token 200 \d+ ms", out.getvalue().splitlines()[-1])
@@ -78,10 +80,44 @@ def test_it_prints_exports_and_then_a_line_per_call():
     assert not Path(values["REQUESTS_CA_BUNDLE"]).exists()
 
 
-def test_it_serves_until_stop_is_set():
-    stop = ThirdTime()
-    serve(0, 3600, io.StringIO(), stop=stop)
-    assert stop.waits == 3
+def test_a_person_is_told_what_to_paste_and_what_to_unset(monkeypatch):
+    """The bundle holds the public CAs too; when it is gone, so that it breaks nothing, it can be unset."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    out, stop = Out(), ThirdTime()
+    out.then = lambda: bundles.append(Path(exports(out.getvalue())["CURL_CA_BUNDLE"]).read_text())
+    bundles = []
+    serve(0, 3600, out, stop=stop, for_a_person=True)
+    assert Path(DEFAULT_CA_BUNDLE_PATH).read_text() in bundles[0]
+    told = out.getvalue()
+    assert "curl -H" in told
+    assert "Ctrl-C ends it" in told
+    assert told.endswith(f"\nunset {' '.join(NAMES)}\n\n")
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_bundle_holds_what_is_trusted_already(tmp_path, monkeypatch, variable):
+    """Behind a proxy that inspects TLS other HTTPS goes on as well; else the public CAs do."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    company, own = tmp_path / "company.pem", tmp_path / "ca.pem"
+    own.write_text("own")
+    monkeypatch.setenv(variable, str(company))
+    assert Path(_bundle(str(own))).read_text() == f"own\n{Path(DEFAULT_CA_BUNDLE_PATH).read_text()}"
+    company.write_text("company's")
+    assert Path(_bundle(str(own))).read_text() == "own\ncompany's"
+
+
+@pytest.mark.parametrize("package", ["cheroot", "trustme"])
+def test_a_missing_extra_is_named_where_the_sandbox_is_imported(package):
+    """Whoever tries the first example of the page on testing is told what to install."""
+    script = f"import sys; sys.modules[{package!r}] = None; from requests_thingspace.sandbox import Sandbox"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.stderr.splitlines()[-1] == (
+        f"ImportError: the sandbox needs {package}: pip install 'requests-thingspace[sandbox]'"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -91,7 +127,7 @@ def test_ctrl_c_and_sigterm_end_it_and_its_handlers_go(number, monkeypatch):
     monkeypatch.setattr("sys.stdout", out)
     assert main(["--token-life", "60"]) == 0
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-    assert list(exports(out.getvalue().splitlines())) == NAMES
+    assert list(exports(out.getvalue())) == NAMES
 
 
 def test_a_port_in_use_and_a_life_too_short_are_errors(sandbox, capsys):
@@ -101,18 +137,18 @@ def test_a_port_in_use_and_a_life_too_short_are_errors(sandbox, capsys):
     assert "at least 1 second" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_as_a_process_it_serves_and_exits_with_0(number):
+def test_as_a_process_it_serves_and_exits_with_0():
     environment = {**os.environ, "PYTHONWARNINGS": "error"}
     program = [sys.executable, "-m", "requests_thingspace.sandbox", "--port", "0"]
     process = subprocess.Popen(
         program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    with process:
-        values = exports([process.stdout.readline().rstrip("\n") for _ in NAMES])
+    with process, ExitStack() as at_the_end:
+        at_the_end.callback(process.kill)  # also if a line below fails
+        values = exports("".join(process.stdout.readline() for _ in NAMES))
         assert ask_token(values) == 200
         assert process.stdout.readline().startswith("POST /api/ts/v1/oauth2/token 200")
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         assert process.stderr.read() == ""
     assert not Path(values["REQUESTS_CA_BUNDLE"]).parent.exists()

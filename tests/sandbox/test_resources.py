@@ -2,14 +2,6 @@
 
 import pytest
 
-from .client import Client
-
-
-@pytest.fixture
-def client(sandbox):
-    with Client(sandbox) as client:
-        yield client
-
 
 @pytest.fixture
 def devices(client, sandbox):

@@ -1,12 +1,13 @@
 """The sandbox as a whole: its life, what it hands out, and that it keeps its secrets."""
 
+import time
 import uuid
 
 import pytest
 import requests
 
-from requests_thingspace import OAuthToken
-from requests_thingspace.sandbox import Sandbox
+from requests_thingspace import LoginRefusedError, OAuthToken, TokenRequestError
+from requests_thingspace.sandbox import Sandbox, SandboxClock
 
 from .client import Client
 
@@ -92,8 +93,8 @@ def test_its_environment_covers_its_three_origins(sandbox):
     assert environment.imp_origins == (sandbox.imp_origin,)
     for url in (environment.token_url, environment.revoke_url, environment.login_url, environment.logout_url):
         assert url.startswith(f"{sandbox.origin}/api/")
-    assert environment.session_header(f"{sandbox.imp_origin}/x") == "SessionToken"
-    assert environment.session_header(f"{sandbox.edge_origin}/x") == "VZ-M2M-Token"
+    assert environment.session_header_for(f"{sandbox.imp_origin}/x") == "SessionToken"
+    assert environment.session_header_for(f"{sandbox.edge_origin}/x") == "VZ-M2M-Token"
 
 
 def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox):
@@ -105,16 +106,6 @@ def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox)
     assert session.post(registration, json={}).status_code == 200
     assert session.get(f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints").status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
-
-
-def test_its_auth_ages_with_the_sandbox(sandbox):
-    session = sandbox.session()
-    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-    assert session.get(url).status_code == 200
-    sandbox.advance(3601)
-    assert session.get(url).status_code == 200
-    assert sandbox.calls["token"] == 2
-    assert sandbox.answers["api", 401] == 0
 
 
 def test_arguments_of_its_auth_can_be_replaced(sandbox):
@@ -129,21 +120,6 @@ def test_arguments_of_its_auth_can_be_replaced(sandbox):
     assert sandbox.calls["login"] == 0
 
 
-def test_without_m2m_sessions_its_auth_does_not_log_in():
-    with Sandbox(m2m_sessions=False) as sandbox:
-        url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-        assert sandbox.session().get(url).status_code == 200
-        assert sandbox.calls["login"] == 0
-
-
-def test_the_message_about_a_missing_session_token_is_the_cure(sandbox):
-    session = sandbox.session(username=None, password=None)
-    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-    answer = session.get(url)
-    assert answer.status_code == 400
-    assert "username= and password=" in answer.json()["errorMessage"]
-
-
 def test_it_shows_where_it_is_and_no_secret(sandbox):
     assert repr(sandbox) == f"<Sandbox {sandbox.origin}>"
     assert repr(Sandbox()) == "<Sandbox closed>"
@@ -156,3 +132,47 @@ def test_it_keeps_no_session_that_nobody_uses(sandbox):
     gone = weakref.ref(sandbox.session())
     gc.collect()
     assert gone() is None
+
+
+def test_both_clocks_move_together_and_reset_returns_to_real_time():
+    clock = SandboxClock()
+    clock.advance(3600)
+    clock.advance(0.5)
+    assert clock.wall() - time.time() == pytest.approx(3600.5, abs=1)
+    assert clock.monotonic() - time.monotonic() == pytest.approx(3600.5, abs=1)
+    clock.reset()
+    assert clock.wall() == pytest.approx(time.time(), abs=1)
+    assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_time_does_not_go_back(seconds):
+    with pytest.raises(ValueError, match="only goes forward"):
+        SandboxClock().advance(seconds)
+
+
+def test_only_the_new_secret_brings_a_token(sandbox):
+    """What `auth` gives knows it; the token that was out stays the current one."""
+    before = sandbox.auth()
+    token = before.get_token()
+    sandbox.change_secret("the-new-client-secret")
+    assert sandbox.auth().get_token().access_token == token.access_token
+    with pytest.raises(TokenRequestError, match="invalid_client"):
+        sandbox.auth(client_secret="the-client-secret").get_token()
+
+
+def test_only_the_new_password_logs_in(sandbox):
+    """Its failures count as any others do."""
+    sandbox.change_password("the-new-password")
+    assert sandbox.auth().get_session_token()
+    with pytest.raises(LoginRefusedError):
+        sandbox.auth(password="the-password").get_session_token()
+
+
+def test_a_reset_brings_back_the_first_credentials(sandbox):
+    """Those that the sandbox began with."""
+    sandbox.change_secret("the-new-client-secret")
+    sandbox.change_password("the-new-password")
+    sandbox.reset()
+    assert (sandbox.client_secret, sandbox.password) == ("the-client-secret", "the-password")
+    assert sandbox.auth(client_secret="the-client-secret", password="the-password").get_session_token()

@@ -7,14 +7,14 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
-from cheroot.errors import FatalSSLAlert
+import trustme
 
 from requests_thingspace.sandbox import Sandbox
-from requests_thingspace.sandbox._serving import _LateHandshake
+from requests_thingspace.sandbox._serving import forget_tls_errors
 
 from .client import Client
 
@@ -91,20 +91,45 @@ def test_rude_clients_are_told_to_the_log_and_not_to_stderr(caplog, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_connection_that_died_before_its_handshake_is_dropped(sandbox):
-    adapter = _LateHandshake(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-    dead = socket.socket()
-    dead.close()
-    with pytest.raises(FatalSSLAlert):
-        adapter.wrap(dead)
-
-
 def test_a_client_that_leaves_in_a_download_ends_its_request_only(sandbox):
     with Client(sandbox) as client:
         answer = client.aid("bytes?n=100000000", stream=True)
         answer.raw.read(10)
         answer.close()
         assert client.ask_token().status_code == 200
+
+
+@pytest.fixture
+def pair():
+    """A function that makes a TLS connection: the server's end, which reads for 0.1 s, and the client's."""
+    authority, open_sockets = trustme.CA(), ExitStack()
+    back, front = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(back)
+    authority.configure_trust(front)
+
+    def pair():
+        one, other = map(open_sockets.enter_context, socket.socketpair())
+        with ThreadPoolExecutor(1) as thread:
+            shaking = thread.submit(front.wrap_socket, other, server_hostname="localhost")
+            server = open_sockets.enter_context(back.wrap_socket(one, server_side=True))
+            client = open_sockets.enter_context(shaking.result())
+        server.settimeout(0.1)
+        return server, client
+
+    with open_sockets:
+        pair.context = back
+        yield pair
+
+
+def test_a_connection_that_broke_spoils_no_other_in_its_thread(pair):
+    """Without care a silent client seems to have broken its pipe: CPython 3.14 with OpenSSL 3.6."""
+    (broken, gone), (silent, _) = pair(), pair()
+    gone.close()
+    with pytest.raises(OSError, match=r"pipe|reset|EOF"):
+        list(map(broken.sendall, [b"too late"] * 3))
+    forget_tls_errors(pair.context)
+    with pytest.raises(socket.timeout):
+        silent.recv(1)
 
 
 def test_nothing_is_left_after_close(tmp_path, monkeypatch):
@@ -131,34 +156,7 @@ def test_nothing_is_left_after_close(tmp_path, monkeypatch):
     gc.collect()
 
 
-def test_it_starts_and_closes_quickly():
-    started = time.monotonic()
-    with Sandbox() as sandbox, Client(sandbox) as client:
-        assert client.ask_token().status_code == 200
-        assert time.monotonic() - started < 1.5
-        closing = time.monotonic()
-    assert time.monotonic() - closing < 1
-
-
 def test_a_port_in_use_is_named(sandbox):
     port = address(sandbox)[1]
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}; is the port in use"):
         Sandbox(port=port).start()
-
-
-def test_a_free_port_can_be_chosen():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with Sandbox(port=port) as sandbox:
-        assert sandbox.origin == f"https://127.0.0.1:{port}"
-
-
-def test_many_in_a_row_leave_no_connection_and_no_thread():
-    threads = threading.active_count()
-    for _ in range(5):
-        with Sandbox() as sandbox, Client(sandbox) as client, ThreadPoolExecutor(8) as pool:
-            answers = pool.map(lambda _, client=client: client.ask_token().status_code, range(16))
-            assert set(answers) == {200}
-    gc.collect()
-    assert threading.active_count() == threads

@@ -1,0 +1,317 @@
+"""The two credentials of a client: the bearer and the M2M session.
+
+A credential is one kind of token: its manager, its header, and how it is obtained. The session is a
+second token under the same rules as the first. Without M2M credentials there is none, and a session
+header that the caller set is the caller's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from ._endpoints.exchange import Transport
+from ._endpoints.m2m import M2MEndpoints
+from ._environment import Environment
+from ._errors import ThingspaceError
+from ._events import Events
+from ._manager import TokenManager
+from ._settings import Settings, Source
+from ._tokens import OAuthToken, SessionToken, fingerprint_of
+from ._validity import LONG_AGO, Moment
+from ._values import Secret
+
+if TYPE_CHECKING:
+    from ._endpoints.oauth import OAuthEndpoints
+
+IDLE_LIMIT = 20 * 60.0
+"""Seconds of inactivity after which ThingSpace ends a session ("Start Connectivity Management Session")."""
+
+REFUSALS = frozenset((400, 401, 403))
+"""The statuses that may speak of a token."""
+
+_SCHEME, _BASIC = "Bearer ", "Basic "
+
+FOREIGN: Secret[str] = Secret("")
+"""Stands for a header that something else has put on."""
+
+
+class Credential:
+    """One kind of token for one client.
+
+    Attributes:
+        manager: keeps the token current.
+    """
+
+    __slots__ = ("_cache", "manager")
+
+    manager: TokenManager[Any]
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def put(self, request: requests.PreparedRequest, name: str, token: Any) -> None:
+        """Put `token` on a request; `name` is the header in which its URL expects a session token."""
+        raise NotImplementedError  # pragma: no cover - each credential has its own
+
+    def found_on(self, request: requests.PreparedRequest, name: str) -> Secret[str] | None:
+        """The token on a request, ``None`` if its header is absent, :data:`FOREIGN` if it is not ours."""
+        raise NotImplementedError  # pragma: no cover - each credential has its own
+
+    def restamp(
+        self, request: requests.PreparedRequest, name: str, transport: Transport, tried: Tried
+    ) -> bool:
+        """Stamp a refused request with another token. False if a replay cannot help.
+
+        What ThingSpace itself gave is the last that is tried; what a cache gave may have died since.
+        """
+        found, last = self.found_on(request, name), tried.get(self)
+        if found is None or found == FOREIGN or (last is not None and found != last):
+            return False  # something below signs requests itself
+        token = self.another_than(found, transport, is_last=last is not None)
+        if token is None:
+            return False
+        self.put(request, name, token)
+        tried[self] = token.secret
+        return True
+
+    def another_than(self, found: Secret[str], transport: Transport, *, is_last: bool) -> Any:
+        """A token to go on with after `found` was refused, ``None`` if another would not help."""
+        if is_last and self.manager.just_fetched(found):
+            self.manager.confirm(found)
+            return None
+        return self.manager.replace(found, transport)
+
+    @property
+    def held(self) -> Any:
+        """The token that is held, usable or not."""
+        return None if self.manager.active is None else self.manager.active.token
+
+    @property
+    def usable(self) -> Any:
+        """The token that is held, unless it was rejected."""
+        active = self.manager.active
+        return None if active is None or active.rejected else active.token
+
+    def _end(self, event: str, send: Callable[[Any], int]) -> None:
+        """End the token that is held, everywhere; what is on its way must not stay either."""
+        token, started = self.held, time.monotonic()
+        if token is None:
+            self.manager.forget()
+            return
+        status, duration = send(token), time.monotonic() - started
+        self.manager.publish(event, token=fingerprint_of(token), status=status, duration=duration)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the token and past failures, here and in the cache.
+
+        A visit to the cache that is under way in this very thread clears it by itself.
+        """
+        is_visiting = self.manager.is_renewing_here()
+        self.manager.forget()
+        if self._cache is not None and not is_visiting:
+            self._cache.forget(self.manager)
+
+
+Tried = dict[Credential, Secret[str]]
+"""What the replays of one request have tried."""
+
+
+class Bearer(Credential):
+    """The OAuth token.
+
+    Attributes:
+        secret: where the client secret comes from; another one counts from the next token call.
+        home: gives the way of a token call that no request has caused.
+    """
+
+    __slots__ = ("_endpoints", "_settings", "home", "secret")
+
+    manager: TokenManager[OAuthToken]
+
+    def __init__(
+        self, settings: Settings, events: Events, token: OAuthToken | None, home: Callable[[], Transport]
+    ) -> None:
+        super().__init__(settings.cache)
+        self.home = home
+        self.secret: Source = settings.client_secret
+        self._settings = settings
+        self._endpoints: OAuthEndpoints | None = None
+        self.manager = TokenManager(
+            OAuthToken,
+            self._fetch,
+            identity=(settings.client_id, settings.environment.token_url, *sorted(settings.scopes)),
+            fingerprint=lambda: self._oauth().fingerprint(self.ask()),
+            events=events,
+            clock_skew=settings.clock_skew,
+            provider=settings.token_provider if settings.cache is None else settings.cache,
+            cached=settings.cache is not None,
+            on_token_update=settings.on_token_update,
+            token=token,
+            clock=settings.clock,
+        )
+
+    def put(self, request: requests.PreparedRequest, name: str, token: OAuthToken) -> None:  # noqa: ARG002
+        """Put the bearer on a request."""
+        request.headers["Authorization"] = token.authorization
+
+    def found_on(self, request: requests.PreparedRequest, name: str) -> Secret[str] | None:  # noqa: ARG002
+        """The bearer on a request; HTTP Basic is what requests takes from a .netrc after a redirect."""
+        found = Secret(str(request.headers.get("Authorization", _BASIC)))
+        if found.reveal().startswith(_BASIC):
+            return None
+        if not found.reveal().startswith(_SCHEME):
+            return FOREIGN
+        return Secret(found.reveal()[len(_SCHEME) :])
+
+    def revoke(self) -> None:
+        """Revoke the token that is held, if there is one."""
+        self._end("token_revoked", lambda token: self._oauth().revoke(self.ask(), token, self.home()))
+
+    def ask(self) -> Secret[str]:
+        """The client secret as it is now."""
+        return self.secret.ask()
+
+    def _fetch(self, transport: Transport | None) -> OAuthToken:
+        """Ask the token endpoint; once more if the secret was refused and has changed in the meantime."""
+        transport = transport or self.home()
+        secret = self.ask()
+        try:
+            return self._oauth().fetch(secret, transport)
+        except requests.RequestException as error:
+            if getattr(error, "refused_credentials", None) is None:
+                raise
+            now = self.ask()
+            if now == secret:
+                raise
+        return self._oauth().fetch(now, transport)
+
+    def _oauth(self) -> OAuthEndpoints:
+        """The endpoints, whose module brings oauthlib with it and is imported when needed."""
+        if self._endpoints is None:
+            try:
+                from ._endpoints.oauth import OAuthEndpoints
+            except OSError as error:  # no file descriptor is left
+                raise ThingspaceError(f"oauthlib cannot be imported: {error}", retryable=True) from None
+            given = self._settings
+            self._endpoints = OAuthEndpoints(
+                given.client_id, given.environment, given.scopes, given.timeout, given.clock.wall
+            )
+        return self._endpoints
+
+
+class M2MSession(Credential):
+    """The M2M session: its login is made together with the manager of its session."""
+
+    __slots__ = ("_home", "_settings", "_used", "endpoints")
+
+    manager: TokenManager[SessionToken]
+
+    def __init__(
+        self, settings: Settings, events: Events, bearer: Bearer, token: SessionToken | None
+    ) -> None:
+        super().__init__(None if settings.username is None else settings.cache)
+        self._settings = settings
+        self._home = bearer.home
+        self._used = LONG_AGO
+        self.endpoints = M2MEndpoints(
+            settings.username or "",
+            None if settings.password is None else settings.password.ask,
+            settings.environment,
+            bearer.manager,
+            key=bearer.ask,
+            events=events,
+            clock=settings.clock,
+            timeout=settings.timeout,
+        )
+        self.manager = TokenManager(
+            SessionToken,
+            lambda transport: self.endpoints.fetch(transport or self._home()),
+            identity=(settings.username or "", settings.environment.login_url),
+            fingerprint=self.endpoints.fingerprint,
+            events=events,
+            provider=self._cache,
+            cached=self._cache is not None,
+            token=token,
+            clock=settings.clock,
+        )
+
+    def put(self, request: requests.PreparedRequest, name: str, token: SessionToken) -> None:
+        """Put the session token on a request."""
+        request.headers[name] = token.session_token
+
+    def found_on(self, request: requests.PreparedRequest, name: str) -> Secret[str] | None:
+        """The session token on a request."""
+        return Secret(str(request.headers[name])) if name in request.headers else None
+
+    def note_use(self) -> None:
+        """Take note that ThingSpace accepted the session, which prolongs its life."""
+        self._used = self._settings.clock.now()
+
+    def was_idle(self) -> bool:
+        """Whether the session was unused for so long that ThingSpace may have ended it."""
+        now, active, used = self._settings.clock.now(), self.manager.active, self._used
+        since = now if active is None else active.since
+        last_use = Moment(max(since.wall, used.wall), max(since.monotonic, used.monotonic))
+        return now.reaches(last_use.plus(IDLE_LIMIT))
+
+    def logout(self) -> None:
+        """End the session that is held, if there is one."""
+        self._end("session_ended", lambda token: self.endpoints.logout(token, self._home()))
+
+
+class Credentials:
+    """The pair: the bearer, and the M2M session if there is one.
+
+    Attributes:
+        environment: where ThingSpace is.
+        session_given: the Session by whose adapters and settings tokens are fetched, if one was given.
+        owner: for whom requests are stamped: client id and M2M user.
+    """
+
+    __slots__ = ("bearer", "environment", "owner", "session", "session_given")
+
+    def __init__(self, settings: Settings, bearer: Bearer, session: M2MSession | None) -> None:
+        self.environment: Environment = settings.environment
+        self.session_given = settings.session
+        self.owner = (settings.client_id, settings.username)
+        self.bearer = bearer
+        self.session = session
+
+    def transport(self, settings: Any, send: Any) -> Transport:
+        """The way of token calls for a request which is sent with `settings` by `send`."""
+        return Transport(self.session_given, settings, send if self.session_given is None else None)
+
+    def put_back(
+        self, request: requests.PreparedRequest, name: str, transport: Transport, *, with_session: bool
+    ) -> bool:
+        """Put back what a redirect has lost, or replaced by what a .netrc holds; whether there was any.
+
+        That the request was refused then proves nothing about the tokens.
+        """
+        ours: list[Credential | None] = [self.session if with_session else None, self.bearer]
+        lost = [one for one in ours if one is not None and one.found_on(request, name) is None]
+        for credential in lost:
+            credential.put(request, name, credential.manager.get(transport))
+        return bool(lost)
+
+    def blamed(self, status: int, *, about_session: bool, with_session: bool) -> list[Credential]:
+        """The credentials that may be to blame for a refusal, the likeliest first.
+
+        Args:
+            status: HTTP status of the answer.
+            about_session: whether its body says that the session token is the trouble.
+            with_session: whether the request carried a session token of ours.
+        """
+        session = self.session if with_session else None
+        if session is not None and session.endpoints.password is None:
+            session = None  # a session token without a login cannot be renewed
+        if about_session and with_session:
+            return [] if session is None or status not in REFUSALS else [session]
+        if status != 401:
+            return []
+        return [self.bearer, session] if session is not None and session.was_idle() else [self.bearer]

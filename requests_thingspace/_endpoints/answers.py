@@ -1,0 +1,179 @@
+"""What an answer of ThingSpace's auth endpoints means.
+
+An answer is judged as a whole before anything is made of it, and what ThingSpace said reaches the
+caller: its OAuth ``error``, WSO2 ``fault``, ``am:fault`` XML or M2M ``errorCode``, bounded in length and
+free of secrets. Everything in this module is a pure function.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import requests
+
+from .._errors import ThingspaceError
+from .._tokens import seconds_from
+from .._values import Secret, redacted
+
+_LONGEST_DESCRIPTION = 300
+_LONGEST_CODE = 100
+_LONGEST_BODY = 4096  # characters of a refusal that an error carries
+_XML_FAULT = re.compile(r"<am:(code|message|description)>([^<]*)</am:\1>")
+_WRAPPED_SESSION_ERROR = "UWS V1 REST accounts: [400]"
+_SESSION_ERROR = ".SessionToken."  # in every M2M errorCode about it, without the leading service name
+
+
+class Answer(NamedTuple):
+    """One complete answer of an auth endpoint.
+
+    Attributes:
+        status: HTTP status.
+        body: the decompressed body.
+        sent_at: Unix time in seconds at which the request was sent.
+        retry_after: seconds that the server asks to wait, ``None`` if it does not.
+        headers: those that an error may show.
+    """
+
+    status: int
+    body: Secret[bytes]
+    sent_at: float
+    retry_after: float | None = None
+    headers: Mapping[str, str] = {}
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status says so."""
+        return 200 <= self.status < 300
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the status speaks of a passing trouble."""
+        return self.status in (408, 425, 429) or self.status >= 500
+
+    def shown(self, secrets: Iterable[Secret[str]]) -> requests.Response:
+        """A bare Response for an error: what came, without request and secrets."""
+        response = requests.Response()
+        response.status_code = self.status
+        response.headers.update(self.headers)
+        text = self.body.reveal()[: 2 * _LONGEST_BODY].decode("utf-8", "replace")
+        response._content = redacted(text, secrets)[:_LONGEST_BODY].encode()
+        response.encoding = "utf-8"
+        return response
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in `body`, which is UTF-8 (RFC 8259 section 8.1); ``None`` for anything else."""
+    try:
+        document = json.loads(body[3 * body.startswith(codecs.BOM_UTF8) :].decode())
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def json_or_raise(
+    answer: Answer, who: str, error: type[ThingspaceError], secrets: Iterable[Secret[str]], hint: str = ""
+) -> Secret[dict[str, Any]]:
+    """The JSON object of a successful answer.
+
+    Messages call the request `who`, such as ``"token request"``, and end with the `hint`.
+
+    Raises:
+        ThingspaceError: of class `error`: the answer is a refusal, or not usable.
+    """
+    document: Secret[Any] = Secret(json_object(answer.body.reveal()))
+    code, description = _complaint(document.reveal(), answer.body.reveal())
+    if answer.is_success and document.reveal() is not None and code is None:
+        return document
+    secrets = tuple(secrets)
+    code, description = (one_line(text, secrets) for text in (code, description))
+    words = f"HTTP {answer.status}" + (f" {code[:_LONGEST_CODE]}" if code else "")
+    words += f" ({description})" if description else ""
+    words += "; redirects of this endpoint are not followed" if 300 <= answer.status < 400 else ""
+    refused = code is not None and 400 <= answer.status < 500
+    said = f"ThingSpace refused the {who}" if refused else f"ThingSpace gave no usable answer to the {who}"
+    raise error(
+        f"{said}: {words}. {hint}".rstrip(),
+        status=answer.status,
+        code=code and code[:_LONGEST_CODE],
+        description=description,
+        retryable=answer.retryable,
+        retry_after=answer.retry_after,
+        response=answer.shown(secrets),
+    )
+
+
+def one_line(text: str | None, secrets: Iterable[Secret[str]]) -> str | None:
+    """`text` on one line, bounded, without secrets."""
+    if text is None:
+        return None
+    text = redacted(text, secrets)[: 8 * _LONGEST_DESCRIPTION]  # what follows looks at each character
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_DESCRIPTION]
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait from a ``Retry-After`` header (RFC 9110 section 10.2.3), never negative.
+
+    It is a number of seconds, or an HTTP date, which counts from `now`, Unix time in seconds.
+    """
+    seconds = seconds_from(value)
+    if seconds is None and value is not None:
+        from email.utils import parsedate_to_datetime  # rare, so it does not weigh on the import
+
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (TypeError, ValueError, OverflowError):  # TypeError before Python 3.10
+            return None
+    return None if seconds is None else max(seconds, 0.0)
+
+
+def is_session_error(body: bytes) -> bool:
+    """Whether an API's error body says that the M2M session token is the trouble.
+
+    Verizon asks to code on the ``errorCode`` without its leading service name; Cloud Connector
+    wraps the session's refusal in a text (facts: "Synchronous Error Messages" and Cloud Connector's
+    "Error Messages" pages).
+    """
+    if b"SessionToken" not in body and b"UWS V1 REST" not in body:
+        return False
+    document = json_object(body) or {}
+    code, wrapped = document.get("errorCode"), document.get("error_description")
+    return (isinstance(code, str) and _SESSION_ERROR in f".{code}") or (
+        isinstance(wrapped, str) and _WRAPPED_SESSION_ERROR in wrapped
+    )
+
+
+def _complaint(document: dict[str, Any] | None, body: bytes) -> tuple[str | None, str | None]:
+    """Code and description of the complaint in an answer, both ``None`` without one."""
+    if document is None:
+        return _complaint_without_json(body)
+    fault = document.get("fault")
+    if isinstance(fault, dict):
+        said = [_text(fault.get(name)) for name in ("message", "description")]
+        return _text(fault.get("code")) or "fault", ": ".join(filter(None, said)) or None
+    for code, description in (("error", "error_description"), ("errorCode", "errorMessage")):
+        if document.get(code):
+            return _text(document[code]) or code, _text(document.get(description))
+    return None, None
+
+
+def _complaint_without_json(body: bytes) -> tuple[str | None, str]:
+    """The complaint of an answer without a JSON object, or at least what it holds."""
+    start = body[:4096].decode("utf-8", "replace")
+    fault = dict(_XML_FAULT.findall(start))
+    if fault:
+        said = [fault.get(name, "").strip() for name in ("message", "description")]
+        return fault.get("code", "").strip() or "fault", ": ".join(filter(None, said))
+    if not start.strip():
+        return None, "an empty body"
+    if start.lstrip().startswith("<"):
+        return None, "a web page or XML instead of JSON"
+    return None, "no JSON object"
+
+
+def _text(value: object) -> str | None:
+    """A short JSON value as text; containers say nothing worth showing."""
+    return str(value) if isinstance(value, (str, int, float)) else None

@@ -1,0 +1,288 @@
+"""One bounded, truthful HTTP exchange with ThingSpace's auth endpoints.
+
+No redirect is followed, at most 1 MiB is read, and the whole exchange, every retry and a server that
+drips its headers included, ends within the timeout. A failure tells what happened, and neither what was
+sent nor what came back: a server can say a secret in a status line, a header or a chunk size, and
+http.client and urllib3 quote it.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import requests
+from requests.exceptions import ChunkedEncodingError
+from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # its home has moved
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from .._errors import ThingspaceError
+from .._values import Secret
+from .answers import Answer, one_line, retry_after
+from .worker import Call
+
+LARGEST_BODY = 2**20
+"""Bytes of an answer after decompression; a token answer has a few hundred."""
+
+_PIECE = 1024  # bytes of a read: even at deflate's best ratio one piece inflates to 1 MiB at most
+_CODINGS = ("", "identity", "gzip", "deflate")  # a piece of any other, or of two, may inflate to gigabytes
+_RETRIED_STATUSES = frozenset((429, 502, 503, 504))
+PAUSES = (0.25, 0.75)  # seconds before the second and third attempt
+_SHOWN_HEADERS = ("Content-Type", "Date", "Retry-After")
+
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": requests.utils.default_user_agent(),
+}
+"""What every request of ours carries."""
+
+quiet: ContextVar[bool] = ContextVar("thingspace_quiet", default=False)
+"""Whether other libraries' loggers, which quote what passes through them, are silent in this context."""
+
+
+class Transport(NamedTuple):
+    """The way to an auth endpoint.
+
+    Attributes:
+        session: the Session whose adapters and settings are used, by default a new one. It is read,
+            never changed: its cookies, headers, hooks and auth stay out of it.
+        settings: ``proxies``, ``verify`` and ``cert`` of the request that needs a token; else the
+            session's own.
+        send: the adapter to send with instead of the session's.
+    """
+
+    session: requests.Session | None = None
+    settings: Mapping[str, Any] | None = None
+    send: Callable[..., requests.Response] | None = None
+
+    def open(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
+        """Send `request` once and return its response, whose body is not yet read.
+
+        Plain http goes to loopback only, and never through a proxy, which would see the secrets.
+        """
+        session = requests.Session() if self.session is None else self.session
+        url = str(request.url)
+        settings = self.settings or session.merge_environment_settings(url, {}, True, None, None)
+        send = self.send or _IsolatedSession(session).send
+        return send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=settings.get("verify", True),
+            cert=settings.get("cert"),
+            proxies={} if url.startswith("http:") else settings.get("proxies"),
+        )
+
+    def release(self, response: requests.Response) -> None:
+        """Close `response`, and its connection where no other call can use it."""
+        response.close()
+        if self.session is None and self.send is None:
+            with suppress(AttributeError):  # only requests' own adapter leaves itself on its responses
+                response.connection.close()  # urllib3 1.26 leaves an open socket to the garbage collector
+
+
+class _IsolatedSession(requests.Session):
+    """Sends by the adapters of another Session, and keeps cookies to itself.
+
+    It goes through ``Session.send``, so that what stands in for that method (requests-mock) or watches
+    it (tracing) does so for token calls too.
+    """
+
+    def __init__(self, of: requests.Session) -> None:
+        super().__init__()
+        self._adapter_for = of.get_adapter
+
+    def get_adapter(self, url: str | bytes) -> Any:
+        """The adapter that the other Session has for `url`."""
+        return self._adapter_for(str(url))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, ever: ``send`` would read the body of a redirect, however large it is."""
+
+
+class Failure(NamedTuple):
+    """An attempt that brought no answer.
+
+    Attributes:
+        error: what the caller is told.
+        was_sent: whether the request may have left.
+        is_broken: whether the connection failed in a way that may pass.
+    """
+
+    error: requests.RequestException
+    was_sent: bool
+    is_broken: bool
+
+
+class Exchange(NamedTuple):
+    """How an endpoint is talked to.
+
+    Attributes:
+        transport: the way to it.
+        timeout: seconds for the whole exchange.
+        error: the class of errors that requests has no class for.
+        secrets: what must not show up in a message.
+        wall: the wall clock, Unix time in seconds.
+    """
+
+    transport: Transport
+    timeout: float
+    error: type[ThingspaceError]
+    secrets: tuple[Secret[str], ...]
+    wall: Callable[[], float] = time.time
+
+    def call(
+        self, request: requests.PreparedRequest, *, repeatable: bool, pauses: Iterable[float] = PAUSES
+    ) -> Answer:
+        """Send `request` until there is an answer, within the timeout in all.
+
+        Args:
+            request: what to send; its body is bytes or text, so that it can be sent again.
+            repeatable: whether it may be sent again though it may have arrived: 429, 502, 503, 504 and
+                broken connections are then tried again. Otherwise only a connection that could not be
+                made is.
+            pauses: seconds to wait before each further attempt.
+
+        Raises:
+            requests.ConnectionError, requests.Timeout, requests.exceptions.SSLError: as requests does.
+            ThingspaceError: of class `error`, for everything else.
+        """
+        deadline = time.monotonic() + self.timeout
+        remaining = iter(pauses)
+        while True:
+            outcome = self._attempt(request, deadline)
+            if isinstance(outcome, Failure):
+                again, least = not outcome.was_sent or (repeatable and outcome.is_broken), 0.0
+            else:
+                again, least = repeatable and outcome.status in _RETRIED_STATUSES, outcome.retry_after or 0.0
+            pause = next(remaining, None) if again else None
+            if pause is None or time.monotonic() + max(pause, least) >= deadline:
+                break
+            time.sleep(max(pause, least))
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        return outcome
+
+    def attempt(self, request: requests.PreparedRequest, seconds: float) -> Answer | Failure:
+        """Send `request` once, in the thread that calls this; only its reads are bounded by `seconds`."""
+        quiet.set(True)
+        sent_at, deadline = self.wall(), time.monotonic() + seconds
+        try:
+            response = self.transport.open(request, seconds)
+            try:
+                body = Secret(_bounded_body(response, deadline))
+                wait = retry_after(response.headers.get("Retry-After"), self.wall())
+                shown = {name: response.headers[name] for name in _SHOWN_HEADERS if name in response.headers}
+                return Answer(response.status_code, body, sent_at, wait, shown)
+            finally:
+                self.transport.release(response)
+        except Exception as failure:  # noqa: BLE001 - an adapter of any kind may be in use
+            return Failure(self.sanitized(failure, request), not _was_not_sent(failure), _is_broken(failure))
+
+    def _attempt(self, request: requests.PreparedRequest, deadline: float) -> Answer | Failure:
+        """One attempt, given up at `deadline` (monotonic seconds) whatever the server does."""
+        left = max(deadline - time.monotonic(), 0.001)
+        call = Call(lambda: self.attempt(request, left))
+        try:
+            call.start()
+            if call.wait(left):
+                return call.result()
+        finally:
+            call.end()
+        return Failure(self.sanitized(requests.Timeout(), request), was_sent=True, is_broken=False)
+
+    def sanitized(self, failure: Exception, request: requests.PreparedRequest) -> requests.RequestException:
+        """`failure` made anew, as the caller may see it: requests' own class, or :attr:`error`.
+
+        The old one is dropped with all that it holds: the request, its frames, and the exceptions below
+        it, which quote what the server said.
+        """
+        kind = next((k for k in type(failure).__mro__ if k.__module__ == requests.exceptions.__name__), None)
+        if isinstance(failure, requests.Timeout):
+            words = f"{request.url} gave no complete answer within {self.timeout:g} seconds"
+        else:
+            words = f"the exchange with {request.url} failed: {one_line(_cause(failure), self.secrets)}"
+        if kind is None or not issubclass(kind, (requests.ConnectionError, requests.Timeout)):
+            return self.error(words, retryable=_is_broken(failure))
+        bare = requests.PreparedRequest()
+        bare.method, bare.url = request.method, request.url
+        bare.headers = requests.structures.CaseInsensitiveDict()
+        return kind(words, request=bare)
+
+
+def _bounded_body(response: requests.Response, deadline: float) -> bytes:
+    """The decompressed body, refused beyond :data:`LARGEST_BODY` or `deadline`.
+
+    What is refused before it is read takes its connection with it. After an interim answer, which
+    http.client takes for the final one, the next request on it would get the answer to this one.
+    """
+    if response.status_code < 200:
+        raise requests.RequestException(f"HTTP {response.status_code} is not a final answer")
+    if response.headers.get("Content-Encoding", "").lower() not in _CODINGS:
+        raise requests.RequestException("the answer has a Content-Encoding that was not asked for")
+    with suppress(AttributeError):  # an adapter of any kind may be in use
+        response.raw.enforce_content_length = True  # urllib3 1.26 takes an answer that was cut off for whole
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise requests.RequestException(f"the answer is larger than {LARGEST_BODY} bytes")
+        if time.monotonic() > deadline:
+            raise requests.Timeout
+    return bytes(body)
+
+
+def _was_not_sent(failure: Exception) -> bool:
+    """Whether the request certainly never left: there was no connection to send it on."""
+    reason = getattr(failure.args[0], "reason", None) if failure.args else None
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+
+
+def _is_broken(failure: Exception) -> bool:
+    """Whether the connection failed in a way that may pass; a bad certificate does not."""
+    return isinstance(failure, (requests.ConnectionError, ChunkedEncodingError)) and not any(
+        isinstance(link, (ssl.SSLCertVerificationError, CertificateError)) for link in _chain(failure)
+    )
+
+
+def _cause(failure: Exception) -> str:
+    """What brought `failure` about, in words of the operating system, OpenSSL or requests.
+
+    All three are OSErrors. Of any other exception only the name is sure not to quote the server.
+    """
+    chain = _chain(failure)
+    if isinstance(chain[-1], OSError):
+        return f"{type(chain[-1]).__name__}: {chain[-1]}"
+    return ": ".join(type(link).__name__ for link in chain)
+
+
+def _chain(failure: Exception) -> list[BaseException]:
+    """`failure` and all that brought it about; urllib3 keeps some of it in the args alone."""
+    chain: list[BaseException] = [failure]
+    while True:
+        top = chain[-1]
+        given = next((arg for arg in top.args if isinstance(arg, BaseException)), None)
+        below = top.__cause__ or top.__context__ or given
+        if below is None or below in chain:
+            return chain
+        chain.append(below)
+
+
+def _may_pass(record: logging.LogRecord) -> bool:
+    """Whether a record may be logged.
+
+    urllib3 warns of headers that it cannot parse, and quotes them; requests-oauthlib reports the stand-ins
+    that it is shown as if they were the real thing.
+    """
+    quotes = record.name.startswith("requests_oauthlib") or record.levelno >= logging.WARNING
+    return not (quotes and quiet.get())
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool", "requests_oauthlib.oauth2_session"):
+    logging.getLogger(_name).addFilter(_may_pass)

@@ -1,0 +1,137 @@
+"""A call in a thread of its own, bounded in time and really over when it is given up.
+
+The timeouts of requests count from byte to byte, so a server that drips its headers holds a caller for
+hours, and looking up a name is not bounded at all. What a signal handler raises arises in the waiting
+caller, never in the call.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any, Generic, TypeVar
+
+from .._turns import PAUSE, greenlets
+
+T = TypeVar("T")
+
+_FAREWELL = 1.0  # seconds in which a thread ends once its socket is closed
+
+
+class Call(Generic[T]):
+    """One call of `work` in another thread, which is always a new one.
+
+    CPython leaves the error of a failed TLS write in OpenSSL's queue of that thread, where the next
+    connection would meet it (python/cpython#148594).
+    """
+
+    __slots__ = ("_decided", "_done", "_greenlet", "_outcome", "_thread", "_work")
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work: Any = work
+        self._outcome: list[tuple[T | None, BaseException | None]] = []
+        self._decided: dict[int, object] = {}  # the first entry counts, with and without the GIL
+        self._done = threading.Lock()
+        self._thread: Any = None
+        self._greenlet: Any = None  # in place of a thread where a connection cannot be used by two
+
+    def start(self) -> None:
+        """Begin."""
+        run, gevent = copy_context().run, greenlets()  # the context, so that a trace goes on in the thread
+        outer = sys.exc_info()[1]
+        self._done.acquire()
+        if gevent is not None:
+            self._greenlet = gevent.spawn(run, self._run)
+            return
+        self._thread = threading.Thread(target=run, args=(self._run,), name="thingspace-call", daemon=True)
+        try:
+            self._thread.start()
+        except (RuntimeError, KeyError) as error:
+            masked, error.__traceback__ = error.__context__, None
+            try:
+                if masked is not None and masked is not outer:
+                    raise masked from None  # a signal handler's, which threading's own clean-up hides
+            finally:
+                del masked, outer  # else they would keep this frame, and with it a lock, alive
+            if not str(error).startswith("can't"):
+                raise
+            copy_context().run(self._run)  # no more threads, as at the end of the interpreter
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the outcome; whether it came in time.
+
+        ``Thread.join`` is no help: interrupted, it may take a thread that runs for one that has ended.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._outcome and time.monotonic() < deadline:
+            pause = min(max(deadline - time.monotonic(), 0.0), PAUSE)
+            if self._greenlet is not None:
+                self._greenlet.join(pause)
+            elif self._done.acquire(timeout=pause):  # what an interrupt loses here costs pauses only
+                self._done.release()
+        return bool(self._outcome)
+
+    @property
+    def outcome(self) -> tuple[T | None, BaseException | None]:
+        """What `work` returned, and what it raised; neither if it is not done."""
+        return self._outcome[0] if self._outcome else (None, None)
+
+    def result(self) -> T:
+        """What `work` returned.
+
+        Raises:
+            BaseException: what it raised.
+        """
+        result, failure = self.outcome
+        if failure is not None:
+            raise failure
+        return result  # type: ignore[return-value]  # None only beside a failure, or if T allows it
+
+    def cancel(self) -> bool:
+        """Do not begin any more; whether it had not begun."""
+        if self._decided.setdefault(0, None) is not None:
+            return False
+        self._work = None  # threading may keep a thread that never ran, and with it this call
+        return True
+
+    def end(self) -> None:
+        """Give it up: its socket is closed, and with that its thread ends."""
+        if self.cancel() or self._outcome:
+            return
+        if self._greenlet is not None:
+            self._greenlet.kill(ConnectionAbortedError, timeout=_FAREWELL)
+        else:
+            _close_socket_of(self._thread.ident)
+            self.wait(_FAREWELL)
+
+    def _run(self) -> None:
+        """Do the work, and leave the outcome behind."""
+        mine = object()
+        if self._decided.setdefault(0, mine) is not mine:
+            return
+        work, self._work = self._work, None  # what it refers to need not outlive it
+        try:
+            self._outcome.append((work(), None))
+        except BaseException as failure:  # noqa: BLE001 - it is raised again in the caller
+            self._outcome.append((None, failure.with_traceback(None)))
+        finally:
+            self._done.release()
+
+
+def _close_socket_of(thread: int | None) -> None:
+    """Close the socket on which a thread waits, found in the frames of the calls that wait."""
+    frame: Any = sys._current_frames().get(thread or 0)
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, socket.SocketIO):
+            owner = owner._sock  # type: ignore[attr-defined]
+        if isinstance(owner, socket.socket):
+            with suppress(OSError):  # the shutdown of an SSLSocket would break off TLS first
+                socket.socket.shutdown(owner, socket.SHUT_RDWR)
+            return
+        frame = frame.f_back

@@ -1,0 +1,277 @@
+"""What the caller said: arguments, ``THINGSPACE_*`` variables, files, and secrets that are asked for.
+
+Bad input is refused at once, with a message that names it, says what to give, and shows no secret.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import requests
+
+from ._environment import Environment
+from ._errors import ThingspaceError
+from ._validity import Clock
+from ._values import Secret, Value
+
+_PAIRS = (("client_id", "client_secret"), ("username", "password"))
+
+
+class Source(Value):
+    """Where a secret comes from: a text, a file, or a function; the last two are asked each time.
+
+    Attributes:
+        given: what the caller gave; ``None`` stands for a password that is not set yet.
+    """
+
+    __match_args__ = ("_called", "_given")
+    __slots__ = __match_args__
+
+    _called: str
+    _given: Secret[Any]
+
+    def __init__(self, called: str, given: Secret[Any]) -> None:
+        """Remember what was given, and what messages call it.
+
+        Raises:
+            ValueError: it is neither a non-empty text, a path, nor a function.
+        """
+        self._set(_called=called, _given=given)
+        if not (callable(self.given) or isinstance(self.given, os.PathLike) or self.given is None):
+            require_text(called, given)
+
+    @property
+    def given(self) -> Any:
+        return self._given.reveal()
+
+    def ask(self) -> Secret[str]:
+        """The secret as it is now. A file's surrounding white space does not belong to it.
+
+        Raises:
+            ThingspaceError: the file or function failed, or gave something that is not a secret.
+            ValueError: there is none yet.
+        """
+        if isinstance(self.given, str):
+            return self._given
+        if self.given is None:
+            raise ValueError(f"auth.username was set without a {self._called}: set auth.password too.")
+        try:
+            found = Secret(self.given() if callable(self.given) else _content(self.given))
+        except requests.RequestException:
+            raise
+        except Exception as error:  # a function may raise anything
+            said = str(error) if isinstance(error, OSError) else type(error).__name__
+            raise ThingspaceError(f"{self._called} is not available: {said}", retryable=True) from error
+        try:
+            require_text(self._called, found)
+        except ValueError as wrong:
+            raise ThingspaceError(str(wrong)) from None
+        return found
+
+
+class Settings(NamedTuple):
+    """The arguments of :class:`ThingspaceAuth`."""
+
+    client_id: str
+    client_secret: Source
+    scopes: tuple[str, ...]
+    username: str | None
+    password: Source | None
+    clock_skew: float
+    token_provider: Any
+    on_token_update: Callable[[Any], object] | None
+    on_event: Callable[[Any], object] | None
+    cache: Any
+    environment: Environment
+    timeout: float
+    session: requests.Session | None
+    clock: Clock
+
+    def checked(self, names: Mapping[str, str] | None = None) -> Settings:
+        """The same; `names` is what messages call an argument that came from somewhere else.
+
+        Raises:
+            ValueError: an argument cannot be used; the message says which and why.
+            TypeError: an argument is of the wrong kind.
+        """
+        client_id, secret, username, password, skew = (
+            (names or {}).get(name, name) for name in (*_PAIRS[0], *_PAIRS[1], "clock_skew")
+        )
+        require_text(client_id, Secret(self.client_id))
+        if self.client_secret.given is None:
+            raise ValueError(f"{secret} must be a non-empty string, a path or a function.")
+        if ":" in self.client_id:
+            raise ValueError(f"{client_id} contains a colon, which HTTP Basic cannot carry (RFC 7617).")
+        if (self.username is None) != (self.password is None):
+            raise ValueError(f"{username} and {password} go together: give both or neither.")
+        if self.username is not None:
+            require_text(username, Secret(self.username))
+        for scope in self.scopes:
+            require_text("each of scopes", Secret(scope))
+        require_seconds(skew, self.clock_skew, least=0.0)
+        require_seconds("timeout", self.timeout, least=0.001)
+        self._check_kinds()
+        if self.cache is not None and self.token_provider is not None:
+            raise ValueError("cache and token_provider exclude each other: a cache is a provider.")
+        return self
+
+    def _check_kinds(self) -> None:
+        """Refuse what would only fail later, when it is used."""
+        kinds: dict[str, tuple[Any, str]] = {
+            "environment": (Environment, "PRODUCTION, STAGING or Environment.at(origin)"),
+            "clock": (Clock, "Clock(wall, monotonic)"),
+            "session": ((requests.Session, type(None)), "a requests.Session"),
+            **dict.fromkeys(("token_provider", "on_token_update", "on_event"), (None, "callable")),
+            "cache": (None, "a token cache such as FileTokenCache()"),
+        }
+        for name, (kind, example) in kinds.items():
+            value = getattr(self, name)
+            fits = value is None or callable(value) if kind is None else isinstance(value, kind)
+            if not fits or (name == "cache" and isinstance(value, type)):
+                raise TypeError(f"{name} must be {example}, not {_a(value)}.")
+
+
+def scopes_of(given: Any) -> tuple[Any, ...]:
+    """Scopes from a space-delimited string (RFC 6749 section 3.3) or a collection of strings."""
+    if not isinstance(given, Iterable):
+        raise TypeError(f"scopes must be a string or a collection of strings, not {_a(given)}.")
+    return tuple(given.split() if isinstance(given, str) else given)
+
+
+def source_of(called: str, given: Secret[Any]) -> Source | None:
+    """Where a secret comes from, ``None`` if nothing was given."""
+    return None if given.reveal() is None else Source(called, given)
+
+
+def arguments_from(
+    environ: Mapping[str, str], overrides: Mapping[str, Any], profile_of: Callable[[str], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The arguments of `overrides`, the variables, and the profile they name, and what messages call them.
+
+    What comes first wins; the two of a pair come from one source. An empty variable counts as not set.
+
+    Raises:
+        ValueError: a variable is missing or unreadable; the message names it.
+    """
+    given = {n: overrides[n] for n in overrides if overrides[n] is not None or n in _PAIRS[1]}
+    found = _from_variables(environ)
+    found = {name: found[name] for name in found if name not in _pairs_in(given)}
+    profile = environ.get("THINGSPACE_PROFILE")
+    arguments = layered({**found, **given}, profile_of(profile) if profile else {})
+    missing = [f"THINGSPACE_{name.upper()}" for name in _PAIRS[0] if name not in arguments]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} must be set in the environment, or given as arguments.")
+    named = _pairs_in(found).union({"clock_skew"}.intersection(found)) - {*given}
+    return arguments, {name: f"THINGSPACE_{name.upper()}" for name in named}
+
+
+def layered(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
+    """`under` with the arguments of `over` in their place.
+
+    Id and secret come from one of the two, and so do user and password; another key belongs elsewhere.
+    """
+    taken = _pairs_in(over)
+    taken |= {"environment"} if _PAIRS[0][0] in taken else set()
+    return {**{name: under[name] for name in under if name not in taken}, **over}
+
+
+def _pairs_in(arguments: Mapping[str, Any]) -> set[str]:
+    """The names of the pairs of which at least one half is in `arguments`."""
+    return {name for pair in _PAIRS if any(one in arguments for one in pair) for name in pair}
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments that the variables give."""
+    readers: dict[str, Any] = {"clock_skew": float, "base_url": Environment.at}
+    found: dict[str, Any] = {}
+    for name in (*_PAIRS[0], *_PAIRS[1], *readers):
+        variable = f"THINGSPACE_{name.upper()}"
+        value, path = environ.get(variable), None if name in readers else environ.get(f"{variable}_FILE")
+        if value and path:
+            raise ValueError(f"{variable} and {variable}_FILE are both set: keep one of them.")
+        try:
+            if value:
+                found[name] = readers.get(name, str)(value)
+            elif path:  # a secret is read again whenever it is needed
+                found[name] = Path(path) if name in (_PAIRS[0][1], _PAIRS[1][1]) else _content(path)
+        except (OSError, ValueError) as error:
+            what = "is not a number of seconds" if name == "clock_skew" else "cannot be used"
+            raise ValueError(f"{variable}{'_FILE' if path else ''} {what}: {error}") from None
+    if "base_url" in found:
+        found["environment"] = found.pop("base_url")
+    return found
+
+
+def profile_arguments(kept: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments that a profile gives."""
+    found: dict[str, Any] = {name: kept[name] for name in kept if kept[name]}
+    base_url = found.pop("base_url", None)
+    return found if base_url is None else {**found, "environment": Environment.at(base_url)}
+
+
+def arguments_of(source: Any) -> dict[str, Any]:
+    """The arguments that a mapping or Verizon's credentials give, in the SDKs' spellings or ours.
+
+    Raises:
+        ValueError: a key of the mapping is unknown.
+        TypeError: it is neither.
+    """
+    hidden, is_mapping = Secret(source), isinstance(source, Mapping)
+    del source  # no crash report shows it
+    names = list(hidden.reveal()) if is_mapping else [n for n in dir(hidden.reveal()) if _our_name(n)]
+    if not names and not is_mapping:
+        raise TypeError(
+            f"{_a(hidden.reveal())} holds no credentials: give ThingspaceOauthCredentials or a mapping."
+        )
+    unknown = [str(name) for name in names if _our_name(name) is None]
+    if unknown:
+        raise ValueError(f"unknown credentials: {', '.join(unknown)}.")
+    read = hidden.reveal().get if is_mapping else lambda name: getattr(hidden.reveal(), name)
+    return {str(_our_name(name)): _in_snake_case(read(name)) for name in names if read(name) is not None}
+
+
+def _our_name(name: object) -> str | None:
+    """What an SDK's name is called here, ``None`` if it means nothing here."""
+    ours = re.sub("^oauth_", "", _snake_case(name))
+    return ours if ours in Settings._fields or ours in ("token", "session_token") else None
+
+
+def _snake_case(name: object) -> str:
+    """``oauthClientId`` as ``oauth_client_id``."""
+    return re.sub("(?<=[a-z])([A-Z])", r"_\1", str(name)).lower()
+
+
+def _in_snake_case(value: Any) -> Any:
+    """The keys of a token in camelCase as we read them; any other value as it is."""
+    return {_snake_case(key): value[key] for key in value} if isinstance(value, Mapping) else value
+
+
+def require_text(name: str, text: Secret[Any]) -> None:
+    """Refuse what is not a text, empty, or not valid Unicode; the message never shows it."""
+    if not isinstance(text.reveal(), str) or not text.reveal():
+        raise ValueError(f"{name} must be a non-empty string.")
+    if any("\ud800" <= character <= "\udfff" for character in text.reveal()):
+        raise ValueError(f"{name} contains surrogates, which cannot be encoded as UTF-8.")
+
+
+def require_seconds(name: str, value: object, *, least: float) -> None:
+    """Require a finite number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number of seconds.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least:g} seconds.")
+
+
+def _content(path: str | os.PathLike[str]) -> str:
+    """The text of a file without the white space around it."""
+    return Path(path).read_text(encoding="utf-8").strip()
+
+
+def _a(value: object) -> str:
+    """What kind of thing `value` is."""
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

@@ -1,0 +1,136 @@
+"""When a token is due for renewal, and when it is expired.
+
+A token is expired when either the wall clock or the monotonic clock says so: neither a clock that is
+set nor a suspended laptop keeps a dead token alive. Everything here depends only on the time given.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from ._tokens import OAuthToken, SessionToken
+
+CONFIRMED = 60.0
+"""Seconds for which rejections of a token are ignored after ThingSpace has stood by it."""
+
+SHORTEST_USE = 1.0
+"""Seconds for which a fetched token is used at least, so that no clock makes a call per call."""
+
+T = TypeVar("T", bound="OAuthToken | SessionToken")
+
+
+class Clock(NamedTuple):
+    """The two clocks that expiry is read from, by default this machine's.
+
+    Attributes:
+        wall: gives Unix time in seconds (UTC).
+        monotonic: gives seconds that never go back.
+    """
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+    def now(self) -> Moment:
+        """The present."""
+        return Moment(self.wall(), self.monotonic())
+
+
+class Moment(NamedTuple):
+    """A moment by both clocks.
+
+    Attributes:
+        wall: Unix time in seconds.
+        monotonic: seconds of the monotonic clock.
+    """
+
+    wall: float
+    monotonic: float
+
+    def reaches(self, other: Moment) -> bool:
+        """Whether either clock says that `other` has come."""
+        return self.wall >= other.wall or self.monotonic >= other.monotonic
+
+    def plus(self, seconds: float) -> Moment:
+        """The moment that many seconds later."""
+        return Moment(self.wall + seconds, self.monotonic + seconds)
+
+
+SYSTEM_CLOCK = Clock()
+"""The clocks of this machine."""
+
+LONG_AGO = Moment(-math.inf, -math.inf)
+"""A moment that every other one reaches."""
+
+_NEVER = Moment(math.inf, math.inf)
+
+
+class ActiveToken(Generic[T]):
+    """A token in use. Its marks are one-way: each is one store, so no lock guards them.
+
+    Attributes:
+        token: the token.
+        since: when it was taken into use.
+        due: when it is to be renewed.
+        expires: when it is no longer usable.
+        confirmed_until: monotonic seconds; a rejection before that does not count.
+    """
+
+    __slots__ = ("_rejections", "confirmed_until", "due", "expires", "since", "token")
+
+    def __init__(self, token: T, since: Moment, due: Moment, expires: Moment) -> None:
+        self.token = token
+        self.since = since
+        self.due = due
+        self.expires = expires
+        self.confirmed_until = -math.inf
+        self._rejections: dict[int, object] = {}
+
+    @classmethod
+    def starting(
+        cls, token: T, asked: Moment, now: Moment, clock_skew: float, shortest: float = SHORTEST_USE
+    ) -> ActiveToken[T]:
+        """`token` taken into use.
+
+        Its life is counted by both clocks from `asked`, before its request was sent, so a wall clock that
+        is set while ThingSpace answers does no harm. ThingSpace returns the same token, with its remaining
+        life, until it expires ("Get Credentials" page). So it may be due on arrival, `clock_skew` seconds
+        before its expiry: then it is used until it expires, and for `shortest` seconds at least.
+        """
+        if token.expires_at is None:
+            return cls(token, now, _NEVER, _NEVER)
+        expiry, soonest = asked.plus(token.expires_at - asked.wall), now.plus(shortest)
+        expires = Moment(max(expiry.wall, soonest.wall), max(expiry.monotonic, soonest.monotonic))
+        due = expiry.plus(-clock_skew)
+        return cls(token, now, expires if now.reaches(due) else due, expires)
+
+    @property
+    def rejected(self) -> bool:
+        """Whether ThingSpace refused this very token."""
+        return bool(self._rejections)
+
+    def is_expired(self, now: Moment) -> bool:
+        """Whether it is past its expiry, or rejected."""
+        return now.reaches(self.expires)
+
+    def is_due(self, now: Moment) -> bool:
+        """Whether it is to be renewed."""
+        return now.reaches(self.due)
+
+    def reject(self) -> bool:
+        """Stop using it, whatever its expiry says; whether this is the first rejection."""
+        mine = object()
+        self.expires = self.due = LONG_AGO  # first: an interrupt must not leave a rejected token usable
+        return self._rejections.setdefault(0, mine) is mine
+
+    def confirm(self, now: Moment) -> None:
+        """ThingSpace stands by this token: ignore rejections for a minute."""
+        self.confirmed_until = now.monotonic + CONFIRMED
+
+    def judge_by(self, clock_skew: float) -> None:
+        """Let it be due that many seconds before its expiry."""
+        self.due = self.expires.plus(-clock_skew)
+        if self.expires is LONG_AGO:  # a rejection came in between
+            self.due = LONG_AGO

@@ -1,0 +1,135 @@
+"""A login of the script's own that ThingSpace has refused is not sent again.
+
+Five failed logins lock the account until Verizon's support unlocks it, and a crontab needs five minutes
+for that. Known again by a keyed hash, a refusal is remembered in this process and, with a token cache, in
+every process that shares it, until the password changes or ``thingspace logout`` forgets it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from contextlib import nullcontext
+from copy import copy
+from typing import Any
+
+import requests
+
+from requests_thingspace import LoginRefusedError, SessionToken, ThingspaceAuth
+
+
+class RefusedLogins:
+    """The refusals that the script's own logins have met."""
+
+    def __init__(self, cache: Any, known: dict[str, LoginRefusedError] | None = None) -> None:
+        """Remember them in `cache` as well, if there is one."""
+        self._cache = cache
+        self._known = known or {}
+        self._lock = threading.Lock()  # one login at a time if no cache sees to it
+
+    def send(self, login: LoginOfScript) -> requests.Response:
+        """ThingSpace's answer to a login.
+
+        Raises:
+            LoginRefusedError: it was refused before, and nothing was sent.
+        """
+        try:
+            with self._lock if self._cache is None else nullcontext():
+                known = self._known.get(login.fingerprint())
+                if known is not None:
+                    raise copy(known)
+                login.fetch_token() if self._cache is None else self._cache(None, login)
+        except _AcceptedError:
+            pass
+        except LoginRefusedError as refusal:
+            self._known[login.fingerprint()] = refusal
+            if login.response is None:
+                raise
+        response: requests.Response = login.response
+        return response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RefusedLogins, (self._cache, self._known)  # with a lock of its own
+
+
+class LoginOfScript:
+    """A login of the script's own, in the shape of a manager, as a token cache asks for it.
+
+    Only a refusal stays in the cache: an accepted login leaves it by an exception. The password is not kept,
+    but a hash of it, whose key is the client secret.
+
+    Attributes:
+        cache_key: one for each user.
+        is_ours: whether it is for our user, with our password.
+        response: ThingSpace's answer, ``None`` if nothing was sent.
+    """
+
+    token_class = SessionToken
+    credential = "session"
+    clock_skew = 0.0
+
+    def __init__(
+        self, auth: ThingspaceAuth, username: str, password: str = "", *, key: str = "", send: Any = None
+    ) -> None:
+        place = auth.environment.login_url
+        words = json.dumps([place, username, password])
+        self.cache_key = hashlib.sha256(f"thingspace run\0{place}\0{username}".encode()).hexdigest()
+        self.publish = auth.publish
+        self.is_ours = False
+        self.response: Any = None
+        self._fingerprint = hmac.new(key.encode(), words.encode(), hashlib.sha256).hexdigest()
+        self._send = send
+
+    def fingerprint(self) -> str:
+        """The keyed hash of user and password."""
+        return self._fingerprint
+
+    def fetch_token(self) -> Any:
+        """Send the login.
+
+        Raises:
+            LoginRefusedError: ThingSpace refuses it.
+            _AcceptedError: it does not, or does not say; the answer is the script's.
+        """
+        response = self.response = self._send()
+        document = _refusal_in(response)
+        if document is None:
+            raise _AcceptedError
+        refusal = LoginRefusedError(
+            "ThingSpace refused a login of the script's own.",
+            status=response.status_code,
+            code=str(document.get("errorCode"))[:100],
+            description=str(document.get("errorMessage"))[:300],
+        )
+        refusal.refused_credentials = self._fingerprint
+        raise refusal
+
+    def is_usable(self, *_: Any) -> bool:
+        """No token that a cache may hold is one that the script has asked for."""
+        return False
+
+    just_fetched = was_reset = is_usable
+
+
+class _AcceptedError(Exception):
+    """A way out of the cache, which keeps only refusals."""
+
+
+def _refusal_in(response: requests.Response) -> dict[str, Any] | None:
+    """What the platform says to a login that it refuses; the gateway and a failing server do not count."""
+    document = json_object(response.content)
+    if response.ok or not document or "fault" in document:
+        return None
+    refused = response.status_code < 500 if document.get("errorCode") else response.status_code in (400, 403)
+    return document if refused else None
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """What `text` says, empty if it is no JSON object."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,67 @@
+"""A cache in memory that breaks on command, and what the tests of caches ask of an API call and the log."""
+
+import threading
+from contextlib import contextmanager
+
+from requests_thingspace import TokenCache
+
+KEY = "0" * 64
+ENTRY = {"access_token": "a-token"}
+
+
+def told(caplog):
+    """The level of each record about the cache."""
+    return [r.levelname for r in caplog.records if "the token cache" in r.getMessage()]
+
+
+def get(sandbox, session):
+    """The status of an API call."""
+    return session.get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}").status_code
+
+
+def get_anew(sandbox, session):
+    """The statuses of API calls with a token that has just expired."""
+    sandbox.advance(3601)
+    return {get(sandbox, session) for _ in range(3)}
+
+
+class Shelf(TokenCache):
+    """A cache as a user would write it, in the memory of the process, that breaks on command."""
+
+    def __init__(self, entries=None, **settings):
+        super().__init__(**settings)
+        self.entries = {} if entries is None else entries
+        self.broken = {}
+        self.used = []
+        self._locks = {}
+
+    def _use(self, method):
+        self.used.append(method)
+        if method in self.broken:
+            raise self.broken[method]
+
+    @contextmanager
+    def lock(self, key):
+        self._use("lock")
+        lock = self.entries.setdefault(f"{key}.lock", threading.Lock())
+        if not lock.acquire(blocking=False):
+            raise TimeoutError("another one holds the lock")
+        try:
+            yield
+        finally:
+            lock.release()
+            self._use("unlock")
+
+    def load(self, key):
+        self._use("load")
+        return self.entries.get(key)
+
+    def save(self, key, entry, ttl):
+        if "save" in self.broken:
+            raise OSError(f"no room for {entry}")
+        self._use("save")
+        self.entries[key] = entry
+
+    def clear(self, key):
+        self._use("clear")
+        self.entries.pop(key, None)

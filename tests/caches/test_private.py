@@ -1,0 +1,198 @@
+"""Files that only their owner may see, and locks that harm nobody when they are lost."""
+
+import errno
+import gc
+import os
+import signal
+import stat
+import sys
+
+import filelock
+import pytest
+
+from requests_thingspace.caches._private import (
+    file_lock,
+    make_private_folder,
+    patiently,
+    read_private,
+    state_folder,
+    write_private,
+)
+
+from ..children import CONTEXT, Child
+
+
+@pytest.fixture
+def path(tmp_path):
+    """The path of a file in a private folder that does not exist yet."""
+    return tmp_path / "on" / "the" / "way" / "file"
+
+
+def mode(path):
+    """The permissions of a file or folder."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def descriptors():
+    """The descriptors that this process has open."""
+    gc.collect()
+    return set(os.listdir("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"))
+
+
+def test_every_folder_on_the_way_is_private(path):
+    """Folders that have to be made are open to nobody, even under umask 0."""
+    before = os.umask(0)
+    try:
+        make_private_folder(path.parent)
+    finally:
+        os.umask(before)
+    assert [mode(folder) for folder in list(path.parents)[:3]] == [0o700] * 3
+
+
+def test_a_link_in_place_of_the_folder_is_refused(path, tmp_path):
+    """Whoever may write the link could lead the file elsewhere."""
+    make_private_folder(tmp_path / "elsewhere")
+    path.parent.parent.mkdir(parents=True)
+    path.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="not a folder of its own"):
+        make_private_folder(path.parent)
+    with pytest.raises(OSError, match="not a folder of its own"), file_lock(path, 0):
+        pass
+
+
+@pytest.mark.parametrize("thing", ["folder", "pipe", "link", "open to others", "huge"])
+def test_what_is_refused_leaves_no_descriptor_open(path, thing):
+    """Each refusal closes what it has opened."""
+    make_private_folder(path.parent)
+    if thing == "folder":
+        path.mkdir()
+    elif thing == "pipe":
+        os.mkfifo(path, 0o600)
+    elif thing == "link":
+        path.symlink_to(path.with_name("elsewhere"))
+        path.with_name("elsewhere").write_bytes(b"")
+    else:
+        path.write_bytes(b" " * (2**20 + 1))
+        path.chmod(0o644 if thing == "open to others" else 0o600)
+    before = descriptors()
+    for _ in range(3):
+        with pytest.raises((OSError, ValueError)):
+            read_private(path)
+    assert descriptors() <= before
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_what_was_written_is_read(path, lasting):
+    """A file is its owner's alone and holds what was written last; before that there is none."""
+    assert read_private(path) is None
+    make_private_folder(path.parent)
+    for content in (b"one", b"other"):
+        write_private(path, content, lasting=lasting)
+        assert read_private(path) == content
+    assert mode(path) == 0o600
+    assert [found.name for found in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("end", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), MemoryError()], ids=repr)
+def test_a_write_that_ends_early_leaves_nothing(path, end, monkeypatch):
+    """Whatever ends it, the file is as it was and no half of a token lies about."""
+
+    def replace(*_):
+        raise end
+
+    make_private_folder(path.parent)
+    write_private(path, b"before")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(type(end)):
+            write_private(path, b"after")
+    assert [found.name for found in path.parent.iterdir()] == ["file"]
+    assert read_private(path) == b"before"
+
+
+def test_one_holder_at_a_time(path):
+    """Another try fails at once, or after its time; the next one has it, by a file that nobody else sees."""
+    for seconds in (0, 0.05):
+        with file_lock(path, 0), pytest.raises(TimeoutError), file_lock(path, seconds):
+            pass
+    assert mode(path) == 0o600
+
+
+def test_a_lock_that_is_lost_is_free(path):
+    """Without its object there is no lock."""
+    lock = file_lock(path, 0)
+    lock.__enter__()
+    del lock
+    with file_lock(path, 0):
+        pass
+
+
+def test_giving_up_twice_is_fine(path):
+    """An exit that was interrupted can be repeated."""
+    with file_lock(path, 0) as lock:
+        lock.__exit__()
+        with file_lock(path, 0):
+            lock.__exit__()
+
+
+@pytest.mark.skipif(
+    int(filelock.__version__.split(".")[0]) < 4, reason="this filelock closes nothing in a child"
+)
+def test_a_child_does_not_keep_its_parents_lock(path):
+    """A parent forks while it holds the lock and is killed: the child lives on, and the lock is free."""
+    forked = CONTEXT.Event()
+    parent = Child(hold_and_fork, path, forked)
+    assert forked.wait(10)
+    with pytest.raises(TimeoutError), file_lock(path, 0):
+        pass
+    parent.kill()
+    with file_lock(path, 0):
+        pass
+
+
+def hold_and_fork(path, forked):
+    """Fork a child that lives longer than its parent, which holds a lock."""
+    with file_lock(path, 0):
+        inherits, tells = os.pipe()
+        if os.fork() == 0:
+            os.write(tells, b"closed")
+            while os.getppid() != 1:
+                signal.sigtimedwait([], 0.05)
+            os._exit(0)
+        os.read(inherits, 6)
+        forked.set()
+        signal.pause()
+
+
+@pytest.mark.parametrize("in_use", [0, 1, 19, 20])
+def test_a_file_that_is_in_use_on_windows(in_use):
+    """What a reader has open is tried again for a fifth of a second, and then an error."""
+    outcomes = [PermissionError(errno.EACCES, "in use")] * in_use
+
+    def work():
+        if outcomes:
+            raise outcomes.pop()
+        return "done"
+
+    if in_use == 20:
+        with pytest.raises(PermissionError, match="in use"):
+            patiently(work, 20, 0)
+    assert patiently(work, 20, 0) == "done"
+
+
+def test_windows_has_no_modes(path, monkeypatch):
+    """There a user's folders are the user's: what chmod says is not asked, and no folder is synchronised."""
+    make_private_folder(path.parent)
+    path.parent.chmod(0o755)
+    monkeypatch.delattr(os, "geteuid")
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    make_private_folder(path.parent)
+    write_private(path, b"content")
+    path.chmod(0o644)
+    assert read_private(path) == b"content"
+
+
+def test_the_state_folder_is_the_users(tmp_path, monkeypatch):
+    """It is where the platform keeps such things."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_folder() == tmp_path / "requests-thingspace"

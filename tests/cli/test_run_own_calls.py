@@ -1,0 +1,169 @@
+"""``thingspace run``: the token and login calls of a script, answered from the shared tokens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from requests_thingspace.sandbox import Sandbox
+
+from .conftest import COMMAND, TIMEOUT
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+@pytest.fixture
+def start(environment, sandbox, tmp_path):
+    """A function that starts a script under run; it has the credentials that the environment has."""
+
+    def start(script="starts.py", *arguments, command=(*COMMAND, "run"), **variables):
+        own = {
+            "OWN_KEY": sandbox.client_id,
+            "OWN_SECRET": sandbox.client_secret,
+            "OWN_USER": sandbox.username,
+            "OWN_PASSWORD": sandbox.password,
+        }
+        given = {**environment, **own, **variables}
+        return subprocess.run(
+            [*command, SCRIPTS / script, *arguments],
+            env={name: value for name, value in given.items() if value is not None},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+    return start
+
+
+def counts(sandbox):
+    """The token calls and the logins that arrived."""
+    return sandbox.calls["token"], sandbox.calls["login"]
+
+
+def test_twenty_starts_make_one_token_call_and_one_login(start, sandbox):
+    """The answers have the shape of ThingSpace's, and the token the life that it has left."""
+    outcomes = [start() for _ in range(20)]
+    assert {(one.returncode, one.stderr) for one in outcomes} == {(0, "")}
+    told = [json.loads(one.stdout) for one in outcomes]
+    assert {one["status"] for one in told} == {200}
+    assert len({one["login"]["sessionToken"] for one in told}) == 1
+    assert len({one["token"]["access_token"] for one in told}) == 1
+    last = told[-1]["token"]
+    assert list(last) == ["access_token", "scope", "token_type", "expires_in"]
+    assert (last["token_type"], last["scope"]) == ("Bearer", " ts.application.ro ts.mec.fullaccess")
+    assert 3600 > told[0]["token"]["expires_in"] > last["expires_in"] > 0
+    assert counts(sandbox) == (1, 1)
+
+
+def test_sixteen_starts_at_once_make_one_token_call_and_one_login(start, sandbox):
+    """The first to come asks, the others wait for what it brings."""
+    with ThreadPoolExecutor(16) as crowd:
+        outcomes = list(crowd.map(lambda _: start(), range(16)))
+    assert [json.loads(one.stdout)["status"] for one in outcomes] == [200] * 16
+    assert counts(sandbox) == (1, 1)
+
+
+@pytest.mark.parametrize("whose", ["ours", "the script's own"])
+def test_twenty_starts_with_a_wrong_password_make_one_login(start, sandbox, whose):
+    """Each start is told what ThingSpace said to the first one."""
+    wrong = {"OWN_PASSWORD": "wrong"}
+    if whose == "ours":
+        wrong["THINGSPACE_PASSWORD"] = "wrong"
+    outcomes = [start(**wrong) for _ in range(20)]
+    assert {one.returncode for one in outcomes} == {400 % 256}
+    assert {json.loads(one.stdout)["errorCode"] for one in outcomes} == {
+        "UnifiedWebService.REQUEST_FAILED.LoginFailed"
+    }
+    assert sandbox.calls["login"] == 1
+
+
+def test_a_crowd_with_a_wrong_password_makes_one_login(start, sandbox):
+    """The lock of the cache spans the script's own login too."""
+    with ThreadPoolExecutor(8) as crowd:
+        outcomes = list(crowd.map(lambda _: start(OWN_PASSWORD="wrong"), range(8)))
+    assert {one.returncode for one in outcomes} == {400 % 256}
+    assert sandbox.calls["login"] == 1
+
+
+def test_a_corrected_password_is_tried_at_once(start, sandbox):
+    """The memory is of the very password that was refused."""
+    assert start(OWN_PASSWORD="wrong").returncode
+    assert start().returncode == 0
+    assert sandbox.answers["login", 400] == 1
+
+
+def test_logout_forgets_the_scripts_refused_login(start, thingspace, sandbox):
+    """The way back, after Verizon's support has unlocked the account."""
+    assert start(OWN_PASSWORD="wrong").returncode
+    assert thingspace("logout").returncode == 0
+    assert start(OWN_PASSWORD="wrong").returncode
+    assert sandbox.answers["login", 400] == 2
+
+
+def test_after_two_different_refusals_nothing_is_tried(start, sandbox):
+    """Someone who guesses does not lock the account; logout is the way back."""
+    for password in ("wrong", "also wrong", "wrong again"):
+        assert start(OWN_PASSWORD=password).returncode
+    assert sandbox.answers["login", 400] == 2
+
+
+def test_odd_calls_pass_as_they_are(start, sandbox):
+    """What is not certainly for our key and user gets ThingSpace's own answer."""
+    plain = start("odd_calls.py", command=[sys.executable])
+    sandbox.reset()
+    ours = start("odd_calls.py")
+    assert json.loads(plain.stdout) == json.loads(ours.stdout), ours.stderr
+    assert sandbox.calls["token"] == 10
+    assert sandbox.calls["api"] == 2
+
+
+def test_what_is_answered_is_told_at_debug(start, sandbox):
+    """One line for each call, without a token."""
+    outcome = start("told.py")
+    assert outcome.returncode == 0, outcome.stderr
+    assert json.loads(outcome.stdout)["answered"] == ["token call", "login", "logout"]
+    assert counts(sandbox) == (1, 1)
+
+
+def test_a_fetch_of_ours_that_fails_leaves_the_script_its_own_call(start, sandbox):
+    """Ours meets 503 as often as it tries; then the script's own is sent, and what it brings is used."""
+    sandbox.fail_next("token", times=3)
+    sandbox.fail_next("login")
+    assert json.loads(start().stdout)["status"] == 200
+    assert sandbox.answers["token", 503] == 3
+    assert (sandbox.answers["token", 200], sandbox.answers["login", 200]) == (1, 1)
+
+
+def test_a_revoked_token_is_forgotten_in_the_cache_too(start, sandbox):
+    """The revocation passes; no call of the next start is refused."""
+    outcome = start("revokes.py")
+    assert (outcome.returncode, outcome.stdout) == (0, "200 200 200\n"), outcome.stderr
+    assert sandbox.calls["revoke"] == 1
+    assert json.loads(start().stdout)["status"] == 200
+    assert ("api", 401) not in sandbox.answers
+
+
+@pytest.fixture
+def lenient():
+    """A sandbox that knows every key and user."""
+    with Sandbox(lenient=True) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("whose", ["key", "user"])
+def test_the_tokens_of_another_key_or_user_are_the_scripts_own(start, lenient, whose):
+    """They are used as they are, so that they end for the script; ours, beside them, are renewed."""
+    there = {"THINGSPACE_BASE_URL": lenient.origin, "REQUESTS_CA_BUNDLE": lenient.ca_file}
+    outcome = start("two_owners.py", whose, **there)
+    assert outcome.returncode == 0, outcome.stderr
+    told = json.loads(outcome.stdout)
+    # one request with each owner's tokens, before and after both kinds have died
+    assert told == {"ours": [200, 200], "another's": [200, 401 if whose == "key" else 400]}
+    assert lenient.calls["revoke"] + lenient.calls["logout"] == 1

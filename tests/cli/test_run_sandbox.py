@@ -1,0 +1,88 @@
+"""``thingspace run --sandbox``: a script without an account; Verizon's hosts are led to a sandbox."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parent / "scripts"
+VERIZON = "https://thingspace.verizon.com"
+
+
+@pytest.fixture
+def start(thingspace):
+    """A function that runs a script which has Verizon's URLs, without credentials, CA or a way outside."""
+    nothing = dict.fromkeys(("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"))
+    nothing = {f"THINGSPACE_{name}": value for name, value in nothing.items()}
+    own = {"OWN_KEY": "key", "OWN_SECRET": "secret", "OWN_USER": "user", "OWN_PASSWORD": "word"}
+    there = {"THINGSPACE_BASE_URL": VERIZON, "HTTPS_PROXY": "http://127.0.0.1:9", "REQUESTS_CA_BUNDLE": None}
+
+    def start(*arguments, **variables):
+        return thingspace("run", "--sandbox", *arguments, **{**nothing, **own, **there, **variables})
+
+    return start
+
+
+def test_the_scripts_key_and_user_are_taken_for_ours(start):
+    """Its token call and login are answered, as they are in the field."""
+    outcome = start(SCRIPTS / "starts.py")
+    assert json.loads(outcome.stdout)["status"] == 200, outcome.stderr
+    assert outcome.stderr == (
+        "thingspace: sandbox: calls by kind: 1 token, 1 login, 1 api; sent again after a refusal: 0\n"
+    )
+
+
+@pytest.mark.parametrize("whose", ["key", "user"])
+def test_another_key_or_user_is_not(start, whose):
+    """As in the field, its tokens are the script's own, and end."""
+    outcome = start(SCRIPTS / "two_owners.py", whose)
+    refusal = 401 if whose == "key" else 400
+    assert json.loads(outcome.stdout) == {"ours": [200, 200], "another's": [200, refusal]}, outcome.stderr
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_child_processes_are_led_there_too(start, method):
+    """Those that inherit the sandbox do not end it."""
+    # without PYTHONWARNINGS, since coverage may warn in a child, and python of a fork beside threads
+    outcome = start(SCRIPTS / "children.py", method, PYTHONWARNINGS=None)
+    assert (outcome.returncode, outcome.stdout) == (0, "200\n200 200 200\n"), outcome.stderr
+    assert outcome.stderr.count("sandbox: calls by kind") == 1
+
+
+def test_a_script_that_uses_this_library_is_led_there_too(start):
+    """An auth and an adapter of its own, whose token calls are their own."""
+    outcome = start(SCRIPTS / "own_auth.py")
+    assert (outcome.returncode, outcome.stdout) == (0, "200 200 200 200\n"), outcome.stderr
+
+
+def test_other_hosts_are_left_alone(start, sandbox):
+    """A request to anywhere else goes there."""
+    outcome = start(
+        SCRIPTS / "elsewhere.py", f"{sandbox.origin}/sandbox/echo", REQUESTS_CA_BUNDLE=sandbox.ca_file
+    )
+    assert outcome.stdout == f"{sandbox.origin}/sandbox/echo 401\n{VERIZON}/api/fota/v3/x?y=1 200\n"
+    assert sandbox.calls["api"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--sandbox", "--sandbox-faults", "5:sleep"), "N:end-session"),
+        (("--sandbox-faults", "5:revoke"), "--sandbox"),
+    ],
+)
+def test_a_mistake_gets_one_line(thingspace, arguments, hint):
+    """A plan that cannot be read, and one that nobody would carry out."""
+    outcome = thingspace("run", *arguments, SCRIPTS / "ends.py", "well")
+    assert (outcome.returncode, outcome.stdout, outcome.stderr.count("\n")) == (2, "", 1)
+    assert hint in outcome.stderr
+
+
+def test_without_the_extra_it_says_what_to_install(thingspace, without):
+    """One line, with the command."""
+    outcome = thingspace("run", "--sandbox", SCRIPTS / "ends.py", "well", PYTHONPATH=without("cheroot"))
+    assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
+    assert "pip install 'requests-thingspace[sandbox]'" in outcome.stderr

@@ -1,0 +1,221 @@
+"""``thingspace status`` says what is in use, and asks neither a network nor a keyring for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+import typing
+
+import pytest
+
+from requests_thingspace import FileTokenCache
+
+NAMES = {
+    "profile",
+    "client_id",
+    "token",
+    "session",
+    "refused",
+    "cache",
+    "sources",
+    "origin",
+    "username",
+    "next",
+}
+
+
+@pytest.fixture
+def status(call, sandbox):
+    """A function that gives the exit status and the JSON, and proves that nothing was sent."""
+
+    def status(*arguments):
+        before = sandbox.calls
+        code, out, _ = call("status", "--json", *arguments)
+        assert sandbox.calls == before
+        return code, json.loads(out)
+
+    return status
+
+
+def fingerprint(text):
+    """As the log shows a token."""
+    return hashlib.sha256(text.strip().encode()).hexdigest()[:8]
+
+
+def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
+    """With what is left of the bearer; the exit status says that it is usable."""
+    bearer, session = call("token")[1], call("token", "--session")[1]
+    code, found = status()
+    assert (code, set(found)) == (0, NAMES)
+    assert found["client_id"] == sandbox.client_id
+    assert found["token"]["fingerprint"] == fingerprint(bearer)
+    assert 3500 < found["token"]["seconds_left"] <= 3600
+    assert found["session"]["fingerprint"] == fingerprint(session)
+    assert (found["refused"], found["next"], found["cache"]["health"]) == (None, None, "works")
+    assert set(found["sources"].values()) == {
+        f"THINGSPACE_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
+    }
+
+
+def test_a_person_reads_lines(call, sandbox):
+    """The same, and the next step where there is one."""
+    code, out, _ = call("status")
+    assert code == 1
+    assert "token      none is stored" in out
+    assert out.endswith("next       fetch a token with: thingspace token\n")
+    call("token", "--session")
+    code, out, _ = call("status")
+    assert code == 0
+    assert "expires in 1 h 0 min" in out or "expires in 59 min" in out
+    assert "next" not in out
+
+
+def test_without_credentials_it_says_what_to_do(status, call, monkeypatch):
+    """Nothing is asked, on a terminal neither."""
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"THINGSPACE_{name}")
+    code, found = status()
+    assert (code, found["client_id"], found["next"]) == (
+        1,
+        None,
+        "keep your credentials with: thingspace login",
+    )
+    assert "none" in call("status")[1]
+
+
+def test_half_of_the_credentials_is_enough(status, call, monkeypatch):
+    """The secret may be in a keyring, which is not asked."""
+    call("token")
+    for name in ("CLIENT_SECRET", "USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"THINGSPACE_{name}")
+    code, found = status()
+    assert (code, found["username"], found["session"]) == (0, None, None)
+    assert "secret     from the keyring, or a prompt" in call("status")[1]
+
+
+class Described(FileTokenCache):
+    """A cache that tells more of an entry than its token."""
+
+    known: typing.ClassVar = {}
+
+    def describe(self, key):
+        """What is known."""
+        return self.known
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "said"),
+    [
+        (
+            {"fetched_at": 1000.0, "host": "box", "pid": 7, "fetches_this_hour": 2},
+            {"since": 1000.0, "by": "box, process 7", "fetches_this_hour": 2},
+            ", fetched by box, process 7, token calls this hour: 2",
+        ),
+        ({"fetched_at": None, "host": None}, {}, " min"),
+    ],
+)
+def test_what_the_cache_knows_is_told(call, monkeypatch, known, told, said):
+    """Who fetched the token, when, and how often one was fetched."""
+    call("token")
+    monkeypatch.setattr("requests_thingspace.cli._status.shared_cache", Described)
+    monkeypatch.setattr(Described, "known", known)
+    token = json.loads(call("status", "--json")[1])["token"]
+    assert {n: token[n] for n in token if n not in ("fingerprint", "expires_at", "seconds_left")} == told
+    assert said in call("status")[1]
+
+
+def test_an_expired_token_is_not_usable(status, call, sandbox):
+    """It is as good as none."""
+    sandbox.fail_next("token", status=200, body={"access_token": "a-token", "expires_in": 1})
+    call("token")
+    deadline = time.time() + 10
+    while status()[0] == 0:
+        assert time.time() < deadline
+    assert status()[1]["token"] is None
+
+
+def test_a_token_without_an_expiry_is_usable(status, call, sandbox):
+    """Nothing is said of what is left."""
+    sandbox.fail_next("token", status=200, body={"access_token": "a-token"})
+    call("token")
+    code, found = status()
+    assert (code, found["token"]["fingerprint"]) == (0, fingerprint("a-token"))
+    assert "seconds_left" not in found["token"]
+
+
+def test_a_refused_login_is_told_until_one_is_accepted(status, call, monkeypatch, sandbox):
+    """With what to do about it."""
+    monkeypatch.setenv("THINGSPACE_PASSWORD", "a-mistake")
+    _, _, err = call("token", "--session")
+    assert err.count("\n") == 1
+    _, found = status()
+    assert found["refused"] == (
+        "ThingSpace refused the login: HTTP 400 UnifiedWebService.REQUEST_FAILED.LoginFailed"
+    )
+    assert found["next"].startswith("correct the credentials")
+    assert "refused    " in call("status")[1]
+    monkeypatch.setenv("THINGSPACE_PASSWORD", sandbox.password)
+    call("token", "--session")
+    assert status()[1]["refused"] is None
+
+
+def test_a_refused_key_is_told_while_it_is_remembered(status, call, monkeypatch):
+    """That is two seconds; nothing keeps anyone from trying a corrected one at once."""
+    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "a-mistake")
+    call("token")
+    assert status()[1]["refused"] == "ThingSpace refused the token request: HTTP 401 invalid_client"
+    deadline = time.time() + 10
+    while status()[1]["refused"] is not None:
+        assert time.time() < deadline
+
+
+def test_a_cache_in_trouble_is_told(status, call, tmp_path):
+    """Each call then fetches a token of its own."""
+    call("token")
+    (path,) = tmp_path.glob("**/tokens.json")
+    path.write_text("no JSON")
+    code, found = status()
+    assert (code, found["token"]) == (1, None)
+    assert found["cache"]["health"].startswith("does not work: ")
+    assert "fix the token cache" in found["next"]
+
+
+def test_without_the_extra_nothing_is_kept(thingspace, without):
+    """It says what to install."""
+    outcome = thingspace("status", "--json", PYTHONPATH=without("platformdirs"))
+    assert outcome.returncode == 1
+    assert "requests-thingspace[file]" in json.loads(outcome.stdout)["next"]
+
+
+def test_a_variable_that_cannot_be_used_is_told_on_one_line(call, monkeypatch):
+    """As by any other command."""
+    monkeypatch.setenv("THINGSPACE_BASE_URL", "http://elsewhere")
+    status, _, err = call("status")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_it_is_quick(environment):
+    """It imports nothing that only a token call, a lock, a keyring or a server needs."""
+    slow = (
+        "oauthlib",
+        "requests_oauthlib",
+        "keyring",
+        "cheroot",
+        "asyncio",
+    )
+    script = (
+        "import sys; from requests_thingspace.cli import main; main(['status']); "
+        f"print([name for name in {slow!r} if name in sys.modules])"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert outcome.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,45 @@
+"""A keyring as a desktop has one, for tests: its entries are a JSON file in the user's home."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked, PasswordDeleteError
+
+
+class Keyring(KeyringBackend):
+    """Recommended, as those of the systems are; locked while its file is a folder."""
+
+    priority = 5
+    name = "a keyring for tests"
+
+    def get_password(self, service, username):
+        """The entry of that name."""
+        return self._entries().get(f"{service}/{username}")
+
+    def set_password(self, service, username, password):
+        """Keep the entry."""
+        self._write({**self._entries(), f"{service}/{username}": password})
+
+    def delete_password(self, service, username):
+        """Take the entry away."""
+        entries = self._entries()
+        if entries.pop(f"{service}/{username}", None) is None:
+            raise PasswordDeleteError
+        self._write(entries)
+
+    def _entries(self):
+        try:
+            return json.loads(self._path().read_text())
+        except FileNotFoundError:
+            return {}
+        except IsADirectoryError:
+            raise KeyringLocked from None
+
+    def _write(self, entries):
+        self._path().write_text(json.dumps(entries))
+
+    def _path(self):
+        return Path.home() / "keyring.json"

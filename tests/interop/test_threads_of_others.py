@@ -1,0 +1,185 @@
+"""requests-futures and gevent: many calls at once, by other means than threads of one's own.
+
+gevent patches the standard library for a whole program, so each of its tests is a program of its own. Some
+programs leave threads and locks as they are: ``patch_all(thread=False)``, and so does grequests.
+"""
+
+import json
+import os
+import threading
+
+import gevent.monkey
+import pytest
+from requests_futures.sessions import FuturesSession
+
+from requests_thingspace._endpoints.worker import Call
+from requests_thingspace._turns import Turn
+
+from ..users import python
+
+
+def test_futures_share_one_token_call(sandbox, attach, auth, account):
+    """64 calls of a cold FuturesSession, and 64 more after both tokens died."""
+    with FuturesSession(max_workers=32) as session:
+        session.trust_env, session.verify = False, sandbox.ca_file
+        attach(session, auth())
+        for round_ in (1, 2):
+            futures = [session.get(account) for _ in range(64)]
+            assert {future.result().status_code for future in futures} == {200}
+            assert (sandbox.calls["token"], sandbox.calls["login"]) == (round_, round_)
+            sandbox.revoke_tokens()
+            sandbox.end_sessions()
+
+
+def test_futures_over_a_session_that_is_there(sandbox, connect, account):
+    """`FuturesSession(session=...)` sends by that Session."""
+    session = connect()
+    with FuturesSession(session=session) as futures:
+        assert futures.get(account).result().status_code == 200
+
+
+PATCHES = {
+    "everything": "monkey.patch_all()",
+    "all but threads": "monkey.patch_all(thread=False)",
+    "as grequests does": "monkey.patch_all(thread=False, select=False)",
+    "after our import": "import requests, requests_thingspace; monkey.patch_all(thread=False, ssl=False)",
+}
+
+GREENLETS = """
+from gevent import monkey
+{patch}
+import json, sys
+import gevent, requests
+from requests_thingspace import ThingspaceAuth, mount
+
+face, url = sys.argv[1:]
+session = requests.Session()
+auth = ThingspaceAuth.from_env()
+if face == "auth":
+    session.auth = auth
+else:
+    mount(session, auth, pool_maxsize=64)
+
+
+def at_once():
+    greenlets = [gevent.spawn(session.get, url) for _ in range(64)]
+    gevent.joinall(greenlets, timeout=60, raise_error=True)
+    return [greenlet.value.status_code for greenlet in greenlets]
+
+
+print(json.dumps(sorted(set(at_once()))))
+{more}
+session.close()
+"""
+
+AFTER_A_REVOCATION = """
+auth.revoke()
+print(json.dumps(sorted(set(at_once()))))
+"""
+
+WHILE_A_PROVIDER_WAITS = """
+def provider(last_token, manager):
+    gevent.sleep(0.2)  # as a cache in Redis does: other greenlets run
+    return manager.fetch_token()
+
+
+auth.token = None
+auth.token_provider = provider
+ticks = []
+ticking = gevent.spawn(lambda: [(gevent.sleep(0.02), ticks.append(1)) for _ in range(5)])
+print(json.dumps([*sorted(set(at_once())), len(ticks)]))
+"""
+
+GIVEN_UP = """
+auth.token = None
+with gevent.Timeout(0.2, False):
+    auth.get_token()
+    raise AssertionError("the token came early")
+print(json.dumps(sorted(set(at_once()))))
+"""
+
+
+@pytest.fixture
+def run(sandbox):
+    """A function that runs a program against the sandbox and gives what it printed, line by line."""
+    settings = {
+        "THINGSPACE_BASE_URL": sandbox.origin,
+        "THINGSPACE_CLIENT_ID": sandbox.client_id,
+        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
+        "THINGSPACE_USERNAME": sandbox.username,
+        "THINGSPACE_PASSWORD": sandbox.password,
+        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+    def run(source, *arguments):
+        done = python("-W", "error", "-c", source, *arguments, env={**os.environ, **settings})
+        assert (done.returncode, done.stderr) == (0, "")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("face", ["auth", "adapter"])
+@pytest.mark.parametrize("patch", PATCHES)
+def test_64_greenlets_make_one_token_call(sandbox, account, run, face, patch):
+    """In a program that gevent has patched, cold and after a revocation: one token call each, one login."""
+    program = GREENLETS.format(patch=PATCHES[patch], more=AFTER_A_REVOCATION)
+    assert run(program, face, account) == [[200], [200]]
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patch", ["everything", "all but threads"])
+def test_other_greenlets_go_on_while_a_token_is_waited_for(sandbox, account, run, patch):
+    """A provider that waits stops nobody but those who need its token."""
+    program = GREENLETS.format(patch=PATCHES[patch], more=WHILE_A_PROVIDER_WAITS)
+    assert run(program, "adapter", account) == [[200], [200, 5]]
+    assert sandbox.calls["token"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patch", ["everything", "all but threads"])
+def test_a_greenlet_that_gives_up_leaves_the_next_one_a_way(sandbox, account, run, patch):
+    """gevent.Timeout comes out of the call, and the next call renews."""
+    sandbox.slow("token", 0.5)
+    program = GREENLETS.format(patch=PATCHES[patch], more=GIVEN_UP)
+    assert run(program, "adapter", account) == [[200], [200]]
+
+
+@pytest.fixture
+def partly_patched(monkeypatch):
+    """To this library, the test run looks like a program with gevent's sockets and its own threads."""
+    monkeypatch.setattr(gevent.monkey, "is_module_patched", lambda name: name != "threading")
+
+
+@pytest.mark.usefixtures("partly_patched")
+def test_a_call_is_made_in_a_greenlet():
+    """A connection that this thread's pool holds could be used in no other thread."""
+    call = Call(lambda: (gevent.sleep(0.01), threading.current_thread())[1])
+    call.start()
+    assert call.wait(5)
+    assert call.result() is threading.current_thread()
+
+
+@pytest.mark.usefixtures("partly_patched")
+def test_a_call_in_a_greenlet_is_really_over_when_it_is_given_up():
+    """It ends as a connection does that breaks off."""
+    call = Call(lambda: gevent.sleep(60))
+    call.start()
+    assert not call.wait(0.05)
+    call.end()
+    with pytest.raises(ConnectionAbortedError):
+        call.result()
+
+
+@pytest.mark.usefixtures("partly_patched")
+def test_a_greenlet_waits_for_another_without_a_lock():
+    """A lock would stop the one that is waited for as well; once that has ended, the turn is over."""
+    turn = Turn()
+    with turn.lock:
+        turn.pause()
+        assert not turn.over
+    turn.pause()
+    assert turn.over

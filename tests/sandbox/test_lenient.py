@@ -1,0 +1,99 @@
+"""A sandbox for scripts that bring credentials, accounts and paths of their own, and trouble by plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from requests_thingspace.sandbox import Sandbox
+
+from .client import Client
+
+
+@pytest.fixture(scope="module")
+def lenient():
+    """A lenient sandbox."""
+    with Sandbox(lenient=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def client(lenient):
+    """A client of it."""
+    with Client(lenient) as client:
+        yield client
+
+
+@pytest.fixture
+def headers(client):
+    """Both tokens, for a key and a user that nobody knows."""
+    token = client.ask_token(auth=("any-key", "any-secret")).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    answer = client.ask_login(bearer, username="anyone", password="whatever")
+    return {**bearer, "VZ-M2M-Token": answer.json()["sessionToken"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/m2m/v1/accounts/4711-00001"),
+        ("POST", "/api/m2m/v1/devices/actions/list"),
+        ("POST", "/api/m2m/v1/devices/actions/suspend"),
+        ("GET", "/api/fota/v3/campaigns/17"),
+    ],
+)
+def test_anyone_may_do_anything(client, lenient, headers, method, path):
+    """Every key, user, account and path is good; both tokens are still needed."""
+    url = lenient.origin + path
+    assert client.http.request(method, url, headers=headers, json={"accountName": "4711-00001"}).ok
+    del headers["VZ-M2M-Token"]
+    assert client.http.request(method, url, headers=headers).status_code == 400
+    assert client.http.request(method, url).status_code == 401
+
+
+def test_accounts_and_devices_bear_the_name_that_was_asked_for(client, lenient, headers):
+    """A script finds its own account in the answers."""
+    assert client.account(headers, "4711").json()["accountName"] == "4711"
+    url = f"{lenient.origin}/api/m2m/v1/devices/actions/list"
+    devices = client.http.post(url, headers=headers, json={"accountName": "4711"}).json()["devices"]
+    assert [device["accountName"] for device in devices] == ["4711"] * 250
+    assert client.http.post(url, headers=headers).ok
+
+
+def test_each_key_has_a_token_of_its_own(client):
+    """As at ThingSpace: two keys do not share a token."""
+    one, other = (client.ask_token(auth=(key, "x")).json()["access_token"] for key in ("one", "other"))
+    assert one != other
+
+
+@pytest.mark.parametrize("basic", ["Basic !", "Basic bm9jb2xvbg=="])
+def test_what_is_no_key_and_secret_is_refused(client, lenient, basic):
+    """No base64, or nothing that a colon divides."""
+    form = {"grant_type": "client_credentials"}
+    answer = client.http.post(lenient.environment.token_url, data=form, headers={"Authorization": basic})
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+def test_the_edge_wants_a_bearer_alone(client, lenient, headers):
+    """A path that nobody knows, on the origin whose resources need no session."""
+    del headers["VZ-M2M-Token"]
+    answer = client.http.get(f"{lenient.edge_origin}/api/mec/eds/regions", headers=headers)
+    assert set(answer.json()) == {"requestId"}
+
+
+def test_trouble_comes_as_planned():
+    """After the second call all tokens are revoked, after the fourth sessions end, then a 503."""
+    heard = []
+    plan = "4:end-session, 2:revoke, 6:503"
+    with Sandbox(lenient=True, plan=plan, on_call=heard.append) as sandbox:
+        session = sandbox.session()
+        url = f"{sandbox.origin}/api/m2m/v1/accounts/1"
+        assert [session.get(url).status_code for _ in range(6)] == [200, 200, 200, 200, 503, 200]
+        answered = [call.status for call in heard if call.endpoint == "api"]
+        assert answered == [200, 200, 401, 200, 400, 200, 503, 200]
+
+
+@pytest.mark.parametrize("plan", ["revoke", "0:revoke", "5:200", "5:sleep", "x:503", "5:", "1:600", "-1:503"])
+def test_a_plan_that_cannot_be_read_is_refused(plan):
+    """The message shows how one is written."""
+    with pytest.raises(ValueError, match="N:end-session"):
+        Sandbox(plan=plan)

@@ -1,0 +1,224 @@
+"""Providers may raise anything, and callbacks hear of each token once, in order, one at a time."""
+
+import html
+import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from urllib.parse import quote, quote_plus
+
+import pytest
+import requests
+
+from requests_thingspace import OAuthToken
+
+from .threads import in_daemons
+
+WAIT = 10  # seconds that a broken test takes to end
+
+
+class StrangeError(Exception):
+    """An exception that answers every question in a way that nobody expects."""
+
+
+class RaisingError(Exception):
+    """An exception that cannot be asked anything."""
+
+    @property
+    def retry_after(self):
+        raise LookupError
+
+    def __str__(self):
+        raise LookupError
+
+    __repr__ = __str__
+
+
+class SecretiveError(requests.RequestException):
+    """One that raises when it is copied or pickled."""
+
+    def __reduce__(self):
+        raise LookupError
+
+    def __copy__(self):
+        raise LookupError
+
+
+def _strange(retry_after):
+    error = StrangeError("it is down")
+    error.retry_after = retry_after
+    return error
+
+
+RETRY_AFTER = {
+    "text": "60",
+    "date": "Wed, 25 Nov 2026 02:00:00 GMT",
+    "timedelta": timedelta(minutes=1),
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "negative": -1,
+    "huge": 10**400,
+    "bool": True,
+    "none": None,
+    "list": [60],
+    "method": lambda: 60,
+}
+STRANGE = {
+    **{name: partial(_strange, value) for name, value in RETRY_AFTER.items()},
+    "raising": RaisingError,
+    "secretive": SecretiveError,
+    "unprintable": lambda: requests.ConnectionError(RaisingError()),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_strange_exception_costs_nobody_a_usable_token(sandbox, connect, echo, strange):
+    """The provider fails when the token is due: the token that is held goes on."""
+    makes, failing = STRANGE[strange], []
+
+    def provide(_, manager):
+        if failing:
+            raise makes()
+        return manager.fetch_token()
+
+    session = connect(token_provider=provide)
+    session.get(echo)
+    failing.append(True)
+    sandbox.advance(3570)
+    assert {answer.status_code for answer in in_daemons(4, lambda: session.get(echo))} == {200}
+    failing.clear()
+    sandbox.advance(70)
+    assert session.get(echo).status_code == 200
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_strange_exception_reaches_all_that_wait_for_it(sandbox, connect, echo, strange):
+    """Nobody hangs, each gets the exception as it is, and after the cool-down all is well."""
+    makes, failing = STRANGE[strange], [True]
+
+    def provide(_, manager):
+        if failing:
+            raise makes()
+        return manager.fetch_token()
+
+    session = connect(username=None, password=None, token_provider=provide)
+    errors = in_daemons(8, lambda: session.get(echo))
+    assert {type(error) for error in errors} == {type(makes())}
+    failing.clear()
+    sandbox.advance(61)
+    assert session.get(echo).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, SystemExit, GeneratorExit], ids=lambda kind: kind.__name__
+)
+def test_what_is_no_exception_passes_and_is_not_remembered(sandbox, connect, echo, error):
+    """It concerns the one caller in whose thread it arose."""
+    raising = [error]
+
+    def provide(_, manager):
+        if raising:
+            raise raising.pop()
+        return manager.fetch_token()
+
+    session = connect(token_provider=provide)
+    with pytest.raises(error):
+        session.get(echo)
+    assert session.get(echo).status_code == 200
+
+
+# on_token_update
+
+
+class Listener:
+    """Keeps what it is told, and stops while the test wants it to."""
+
+    def __init__(self):
+        self.told, self.inside, self.most = [], 0, 0
+        self.stops, self.stopped, self.go_on = False, threading.Event(), threading.Event()
+
+    def __call__(self, token):
+        """Hear of one token."""
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        if self.stops:
+            self.stops = False
+            self.stopped.set()
+            assert self.go_on.wait(WAIT)
+        self.told.append(token.access_token)
+        self.inside -= 1
+
+
+def test_tokens_are_told_in_the_order_in_which_they_became_current(sandbox, auth):
+    """No renewal begins before the listener has heard of the last one, and holders do not wait for it."""
+    listener = Listener()
+    listener.stops = True
+    mine = auth(on_token_update=listener)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(mine.get_token)
+        assert listener.stopped.wait(WAIT)
+        held = pool.submit(mine.get_token).result(WAIT)  # usable, and the listener is busy
+        sandbox.revoke_tokens()
+        sandbox.advance(3600)
+        second = pool.submit(mine.get_token)
+        assert not sandbox.wait_for_calls("token", 2, timeout=0.5)
+        listener.go_on.set()
+        tokens = [first.result(WAIT).access_token, second.result(WAIT).access_token]
+    assert held.access_token == tokens[0]
+    assert listener.told == tokens
+    assert listener.most == 1
+
+
+def test_many_threads_tell_each_token_once_and_in_order(sandbox, connect, echo):
+    """Twelve revocations under eight threads."""
+    listener, given = Listener(), []
+
+    def provide(_, manager):
+        given.append(manager.fetch_token())
+        return given[-1]
+
+    session = connect(username=None, password=None, on_token_update=listener, token_provider=provide)
+    for _ in range(12):
+        sandbox.revoke_tokens()
+        assert {answer.status_code for answer in in_daemons(8, lambda: session.get(echo))} == {200}
+    assert listener.told == [token.access_token for token in given]
+    assert listener.most == 1
+
+
+AWKWARD = "a+b/c=\"d'<e>&f\\g%h~i"
+"""A token that is spelled in another way by `repr`, JSON, URLs and HTML."""
+
+
+SPELLINGS = {
+    "itself": str,
+    "repr": repr,
+    "json": json.dumps,
+    "url": quote,
+    "url part": partial(quote, safe=""),
+    "form": quote_plus,
+    "html": html.escape,
+    "html without quotes": partial(html.escape, quote=False),
+    "bytes": lambda token: repr(token.encode()),
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
+def test_a_failing_callback_is_logged_without_the_token(sandbox, auth, caplog, log_without_secrets, spell):
+    """In whatever spelling its message quotes it; the call goes on."""
+    words = {SPELLINGS[name](AWKWARD).strip("b'\"") for name in SPELLINGS}
+    log_without_secrets.update(words)
+
+    def store(token):
+        quoted = SPELLINGS[spell](token.access_token)
+        raise OSError(f"cannot store {quoted}") from RuntimeError(quoted)
+
+    mine = auth(token_provider=lambda *_: OAuthToken(AWKWARD), on_token_update=store)
+    with caplog.at_level(logging.DEBUG):
+        assert mine.get_token().access_token == AWKWARD
+    lines = [record for record in caplog.records if record.name == "requests_thingspace"]
+    shown = "".join(f"{record.getMessage()} {record.exc_text}" for record in lines)
+    assert "Traceback" in shown
+    assert "cannot store" in shown
+    assert not [word for word in words if word in shown]

@@ -1,0 +1,236 @@
+"""No frame of ours shows a secret, a token or the password to what prints local variables."""
+
+import base64
+import sys
+import threading
+
+import pytest
+import requests
+
+from requests_thingspace import Environment, FileTokenCache, OAuthToken, SessionToken, ThingspaceAuth
+
+from .catalogue import EXPIRED, error_of
+from .hostile import ForwardProxy, HostileServer, json_answer
+from .secrets_in import chain, frames, leaks, spellings
+
+FAULTS = {
+    "refused": {"status": 401},
+    "bad request": {"status": 400, "body": {"error": "invalid_request"}},
+    "not json": {"status": 200, "body": "<html>"},
+    "not a token": {"status": 200, "body": {"access_token": "cr\r\nlf", "sessionToken": "cr\r\nlf"}},
+    "outage": {"status": 500},
+    "cut": {"status": None},
+    "late": {"status": 200, "delay": 5.0},
+    "redirect": {"status": 307, "headers": {"Location": "https://localhost:1/"}},
+}
+
+
+@pytest.fixture
+def secrets(sandbox, log_without_secrets):
+    """What neither a frame nor the log may show; each token that becomes current comes to it by itself."""
+    basic = f"{sandbox.client_id}:{sandbox.client_secret}"
+    log_without_secrets.add(base64.b64encode(basic.encode()).decode())
+    return log_without_secrets
+
+
+def assert_no_frame_shows(error, secrets, *, everybodys=True):
+    """Neither a frame of ours shows one of these nor, below the calls that we make, one of others."""
+    words = {spelling for secret in secrets for spelling in spellings(secret)}
+    seen = list(frames(error))
+    assert seen, "no frame of the package is in the traceback"
+    found = [leak for frame in frames(error, everybodys=everybodys) for leak in leaks(frame, words)]
+    assert not found, found
+    told = [repr(one) for one in chain(error) for word in words if word in f"{one!r} {one} {vars(one)}"]
+    assert not told, told
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failing_token_call_shows_nothing(sandbox, connect, echo, secrets, fault):
+    """In whatever way it fails, through either face."""
+    session = connect(timeout=0.5)
+    sandbox.fail_next("token", times=3, **FAULTS[fault])
+    assert_no_frame_shows(error_of(lambda: session.get(echo)), secrets)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failing_login_shows_nothing(sandbox, connect, account, secrets, fault):
+    """Not the password, nor the bearer that it was sent with."""
+    session = connect(timeout=0.5)
+    auth = session.auth or session.get_adapter(account).auth
+    auth.get_token()
+    sandbox.fail_next("login", times=3, **FAULTS[fault])
+    assert_no_frame_shows(error_of(lambda: session.get(account)), secrets)
+
+
+@pytest.mark.parametrize("endpoint", ["token", "login"])
+def test_a_failing_renewal_within_a_replay_shows_nothing(sandbox, connect, account, secrets, endpoint):
+    """Neither the token that was refused nor what would have brought another one."""
+    session = connect(timeout=1.0)
+    auth = session.auth or session.get_adapter(account).auth
+    session.get(account)
+    secrets |= {auth.get_token().access_token, auth.get_session_token().session_token}
+    if endpoint == "token":
+        sandbox.revoke_tokens()
+    else:
+        sandbox.end_sessions()
+    sandbox.fail_next(endpoint, times=3)
+    assert_no_frame_shows(error_of(lambda: session.get(account)), secrets, everybodys=False)
+
+
+def test_a_connection_that_breaks_during_a_replay_shows_nothing(sandbox, connect, account, secrets):
+    """The request goes out a second time, and no answer comes."""
+    session = connect()
+    auth = session.auth or session.get_adapter(account).auth
+    session.get(account)
+    secrets |= {auth.get_token().access_token, auth.get_session_token().session_token}
+    sandbox.fail_next("api", status=400, body=EXPIRED)
+    sandbox.fail_next("api", status=None, times=2)
+    assert_no_frame_shows(error_of(lambda: session.get(account)), secrets, everybodys=False)
+
+
+@pytest.mark.parametrize("fault", ["refused", "outage", "cut", "late", "redirect"])
+@pytest.mark.parametrize("endpoint", ["revoke", "logout"])
+def test_a_failing_revocation_or_logout_shows_nothing(sandbox, auth, secrets, endpoint, fault):
+    """Not the token that was to be ended."""
+    mine = auth(timeout=0.5)
+    secrets |= {mine.get_session_token().session_token, mine.get_token().access_token}
+    sandbox.fail_next(endpoint, times=5, **FAULTS[fault])
+    assert_no_frame_shows(error_of(getattr(mine, endpoint)), secrets)
+
+
+def test_a_failing_call_with_a_cache_shows_nothing(sandbox, auth, secrets, tmp_path):
+    """A login refused under the cache's lock, a refusal out of the cache, and a token call that fails."""
+    cache = {"cache": FileTokenCache(tmp_path / "tokens.json"), "password": "the-password-but-wrong"}
+    secrets.add(auth(cache=cache["cache"]).get_token().access_token)
+    mine = auth(**cache)
+    assert_no_frame_shows(error_of(mine.get_session_token), secrets)
+    assert_no_frame_shows(error_of(auth(**cache).get_session_token), secrets)
+    assert sandbox.calls["login"] == 1
+    sandbox.advance(3600)
+    sandbox.fail_next("token", status=400)
+    assert_no_frame_shows(error_of(mine.get_token), secrets)
+
+
+@pytest.mark.parametrize("endpoint", ["token", "login"])
+def test_a_token_that_cannot_be_sent_shows_nothing(sandbox, auth, secrets, endpoint):
+    """ThingSpace gives one with a space in it: it is refused, and is a secret all the same."""
+    mine = auth()
+    mine.get_token()
+    secrets.add("the-unusable")
+    document = {"access_token": "the-unusable token", "sessionToken": "the-unusable token"}
+    sandbox.fail_next(endpoint, status=200, body=document)
+    mine.token = None if endpoint == "token" else mine.token
+    assert_no_frame_shows(error_of(mine.get_session_token), secrets)
+
+
+UNUSABLE = {
+    "token": {"access_token": "the-unusable token"},
+    "session_token": "the-unusable token",
+    "client_secret": "the-unusable\ud800",
+    "password": "the-unusable\ud800",
+}
+
+
+def _set(given, name):
+    setattr(ThingspaceAuth(**given), name, UNUSABLE[name])
+
+
+WAYS = {
+    "argument": lambda given, name: ThingspaceAuth(**{**given, name: UNUSABLE[name]}),
+    "credentials": lambda given, name: ThingspaceAuth.from_credentials({**given, name: UNUSABLE[name]}),
+    "attribute": _set,
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_secret_that_is_refused_shows_nothing(name, way):
+    """What was given wrongly stands in no frame of ours."""
+    given = {"client_id": "id", "client_secret": "s", "username": "user", "password": "p"}
+    with pytest.raises((ValueError, TypeError)) as caught:
+        WAYS[way](given, name)
+    assert_no_frame_shows(caught.value, {"the-unusable"})
+
+
+def test_a_failing_provider_sees_nothing_above_it(sandbox, auth, secrets):
+    """Frames of ours stand between the caller and a provider, a source of secrets, and a callback."""
+
+    def provide(_, manager):
+        secrets.add(manager.fetch_token().access_token)
+        raise requests.ConnectionError
+
+    assert_no_frame_shows(error_of(auth(token_provider=provide).get_token), secrets, everybodys=False)
+
+
+def test_a_frame_that_a_listener_sees_shows_nothing(sandbox, auth, secrets):
+    """The whole stack, while a token is fetched, a login made and both replaced."""
+    found = []
+
+    def look(event):
+        frame = sys._getframe(1)
+        while frame is not None:
+            found.extend(leaks(frame, secrets) if "requests_thingspace" in frame.f_code.co_filename else [])
+            frame = frame.f_back
+
+    mine = auth(on_event=look)
+    secrets.add(mine.get_session_token().session_token)
+    mine.revoke()
+    mine.logout()
+    mine.get_session_token()
+    assert not found, found
+
+
+@pytest.mark.parametrize("show", [lambda auth: repr(vars(auth)), repr, str], ids=["vars", "repr", "str"])
+def test_an_auth_shows_nothing(sandbox, auth, show):
+    """With texts, and with tokens in it."""
+    mine = auth(token=OAuthToken("the-token"), session_token=SessionToken("the-session-token"))
+    shown = show(mine)
+    for secret in (sandbox.client_secret, sandbox.password, "the-token", "the-session-token"):
+        assert secret not in shown
+
+
+def test_nothing_is_said_where_no_thread_can_be_started(sandbox, auth, secrets):
+    """The call is made or fails, and neither its frames nor the log show anything of it."""
+    mine = auth(timeout=2.0)
+    mine.get_token()
+    sandbox.fail_next("login", status=None, times=2)
+    sandbox.fail_next("token", status=None, times=5)
+    size = threading.stack_size(1 << 46)
+    try:
+        with pytest.raises(RuntimeError):
+            threading.Thread(target=print).start()
+        for ask in (mine.get_session_token, auth(timeout=2.0).get_token):
+            assert_no_frame_shows(error_of(ask), secrets)
+    finally:
+        threading.stack_size(size)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_secrets_to_loopback_http_never_pass_a_proxy(attach, monkeypatch, given):
+    """Token call and login of a ThingSpace on this machine go straight to it, whatever HTTP_PROXY says."""
+    with ForwardProxy() as proxy, HostileServer(tls=False) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.bare_url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        server.script("/api/ts/v1/oauth2/token", json_answer(200, {"access_token": "abc", "expires_in": 900}))
+        server.script("/api/ts/v1/oauth2/revoke", json_answer(200, {}))
+        server.script("/api/m2m/v1/session/login", json_answer(200, {"sessionToken": "def"}))
+        server.script("/api/m2m/v1/session/logout", json_answer(200, {}))
+        server.script("/api/x", json_answer(200, {}))
+        with requests.Session() as session:
+            auth = ThingspaceAuth(
+                "id",
+                "the-client-secret",
+                username="user",
+                password="the-password",
+                environment=Environment.at(server.origin),
+                session=session if given else None,
+            )
+            attach(session, auth)
+            assert session.get(f"{server.origin}/api/x").status_code == 200
+            auth.logout()
+            auth.revoke()
+            by_proxy = {seen.target.partition(server.origin)[2] for seen in proxy.requests}
+            assert by_proxy <= ({"/api/x"} if session.auth else set())
+        assert server.count("/api/m2m/v1/session/login") == 1

@@ -1,0 +1,91 @@
+"""Scripts as they are found in the wild: what kills them, and that ``thingspace run`` carries them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from .users import environment_of_user, python
+
+LEGACY = Path(__file__).parent.parent / "examples" / "legacy"
+TROUBLE = "5:revoke,9:end-session,12:503"
+ROUNDS = 15
+
+SCRIPTS = pytest.mark.parametrize(
+    ("script", "about"),
+    [
+        ("autoscaling.py", "0000123456-00001"),
+        ("edge_discovery.py", "192.0.2.7"),
+        ("registration.py", "vendor"),
+        ("sample_app.py", "0000123456-00001"),
+    ],
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working folder with the configuration that one of the scripts reads."""
+    key = base64.b64encode(b"client-id:client-secret").decode()
+    user = {"username": "uws-user", "password": "uws-password"}
+    (tmp_path / "config.json").write_text(json.dumps({"key": key, **user}))
+    return tmp_path
+
+
+@pytest.fixture
+def at_thingspace(documented_thingspace, folder):
+    """A function that runs a program whose Verizon is a sandbox with trouble; and the sandbox."""
+    sandbox, there = documented_thingspace
+    sandbox.reset()
+    sandbox.plan(TROUBLE)
+    own = {
+        "LEGACY_KEY": "client-id",
+        "LEGACY_SECRET": "client-secret",
+        "LEGACY_USERNAME": "uws-user",
+        "LEGACY_PASSWORD": "uws-password",
+    }
+    environment = environment_of_user(sandbox, folder)
+    del environment["THINGSPACE_BASE_URL"]
+    yield lambda *command: python(*command, env={**environment, **there, **own}, cwd=folder), sandbox
+    sandbox.reset()
+
+
+@SCRIPTS
+def test_alone_it_dies_with_its_tokens(at_thingspace, script, about):
+    """What it is about: one revoked token ends it."""
+    start, sandbox = at_thingspace
+    outcome = start(LEGACY / script, about, ROUNDS)
+    assert outcome.returncode == 1
+    assert sandbox.answers["api", 200] == 5
+
+
+@SCRIPTS
+def test_run_carries_it(at_thingspace, script, about):
+    """A revoked token, an ended session and a 503: every call is answered, for one renewal of each token."""
+    start, sandbox = at_thingspace
+    outcome = start("-m", "requests_thingspace", "run", LEGACY / script, about, ROUNDS)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert outcome.stdout.count("\n") == ROUNDS
+    assert sandbox.answers["api", 200] == ROUNDS
+    # the edge needs no session, so that nobody notices its end
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1 if script == "edge_discovery.py" else 2)
+
+
+@SCRIPTS
+def test_run_carries_it_without_an_account(documented_thingspace, folder, script, about):
+    """No credentials, no CA, and a proxy that leads nowhere: the script keeps its URLs all the same."""
+    environment = environment_of_user(documented_thingspace[0], folder)
+    environment = {name: value for name, value in environment.items() if not name.startswith("THINGSPACE_")}
+    del environment["REQUESTS_CA_BUNDLE"]
+    environment["HTTPS_PROXY"] = "http://127.0.0.1:9"
+    command = ("-m", "requests_thingspace", "run", "--sandbox", "--sandbox-faults", TROUBLE)
+    outcome = python(*command, LEGACY / script, about, ROUNDS, env=environment, cwd=folder)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.count("\n") == ROUNDS
+    logins, again = (1, 1) if script == "edge_discovery.py" else (2, 2)
+    assert outcome.stderr == (
+        f"thingspace: sandbox: calls by kind: 2 token, {logins} login, {ROUNDS + 1 + again} api; "
+        f"sent again after a refusal: {again}\n"
+    )

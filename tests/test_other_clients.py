@@ -1,0 +1,247 @@
+"""Headers for other HTTP clients, by the examples that the docs show, with the real packages."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+import requests
+
+from requests_thingspace import ThingspaceAuth
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "other_clients"
+TASKS = 200
+
+
+def example(name):
+    """The module of an example."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def kill_both(sandbox):
+    """Let more than a minute pass, in which tokens are above suspicion; then end both."""
+    sandbox.advance(120)
+    sandbox.revoke_tokens()
+    sandbox.end_sessions()
+
+
+# The clients
+
+
+@asynccontextmanager
+async def httpx_caller(auth, sandbox):
+    """A coroutine function that makes one call by httpx."""
+    context = ssl.create_default_context(cafile=sandbox.ca_file)
+    limits = httpx.Limits(max_connections=40)
+    settings = {"verify": context, "trust_env": False, "timeout": 60, "limits": limits}
+    async with httpx.AsyncClient(auth=example("with_httpx").ThingspaceForHttpx(auth), **settings) as client:
+
+        async def call(url):
+            return (await client.get(url)).status_code
+
+        yield call
+
+
+@asynccontextmanager
+async def aiohttp_caller(auth, sandbox):
+    """A coroutine function that makes one call by aiohttp."""
+    context = ssl.create_default_context(cafile=sandbox.ca_file)
+    connector = aiohttp.TCPConnector(ssl=context, limit=40)
+    async with aiohttp.ClientSession(connector=connector) as client:
+
+        async def call(url):
+            status, _ = await example("with_aiohttp").call(auth, client, "GET", url)
+            return status
+
+        yield call
+
+
+async def turns_of_the_loop(sandbox, pending, stop):
+    """How often the event loop comes round while a call of the endpoint is pending, until `stop` is set."""
+    turns = 0
+    while not stop.is_set():
+        await asyncio.sleep(0.01)
+        answered = sum(count for (endpoint, _), count in sandbox.answers.items() if endpoint == pending)
+        turns += sandbox.calls[pending] > answered
+    return turns
+
+
+@pytest.mark.parametrize("caller", [httpx_caller, aiohttp_caller], ids=["httpx", "aiohttp"])
+def test_two_hundred_tasks_outlive_both_tokens(sandbox, auth, account, caller):
+    """Half of the calls come before both tokens die: all are answered, for one renewal and one login."""
+    waited = []
+    ours = auth(on_event=lambda event: waited.append((event.name, threading.get_ident())))
+
+    async def main():
+        stop = asyncio.Event()
+        async with caller(ours, sandbox) as call:
+            statuses = list(await asyncio.gather(*(call(account) for _ in range(TASKS // 2))))
+            await asyncio.to_thread(kill_both, sandbox)
+            for endpoint in ("token", "login"):
+                sandbox.slow(endpoint, 1.0)
+            watching = [
+                asyncio.create_task(turns_of_the_loop(sandbox, endpoint, stop))
+                for endpoint in ("token", "login")
+            ]
+            statuses += await asyncio.gather(*(call(account) for _ in range(TASKS // 2)))
+            stop.set()
+            return statuses, await asyncio.gather(*watching)
+
+    statuses, turns = asyncio.run(main())
+    assert statuses == [200] * TASKS
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+    # neither who fetches nor who waits for it is the event loop, which went on in the meantime
+    slow = {"token_fetched", "session_started", "renewal_awaited"}
+    assert slow <= {name for name, _ in waited}
+    assert threading.get_ident() not in {thread for name, thread in waited if name in slow}
+    assert all(turns)
+
+
+def test_httpx_without_async_recovers(sandbox, auth, account):
+    """The same flow, from threads."""
+    flow = example("with_httpx").ThingspaceForHttpx(auth())
+    context = ssl.create_default_context(cafile=sandbox.ca_file)
+    with httpx.Client(auth=flow, verify=context, trust_env=False) as client, ThreadPoolExecutor(8) as pool:
+        statuses = [client.get(account).status_code]
+        kill_both(sandbox)
+        statuses += [answer.status_code for answer in pool.map(client.get, [account] * 16)]
+    assert statuses == [200] * 17
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+
+
+def test_a_helper_by_hand_recovers(sandbox, auth, account, monkeypatch):
+    """What used to be advised, get_token() and get_session_token() for each call, does not."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    ours, by_hand = auth(), example("by_hand")
+    assert by_hand.call(ours, "GET", account).status_code == 200
+    kill_both(sandbox)
+    assert by_hand.call(ours, "GET", account).status_code == 200
+    assert by_hand.call(ours, "GET", f"{sandbox.origin}/sandbox/status/404").status_code == 404
+    assert sandbox.answers["api", 401] == sandbox.answers["api", 400] == 1
+
+
+# The two methods
+
+
+def test_headers_are_those_of_the_url(sandbox, auth, account):
+    """Both tokens, the session's by the name that the host has for it; none where it is not ours."""
+    ours = auth()
+    headers = ours.headers(account)
+    assert headers == {
+        "Authorization": f"Bearer {ours.get_token().access_token}",
+        "VZ-M2M-Token": ours.get_session_token().session_token,
+    }
+    assert "SessionToken" in ours.headers(f"{sandbox.imp_origin}/api/v2/clients/registration")
+    assert all(type(value) is str for value in headers.values())
+    for other in ("https://example.com/", sandbox.environment.token_url, sandbox.environment.login_url):
+        assert ours.headers(other) == {}
+    assert list(auth(username=None, password=None).headers(account)) == ["Authorization"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"{}"),
+        (404, b"{}"),
+        (503, b""),
+        (400, b'{"errorCode": "UnifiedWebService.REQUEST_FAILED.AccountName"}'),
+        (403, b"<html>"),
+    ],
+)
+def test_what_does_not_speak_of_a_token_is_not_worth_another_try(sandbox, auth, account, status, body):
+    """Nothing is asked for."""
+    ours = auth()
+    headers = ours.headers(account)
+    assert ours.refused(headers, status, body) is False
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+def test_a_refusal_of_another_clients_headers_is_not_ours(sandbox, auth, account):
+    """An empty dict, which is what a URL that is not covered gets, and foreign values."""
+    ours = auth()
+    ours.headers(account)
+    assert ours.refused({}, 401, b"") is False
+
+
+def test_a_token_that_was_replaced_already_is_worth_a_try(sandbox, auth, account):
+    """Fifty refusals of one token are one renewal."""
+    ours = auth()
+    headers = ours.headers(account)
+    kill_both(sandbox)
+    with ThreadPoolExecutor(8) as pool:
+        worth = list(pool.map(lambda _: ours.refused(headers, 401, b""), range(50)))
+    assert worth == [True] * 50
+    assert sandbox.calls["token"] == 2
+
+
+def test_a_new_token_that_is_refused_is_not_worth_a_try(sandbox, auth, account):
+    """It is ThingSpace that insists; no state of things leads to a token call for each API call."""
+    ours = auth()
+    for _ in range(5):
+        assert ours.refused(ours.headers(account), 401, b"") is False
+    assert sandbox.calls["token"] <= 2
+
+
+# A host that is not covered
+
+
+@pytest.fixture
+def told(caplog):
+    """A function that gives the lines about a host, with their levels."""
+    caplog.set_level(logging.DEBUG, logger="requests_thingspace")
+
+    def told(host):
+        found = [record for record in caplog.records if record.name == "requests_thingspace"]
+        return [(record.levelname, record.getMessage()) for record in found if host in record.getMessage()]
+
+    return told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://staging.thingspace.verizon.com/api/m2m/v1/accounts/1",
+        "https://gateway.example.com/api/m2m/v1/accounts/1",
+        "https://gateway.example.com/api/ts/v1/oauth2/token",
+        "https://www.verizon.com/",
+    ],
+)
+def test_a_host_that_looks_like_thingspace_is_warned_of_once(told, url):
+    """The warning names the host and what is covered, once for each host."""
+    auth = ThingspaceAuth("client-id", "the-client-secret")
+    for _ in range(3):
+        request = requests.Request("GET", url, auth=auth).prepare()
+        assert "Authorization" not in request.headers
+    host = url.split("/")[2]
+    [(level, line)] = told(host)
+    assert level == "WARNING"
+    assert "thingspace.verizon.com" in line
+
+
+def test_another_host_is_told_of_at_debug(told):
+    """A Session may well call others."""
+    auth = ThingspaceAuth("client-id", "the-client-secret")
+    for _ in range(3):
+        requests.Request("GET", "https://example.org/x", auth=auth).prepare()
+    assert {level for level, _ in told("example.org")} == {"DEBUG"}
+
+
+def test_a_covered_host_is_not_told_of(told, sandbox, auth, account):
+    """Nor are its token and login URLs."""
+    ours = auth()
+    for covered in (account, sandbox.environment.token_url, sandbox.environment.login_url):
+        requests.Request("GET", covered, auth=ours).prepare()
+    assert not [line for level, line in told("127.0.0.1") if "cover" in line]

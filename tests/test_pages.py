@@ -1,0 +1,192 @@
+"""The pages beside the snippets: links, versions, diffs, messages, and what must not be in them."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import difflib
+import json
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import requests_thingspace
+
+from .faults_table import page
+
+PACKAGE = Path(requests_thingspace.__file__).parent
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
+MIGRATION = ROOT / "examples" / "migration"
+
+
+def text_of(page):
+    """A page on one line, without the markup of literals."""
+    return " ".join(page.read_text(encoding="utf-8").replace("``", "").split())
+
+
+def test_the_readme_links_to_the_site_and_nowhere_else_in_the_repository():
+    """A relative link is dead on the package page; each link of the README leads to a page that there is."""
+    links = re.findall(
+        r"^\.\. _[^:]+: (\S+)$", (ROOT / "README.rst").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    home = project_urls()["Documentation"]
+    ours = [link for link in links if link.startswith(home)]
+    assert len(ours) > 10
+    assert all(link.startswith("https://") for link in links)
+    for link in ours:
+        assert (ROOT / "docs" / link[len(home) :].replace(".html", ".rst")).exists(), link
+
+
+def test_the_placeholder_host_has_one_spelling():
+    """Whoever gives the project a home finds every spelling of the old one with one search."""
+    host = project_urls()["Documentation"].split("/")[2]
+    spelled = re.compile(r"https?://[\w.-]*(?:requests-thingspace|requests_thingspace)[\w.-]*")
+    for path in [*PAGES, ROOT / "SECURITY.md", *(ROOT / ".github").rglob("*.yml")]:
+        for found in spelled.findall(path.read_text(encoding="utf-8")):
+            assert found == f"https://{host}", path
+
+
+def test_the_readme_names_the_oldest_python():
+    """README and setup.cfg agree."""
+    oldest = setup_cfg()["options"]["python_requires"].replace(">=", "")
+    assert f"Python {oldest} or newer" in text_of(ROOT / "README.rst")
+
+
+def test_pre_commit_has_the_ruff_of_the_gates():
+    """What a contributor's hook accepts, the gate accepts."""
+    pinned = re.search(r'"ruff==([\d.]+)\*"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
+    assert f"rev: v{pinned}" in (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_speaks_plainly(page):
+    """Words that were private to the authors do not come back."""
+    private = (
+        "latch",
+        "heal(s|ed|ing)?",
+        "second face",
+        "one law",
+        "to be had",
+        "nobody dares",
+        "from when on",
+    )
+    assert re.findall(rf"\b({'|'.join(private)})\b", text_of(page), re.IGNORECASE) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_path_of_a_machine(page):
+    """Nothing of the machine on which a page was written is on it."""
+    assert not re.search(
+        r"/(home|root|work|Users)/\w", page.read_text(encoding="utf-8").replace("/home/you", "")
+    )
+
+
+def test_the_diff_of_the_migration_is_that_of_its_scripts():
+    """Whoever changes one of the two scripts writes the diff again."""
+    before, after = (
+        (MIGRATION / name).read_text().splitlines(keepends=True) for name in ("before.py", "after.py")
+    )
+    assert len(before) == 48
+    diff = "".join(difflib.unified_diff(before, after, "before.py", "after.py", n=60))
+    assert (MIGRATION / "before-to-after.diff").read_text() == diff
+
+
+@pytest.mark.parametrize(("script", "survives"), [("before.py", False), ("after.py", True)])
+def test_the_migrated_script_survives_what_the_old_one_does_not(
+    script, survives, documented_thingspace, tmp_path
+):
+    """Both run against the sandbox; with tokens that live for a moment the old one dies."""
+    sandbox, environment = documented_thingspace
+    sandbox.reset()
+    command = [sys.executable, str(MIGRATION / script), sandbox.account, "3"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**environment, "PAUSE": "0.3", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.readline()
+        sandbox.revoke_tokens()
+        rest, said = process.communicate(timeout=60)
+    assert (process.returncode == 0) == survives, said
+    assert len(rest.splitlines()) == (2 if survives else 0)
+
+
+def messages():
+    """The constant pieces of each message that the package raises, but for its tools."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] in ("__init__.py", "cli", "sandbox", "testing.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                said = node.exc.args[0]
+                parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+                pieces = [part.value for part in parts if isinstance(part, ast.Constant)]
+                yield from (
+                    (path.name, piece.strip(" .:'"))
+                    for piece in pieces
+                    if isinstance(piece, str) and len(piece) > 14
+                )
+
+
+def test_each_message_is_under_troubleshooting():
+    """Whoever adds a message adds its cause and its remedy."""
+    page = text_of(ROOT / "docs" / "troubleshooting.rst")
+    missing = [(name, message) for name, message in messages() if message.split("; ")[0] not in page]
+    assert missing == []
+
+
+def test_each_event_is_on_the_page_of_the_log():
+    """What a listener may hear is promised there."""
+    from requests_thingspace._events import _LINES
+
+    page = text_of(ROOT / "docs" / "howto" / "logging.rst")
+    assert [name for name in _LINES if name not in page] == []
+
+
+def test_each_message_of_the_log_is_under_troubleshooting():
+    """A warning or an error of the log has its cause and its remedy."""
+    from requests_thingspace._events import _LINES
+
+    page = text_of(ROOT / "docs" / "troubleshooting.rst")
+    assert [line for level, line in _LINES.values() if level >= logging.WARNING and line not in page] == []
+
+
+def test_each_module_is_on_the_page_of_the_architecture():
+    """No module of the package is missing."""
+    modules = {path.stem for path in PACKAGE.glob("*.py")}
+    modules |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    page = text_of(ROOT / "docs" / "architecture.rst")
+    assert {name for name in modules - {"__init__", "__main__"} if name not in page} == set()
+
+
+def setup_cfg():
+    """What we ship."""
+    shipped = configparser.ConfigParser()
+    shipped.read(ROOT / "setup.cfg", encoding="utf-8")
+    return shipped
+
+
+def project_urls():
+    """The links of the package page."""
+    lines = setup_cfg()["metadata"]["project_urls"].strip().splitlines()
+    return dict(line.split(" = ") for line in lines)
+
+
+def test_the_table_of_faults_joins_what_several_runs_saw():
+    """A row for each fault: all outcomes, the most requests, the longest time."""
+    fault = {"endpoint": "token", "fault": "hangs | drips"}
+    seen = [
+        {**fault, "through": "auth", "outcome": "Timeout", "calls": 1, "seconds": 0.31},
+        {**fault, "through": "adapter", "outcome": "token", "calls": 2, "seconds": 0.2},
+    ]
+    table = "\n".join(page(map(json.dumps, seen)))
+    assert "2 calls under 1 faults" in table
+    assert "| hangs \\| drips | `Timeout` or the token | 2 | 0.3 |" in table

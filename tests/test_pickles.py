@@ -1,0 +1,178 @@
+"""What a Session hands out can be pickled and copied, and holds no secret, provider or cache."""
+
+import copy
+import pickle
+
+import pytest
+import requests
+
+from requests_thingspace import FileTokenCache, LoginRefusedError, ThingspaceAuth, TokenRequestError
+
+from .catalogue import both_cas
+from .hostile import HostileServer, json_answer
+
+ROADS = {
+    **{
+        f"pickle {n}": lambda it, n=n: pickle.loads(pickle.dumps(it, n)) for n in (2, pickle.HIGHEST_PROTOCOL)
+    },
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+}
+
+
+@pytest.fixture
+def given(sandbox, connect, account):
+    """A function that makes a response, an error that holds one, or the request of either."""
+
+    def given(kind, **arguments):
+        session = connect(**arguments)
+        if kind == "prepared":
+            return session.prepare_request(requests.Request("GET", account, json={"a": 1}))
+        if kind == "error":
+            sandbox.fail_next("api", status=404)
+        answer = session.get(account)
+        if kind == "error":
+            return requests.HTTPError("404", response=answer, request=answer.request)
+        return answer if kind == "response" else answer.request
+
+    return given
+
+
+KINDS = ["response", "request", "error", "prepared"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_pickle_holds_no_secret(sandbox, given, kind, refused):
+    """Neither the client secret nor the password, replayed or not."""
+    if refused:
+        sandbox.fail_next("api", status=400, body={"errorCode": "X.SessionToken.Expired"})
+    pickled = pickle.dumps(given(kind))
+    for secret in (sandbox.client_secret, sandbox.password):
+        assert secret.encode() not in pickled
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_ours_hinders_it(given, kind, road, tmp_path):
+    """A lambda as provider, as callback and as source of the secret, and a cache in a file."""
+    for arguments in (
+        {"token_provider": lambda _, manager: manager.fetch_token()},
+        {"cache": FileTokenCache(tmp_path / "tokens.json")},
+    ):
+        original = given(kind, **arguments)
+        twin = ROADS[road](original)
+        assert type(twin) is type(original)
+        assert str(tmp_path).encode() not in pickle.dumps(original)
+
+
+def test_the_headers_that_were_sent_stay(given):
+    """As they do in plain requests; whoever keeps a request knows what it holds."""
+    request = given("request")
+    assert pickle.loads(pickle.dumps(request)).headers == request.headers
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("kind", ["prepared", "request"])
+def test_a_copied_request_takes_no_session_header_elsewhere(sandbox, given, kind, road):
+    """Sent by a plain Session it is answered with a redirect, and the guard is still there."""
+    request = ROADS[road](given(kind))
+    with HostileServer() as elsewhere, requests.Session() as plain:
+        elsewhere.script("/x", json_answer(200, {}))
+        sandbox.fail_next("api", status=307, headers={"Location": f"{elsewhere.origin}/x"})
+        assert plain.send(request, verify=both_cas(sandbox, elsewhere)).status_code == 200
+        assert elsewhere.count("/x") == 1
+        for seen in elsewhere.requests:
+            assert not {name.lower() for name in seen.headers} & {"authorization", "vz-m2m-token"}
+
+
+@pytest.mark.parametrize("road", [road for road in ROADS if road != "copy"])
+def test_a_copied_request_that_is_refused_costs_nothing(sandbox, given, road):
+    """The copy has no auth behind it: a plain Session gets the 401 and nothing is fetched."""
+    request = ROADS[road](given("request"))
+    sandbox.revoke_tokens()
+    with requests.Session() as plain:
+        assert plain.send(request, verify=sandbox.ca_file).status_code == 401
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+
+
+def test_a_copied_request_is_stamped_anew_by_a_session(sandbox, connect, given, account):
+    """A request out of a queue is sent by a Session with this auth, whose tokens it then has."""
+    request = pickle.loads(pickle.dumps(given("prepared")))
+    sandbox.revoke_tokens()
+    sandbox.end_sessions()
+    session = connect()
+    if session.auth is not None:
+        request.prepare_auth(session.auth)
+    assert session.send(request).status_code == 200
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_our_own_errors_travel(sandbox, auth, road):
+    """With their evidence, and without what was sent."""
+    refused = {"client_secret": "the-client-secret-but-wrong"}, {"password": "the-password-but-wrong"}
+    for arguments, kind in zip(refused, (TokenRequestError, LoginRefusedError)):
+        with pytest.raises(kind) as caught:
+            auth(**arguments).get_session_token()
+        error = caught.value
+        twin = ROADS[road](error)
+        assert (type(twin), str(twin), twin.status, twin.code) == (kind, str(error), error.status, error.code)
+        assert (twin.description, twin.retryable) == (error.description, error.retryable)
+        assert error.request is None
+        assert error.response.status_code == error.status
+        assert b"the-" not in pickle.dumps(error)
+
+
+@pytest.fixture
+def bare(sandbox, plain):
+    """A function that makes an auth of nothing but what can be pickled."""
+
+    def bare(**arguments):
+        known = {"username": sandbox.username, "password": sandbox.password, "session": plain}
+        known["environment"] = sandbox.environment
+        return ThingspaceAuth(sandbox.client_id, sandbox.client_secret, **{**known, **arguments})
+
+    return bare
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_a_copied_auth_watches_its_requests(sandbox, bare, account, road):
+    """It holds the credentials, and its stamps are made anew: what it stamps is replayed."""
+    mine = bare()
+    tokens = mine.get_token(), mine.get_session_token()
+    twin = ROADS[road](mine)
+    assert (twin.token, twin.session_token) == tokens
+    with requests.Session() as session:
+        session.verify, session.trust_env, session.auth = sandbox.ca_file, False, twin
+        assert session.get(account).status_code == 200
+        sandbox.revoke_tokens()
+        sandbox.end_sessions()
+        assert session.get(account).status_code == 200
+        assert twin.token is not None
+
+
+@pytest.mark.parametrize("road", [road for road in ROADS if road != "copy"])
+def test_a_copied_session_replays(sandbox, attach, bare, account, road):
+    """A pickled Session with an auth, or with an adapter, goes on as the original would."""
+    with requests.Session() as session:
+        session.verify, session.trust_env = sandbox.ca_file, False
+        twin = ROADS[road](attach(session, bare()))
+        assert twin.get(account).status_code == 200
+        sandbox.revoke_tokens()
+        assert twin.get(account).status_code == 200
+        twin.close()
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_a_refused_login_stays_refused_in_a_copy(sandbox, bare, road):
+    """A copy does not try the wrong password again, and says the same of it."""
+    mine = bare(password="the-password-but-wrong")
+    with pytest.raises(LoginRefusedError) as caught:
+        mine.get_session_token()
+    twin = ROADS[road](mine)
+    with pytest.raises(LoginRefusedError) as again:
+        twin.get_session_token()
+    assert str(again.value) == str(caught.value)
+    assert sandbox.calls["login"] == 1
+    twin.password = sandbox.password
+    assert twin.get_session_token()

@@ -1,0 +1,154 @@
+"""No token follows a redirect to another origin, whatever came before it and however it is spelled."""
+
+import contextlib
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from .catalogue import EXPIRED, both_cas
+from .hostile import HostileServer, json_answer
+
+TOKEN_HEADERS = {"authorization", "vz-m2m-token", "sessiontoken"}
+REFUSALS = ["none", "bearer", "session", "both"]
+
+LEADS_AWAY = [
+    "https://{there}/x",
+    "HTTPS://{there}/x",
+    "//{there}/x",
+    "/\t/{there}/x",
+    "\t//{there}/x",
+    "/\\{there}/x",
+    "\\\\{there}/x",
+    "\\/{there}/x",
+    "https:/\\{there}/x",
+    "https:\\\\{there}/x",
+    "ht\ttps://{there}/x",
+    "https:///{there}/x",
+    "https://{here}@{there}/x",
+    "https://{here}:x@{there}/x",
+    "https://{here}\\@{there}/x",
+    "https://{here}#@{there}/x",
+    "https://{here}?@{there}/x",
+    "https://{here}\t@{there}/x",
+    "https://{here}/\\..\\..\\@{there}/x",
+    "/..//{there}/x",
+    "/.//{there}/x",
+    "/%09/{there}/x",
+    "/%5c{there}/x",
+    "//{here}@{there}/x",
+    "///{there}/x",
+    "x:///{there}/x",
+    "http:///{there}/x",
+    "http://{there}/x",
+    "{there}/x",
+]
+"""Texts that lead another origin's way for one reader or another: {here} is ours, {there} is not."""
+
+
+@pytest.fixture
+def elsewhere():
+    """A server of another origin, which answers whatever it is asked."""
+    with HostileServer() as server:
+        server.script("/x", json_answer(200, {}))
+        yield server
+
+
+@pytest.fixture
+def session(sandbox, connect, elsewhere):
+    """A Session with both tokens that trusts the sandbox and `elsewhere`."""
+    session = connect()
+    session.verify = both_cas(sandbox, elsewhere)
+    session.get(url(sandbox))
+    return session
+
+
+def lead(sandbox, location, *, refused="none", status=302):
+    """Let the next call be refused for the tokens that `refused` names, then answered with a redirect."""
+    if refused in ("bearer", "both"):
+        sandbox.revoke_tokens()
+        sandbox.fail_next("api", status=401)
+    if refused in ("session", "both"):
+        sandbox.fail_next("api", status=400, body=EXPIRED)
+    sandbox.fail_next("api", status=status, headers={"Location": location}, body="moved")
+
+
+def url(sandbox):
+    """A resource that wants both tokens."""
+    return f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+
+
+def tokens_on(request):
+    """The names of the token headers of a request."""
+    return {name.lower() for name in request.headers} & TOKEN_HEADERS
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_token_leaves_with_a_redirect(sandbox, session, elsewhere, refused, status):
+    """The response of a replay is looked at as closely as any other."""
+    lead(sandbox, f"{elsewhere.origin}/x", refused=refused, status=status)
+    assert session.get(url(sandbox)).status_code == 200
+    assert [tokens_on(request) for request in elsewhere.requests] == [set()]
+
+
+@pytest.mark.parametrize("refused", ["none", "bearer"])
+@pytest.mark.parametrize("spelling", LEADS_AWAY)
+def test_no_spelling_takes_a_token_along(sandbox, session, elsewhere, refused, spelling):
+    """Whatever requests makes of the text: when it follows, and when a script sends `Response.next`."""
+    here, there = urlsplit(sandbox.origin).netloc, urlsplit(elsewhere.origin).netloc
+    for follow in (True, False):
+        lead(sandbox, spelling.format(here=here, there=there), refused=refused)
+        with contextlib.suppress(requests.RequestException):
+            answer = session.get(url(sandbox), allow_redirects=follow)
+            last = answer.request if follow else answer.next
+            assert urlsplit(last.url).netloc == here or not tokens_on(last)
+            session.send(last)
+        sandbox.advance(61)  # a token that was just replaced is not tested again before
+    assert not [request for request in elsewhere.requests if tokens_on(request)]
+
+
+@pytest.mark.parametrize("refused_on_the_way", [False, True])
+def test_a_chain_of_covered_origins_leaks_nothing_at_its_end(sandbox, session, elsewhere, refused_on_the_way):
+    """From the main origin to ``imp.``, where the header has another name, and then away."""
+    lead(sandbox, f"{sandbox.imp_origin}/sandbox/echo")
+    if refused_on_the_way:
+        sandbox.revoke_tokens()
+        sandbox.fail_next("api", status=401)
+        sandbox.fail_next("api", status=400, body=EXPIRED)
+    lead(sandbox, f"{sandbox.edge_origin}/sandbox/echo")
+    lead(sandbox, f"{elsewhere.origin}/x")
+    assert session.get(url(sandbox)).url == f"{elsewhere.origin}/x"
+    assert [tokens_on(request) for request in elsewhere.requests] == [set()]
+
+
+def test_a_hook_that_follows_a_redirect_itself_takes_no_token_along(sandbox, session, elsewhere):
+    """The caller's hooks come after ours, and see a request that is clean already."""
+    seen = []
+
+    def follow(answer, **_):
+        seen.append(tokens_on(next(session.resolve_redirects(answer, answer.request, yield_requests=True))))
+
+    lead(sandbox, f"{elsewhere.origin}/x", refused="bearer")
+    session.get(url(sandbox), hooks={"response": follow}, allow_redirects=False)
+    assert seen == [set()]
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+@pytest.mark.parametrize("location", ["/sandbox/echo", "{origin}/sandbox/echo"])
+@pytest.mark.parametrize("status", [302, 308])
+def test_a_redirect_on_its_own_origin_keeps_both(sandbox, session, refused, location, status):
+    """The guard costs no good redirect its tokens, and nothing more is spent on it."""
+    lead(sandbox, location.format(origin=sandbox.origin), refused=refused, status=status)
+    answer = session.get(url(sandbox))
+    assert {"authorization", "vz-m2m-token"} <= set(answer.json()["headers"])
+    assert sandbox.calls["token"] == 1 + (refused in ("bearer", "both"))
+    assert sandbox.calls["login"] == 1 + (refused in ("session", "both"))
+
+
+def test_another_covered_origin_gets_tokens_under_its_own_name(sandbox, session):
+    """After a redirect to ``imp.`` the old name of the session header is not there any more."""
+    lead(sandbox, f"{sandbox.imp_origin}/sandbox/echo")
+    answer = session.get(url(sandbox))
+    assert answer.status_code == 200
+    assert "vz-m2m-token" not in answer.json()["headers"]

@@ -1,0 +1,242 @@
+"""Which tokens a request goes out with, and when it is sent again."""
+
+import copy
+import gzip
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from requests_thingspace import Environment, OAuthToken, ThingspaceAdapter, ThingspaceAuth
+
+from .catalogue import EXPIRED
+from .hostile import HostileServer, answer, cut, json_answer
+from .users import environment_of_user, python
+
+
+def calls(sandbox, *names):
+    """How many calls these endpoints have received."""
+    return tuple(sandbox.calls[name] for name in names)
+
+
+# What a login does to the bearer
+
+
+def test_a_bearer_that_the_login_replaced_does_not_go_out(sandbox, connect, account, auth):
+    """The login found it dead; the request is stamped with the one that came in its place."""
+    dead = auth().get_token()
+    sandbox.revoke_tokens()
+    session = connect(token=dead)
+    assert session.get(account).status_code == 200
+    assert sandbox.answers["login", 401] == 1
+    assert sandbox.answers["api", 401] == 0
+    assert calls(sandbox, "token", "login", "api") == (2, 2, 1)
+
+
+def test_a_bearer_that_expired_while_the_login_lasted_does_not_go_out(sandbox, connect, account, auth):
+    """By our clock it is over when the answer of the login comes."""
+    current = auth().get_token()
+    sandbox.slow("login", 0.3)
+    session = connect(token=OAuthToken(current.access_token, expires_at=sandbox.clock.wall() + 100))
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(session.get, account)
+        assert sandbox.wait_for_calls("login", 1)
+        sandbox.advance(150)
+        assert call.result(10).status_code == 200
+    assert calls(sandbox, "token", "login", "api") == (2, 1, 1)
+
+
+# Answers that cannot be read
+
+
+UNREADABLE = {
+    "gzip that is none": {"body": b"no gzip at all", "headers": {"Content-Encoding": "gzip"}},
+    "gzip cut off": {"body": gzip.compress(b"x" * 5000)[:20], "headers": {"Content-Encoding": "gzip"}},
+    "deflate that is none": {"body": b"\x00\x01\x02", "headers": {"Content-Encoding": "deflate"}},
+    "shorter than promised": {"body": b"{}", "headers": {"Content-Length": "1000"}},
+    "charset that is none": {
+        "body": b"\xff\xfe{",
+        "headers": {"Content-Type": "application/json; charset=x"},
+    },
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_401_that_cannot_be_read_is_a_401(sandbox, connect, account, body, stream):
+    """Its status says enough: the request is sent again with another bearer."""
+    session = connect()
+    session.get(account)
+    sandbox.revoke_tokens()
+    sandbox.fail_next("api", status=401, **UNREADABLE[body])
+    with session.get(account, stream=stream) as found:
+        assert found.status_code == 200
+    assert calls(sandbox, "token", "login", "api") == (2, 1, 3)
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+@pytest.mark.parametrize("status", [400, 403])
+def test_any_other_refusal_that_cannot_be_read_is_the_callers(sandbox, connect, account, body, status):
+    """It costs no login, and is what a plain Session makes of it."""
+    session = connect()
+    session.get(account)
+    sandbox.fail_next("api", status=status, **UNREADABLE[body])
+    with suppress(requests.RequestException):
+        assert session.get(account).status_code == status
+    assert calls(sandbox, "token", "login") == (1, 1)
+    assert session.get(account).status_code == 200
+
+
+def test_a_401_that_breaks_off_within_a_chunk_is_a_401(attach):
+    """By a server that closes the line."""
+    with HostileServer() as server, requests.Session() as session:
+        tokens = [json_answer(200, {"access_token": name, "expires_in": 900}) for name in ("first", "second")]
+        server.script("/api/ts/v1/oauth2/token", *tokens)
+        server.script("/api/x", cut(answer(401, b"x" * 1000, framing="chunked")), json_answer(200, {}))
+        session.verify, session.trust_env = server.ca_file, False
+        environment = Environment.at(server.origin)
+        attach(session, ThingspaceAuth("id", "the-client-secret", environment=environment, session=session))
+        assert session.get(f"{server.origin}/api/x").status_code == 200
+        sent = [seen.headers["Authorization"] for seen in server.requests if seen.path == "/api/x"]
+        assert sent == ["Bearer first", "Bearer second"]
+
+
+# Adapters below that do as they please
+
+
+NUMBERS = itertools.count()
+
+MEDDLERS = {
+    "signs": lambda headers: {"Authorization": "Signature of-another-kind"},
+    "puts its bearer": lambda headers: {"Authorization": f"Bearer other-{next(NUMBERS)}"},
+    "puts its session": lambda headers: {"VZ-M2M-Token": f"other-{next(NUMBERS)}"},
+    "drops both": lambda headers: {"Authorization": None, "VZ-M2M-Token": None},
+    "garbles both": lambda headers: {
+        name: f"{headers.get(name)}x" for name in ("Authorization", "VZ-M2M-Token")
+    },
+}
+
+
+def meddling(base, change, *, copies):
+    """A class of adapters that change each request, or a copy of it as signers do."""
+
+    def changed(request):
+        for name, value in change(request.headers).items():
+            request.headers.pop(name, None)
+            if value is not None:
+                request.headers[name] = value
+        return request
+
+    class Meddling(base):
+        """Below `base`, or above it where it copies; `left` ends a test whose request is sent for ever."""
+
+        left = 40
+
+        def send(self, request, *rest, **settings):
+            return super().send(changed(request.copy()) if copies else request, *rest, **settings)
+
+        def add_headers(self, request, **_):
+            self.left -= 1
+            assert self.left, "one request was sent again and again"
+            if not copies:
+                changed(request)
+
+    return Meddling
+
+
+@pytest.fixture(params=["auth", "adapter"])
+def meddled(request, auth, sandbox):
+    """A function that makes a Session in which an adapter changes what it sends."""
+
+    def meddled(change, *, copies):
+        session = requests.Session()
+        session.verify, session.trust_env = sandbox.ca_file, False
+        if request.param == "adapter":
+            adapter = meddling(ThingspaceAdapter, change, copies=copies)(auth())
+        else:
+            session.auth, adapter = auth(), meddling(HTTPAdapter, change, copies=copies)()
+        session.mount(sandbox.origin, adapter)
+        return session
+
+    return meddled
+
+
+@pytest.mark.parametrize("copies", [False, True])
+@pytest.mark.parametrize("change", MEDDLERS)
+def test_one_call_is_handed_down_four_times_at_most(sandbox, meddled, account, change, copies):
+    """Whatever an adapter does to it, and the caller gets an answer."""
+    session = meddled(MEDDLERS[change], copies=copies)
+    for end in (lambda: None, sandbox.revoke_tokens, sandbox.end_sessions):
+        end()
+        before = sandbox.calls["api"]
+        assert session.get(account).status_code in (200, 400, 401)
+        assert sandbox.calls["api"] - before <= 4
+    assert sandbox.calls["login"] <= 4
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 50])
+def test_refusals_that_take_turns_end_after_four_sends(sandbox, connect, account, times):
+    """A 401 and a dead session, one after the other and again."""
+    session = connect()
+    session.get(account)
+    before = sandbox.calls["api"]
+    sandbox.revoke_tokens()
+    for _ in range(times):
+        sandbox.fail_next("api", status=401)
+        sandbox.fail_next("api", status=400, body=EXPIRED)
+    session.get(account)
+    assert sandbox.calls["api"] - before <= 4
+
+
+# Requests that are made by hand
+
+
+@pytest.mark.parametrize("hooks", [{}, {"response": []}], ids=repr)
+def test_a_request_with_hooks_of_any_kind_is_stamped_and_replayed(sandbox, connect, account, hooks):
+    """A PreparedRequest whose hooks somebody has taken away."""
+    session = connect()
+    for _ in range(2):
+        request = requests.Request("GET", account).prepare()
+        request.hooks = copy.deepcopy(hooks)
+        if session.auth is not None:
+            request.prepare_auth(session.auth)
+        assert session.send(request).status_code == 200
+        sandbox.revoke_tokens()
+        sandbox.end_sessions()
+
+
+def test_a_stamp_that_was_taken_away_leaves_a_plain_request(sandbox, connect, account):
+    """Hooks that are cleared after the stamp cost the replay and nothing else."""
+    session = connect()
+    request = session.prepare_request(requests.Request("GET", account))
+    request.hooks = {}
+    assert session.send(request).status_code == 200
+
+
+@pytest.mark.parametrize("face", ["auth", "adapter"])
+def test_thingspace_run_keeps_the_session_of_a_scripts_own_auth(sandbox, tmp_path, face):
+    """The header that a ThingspaceAuth of the script has put on goes out, at the first send."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    sandbox.auth().get_session_token()
+    command = ("-m", "requests_thingspace", "run", script, sandbox.origin, sandbox.account, face)
+    outcome = python(*command, env=environment_of_user(sandbox, tmp_path))
+    assert (outcome.returncode, outcome.stdout) == (0, "200\n"), outcome.stderr
+    assert sandbox.answers == {("token", 200): 2, ("login", 200): 2, ("api", 200): 1}
+
+
+SCRIPT = """
+import sys, requests
+from requests_thingspace import ThingspaceAuth, mount
+
+origin, account, face = sys.argv[1:]
+with requests.Session() as session:
+    if face == "auth":
+        session.auth = ThingspaceAuth.from_env()
+    else:
+        mount(session, ThingspaceAuth.from_env())
+    print(session.get(f"{origin}/api/m2m/v1/accounts/{account}").status_code)
+"""

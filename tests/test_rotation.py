@@ -1,0 +1,234 @@
+"""Secrets and passwords that change while programs run: no restart, no lost call, no locked account."""
+
+import os
+
+import pytest
+import requests
+
+from requests_thingspace import LoginRefusedError, ThingspaceAuth, ThingspaceError, TokenRequestError
+
+WAIT = 20  # seconds that a broken test takes to end
+NEW = "the-new-client-secret"
+
+
+class Mounted:
+    """A Kubernetes volume: files behind a link that is swapped in one step, as its kubelet does."""
+
+    def __init__(self, folder):
+        self._folder, self._versions = folder, 0
+        self._link = folder / "..data"
+
+    def write(self, **values):
+        """Put new contents in place of all files at once, and give the path of each."""
+        self._versions += 1
+        version = self._folder / f"..{self._versions}"
+        version.mkdir()
+        for name, value in values.items():
+            (version / name).write_text(f"{value}\n")
+        fresh = self._folder / "..data_tmp"
+        fresh.symlink_to(version.name)
+        os.replace(fresh, self._link)
+        for name in values:
+            path = self._folder / name
+            if not path.is_symlink():
+                path.symlink_to(f"..data/{name}")
+
+    def __getitem__(self, name):
+        """The path that a program is given."""
+        return self._folder / name
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A folder whose files are exchanged as Kubernetes exchanges them."""
+    return Mounted(tmp_path)
+
+
+@pytest.fixture
+def secret(request, sandbox, mounted):
+    """A source of the client secret, and a way to exchange it: by a function, or by a file."""
+    held = [sandbox.client_secret]
+    mounted.write(client_secret=sandbox.client_secret)
+
+    def exchange(value):
+        held[0] = value
+        mounted.write(client_secret=value)
+
+    return {"function": lambda: held[0], "file": mounted["client_secret"]}[request.param], exchange
+
+
+@pytest.mark.parametrize("secret", ["function", "file"], indirect=True)
+@pytest.mark.parametrize("when", ["the token dies too", "the token lives", "the token is due"])
+def test_an_exchange_under_load_costs_one_token_call(sandbox, connect, secret, under_load, when):
+    """ThingSpace and the source exchange the secret; no call fails, and nothing is restarted."""
+    (source, exchange), echo = secret, f"{sandbox.origin}/sandbox/echo"
+    session = connect(client_secret=source, username=None, password=None)
+    session.get(echo)
+
+    def happening():
+        sandbox.change_secret(NEW)
+        exchange(NEW)
+        if when == "the token dies too":
+            sandbox.revoke_tokens()
+        if when == "the token is due":
+            sandbox.advance(3601)
+
+    assert under_load(lambda: session.get(echo), happening) == {200}
+    assert sandbox.answers["token", 200] == (1 if when == "the token lives" else 2)
+    assert sandbox.answers["token", 401] == 0
+
+
+def test_a_file_that_a_variable_names_is_read_again(sandbox, mounted, monkeypatch):
+    """`THINGSPACE_CLIENT_SECRET_FILE` and `THINGSPACE_PASSWORD_FILE` are paths, not values."""
+    for name in [name for name in os.environ if name.startswith("THINGSPACE_")]:
+        monkeypatch.delenv(name)
+    mounted.write(client_secret=sandbox.client_secret, password=sandbox.password)
+    monkeypatch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_id)
+    monkeypatch.setenv("THINGSPACE_USERNAME", sandbox.username)
+    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET_FILE", str(mounted["client_secret"]))
+    monkeypatch.setenv("THINGSPACE_PASSWORD_FILE", str(mounted["password"]))
+    with requests.Session() as session:
+        session.verify, session.trust_env = sandbox.ca_file, False
+        auth = ThingspaceAuth.from_env(environment=sandbox.environment, session=session)
+        auth.get_session_token()
+        sandbox.change_secret(NEW)
+        sandbox.change_password("the-new-password")
+        mounted.write(client_secret=NEW, password="the-new-password")
+        sandbox.revoke_tokens()
+        auth.token = auth.session_token = None
+        assert auth.get_session_token()
+    assert sandbox.answers == {("token", 200): 2, ("login", 200): 2}
+
+
+def test_a_source_that_lags_is_asked_again(sandbox, connect, echo):
+    """The old secret for a while longer: refused, remembered for the cool-down, and tried when it changes."""
+    held = [sandbox.client_secret]
+    session = connect(client_secret=lambda: held[0], username=None, password=None)
+    session.get(echo)
+    sandbox.change_secret(NEW)
+    sandbox.revoke_tokens()
+    for _ in range(5):
+        with pytest.raises(TokenRequestError):
+            session.get(echo)
+    assert sandbox.answers["token", 401] == 1
+    held[0] = NEW
+    sandbox.advance(2)
+    assert session.get(echo).status_code == 200
+
+
+def test_a_source_that_changes_while_the_old_secret_is_refused_loses_no_call(sandbox, connect, echo):
+    """The answer comes when the source has the new one: it is tried once more at once."""
+    answers = [sandbox.client_secret, sandbox.client_secret, NEW]
+    session = connect(
+        client_secret=lambda: answers.pop(0) if answers[1:] else NEW, username=None, password=None
+    )
+    session.get(echo)
+    sandbox.change_secret(NEW)
+    sandbox.revoke_tokens()
+    assert session.get(echo).status_code == 200
+    assert (sandbox.answers["token", 401], sandbox.answers["token", 200]) == (1, 2)
+
+
+class Source:
+    """A source that counts how often it was asked, and fails while `error` is set."""
+
+    def __init__(self, value):
+        self.value, self.error, self.asked = value, None, 0
+
+    def __call__(self):
+        """The value as it is now."""
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+DOWN = [OSError("it is down"), ValueError("the-vault-token is wrong"), requests.ConnectionError("no route")]
+
+
+@pytest.mark.parametrize("error", DOWN, ids=lambda error: type(error).__name__)
+def test_a_source_that_is_down_is_asked_once_per_cool_down(sandbox, connect, echo, error):
+    """And by nobody while a token lives, which then goes on."""
+    source = Source(sandbox.client_secret)
+    session = connect(client_secret=source, username=None, password=None)
+    session.get(echo)
+    source.error, source.asked = error, 0
+    for _ in range(5):
+        assert session.get(echo).status_code == 200
+    assert source.asked == 0
+    sandbox.advance(3570)  # due, and usable for half a minute
+    for _ in range(5):
+        assert session.get(echo).status_code == 200
+    assert source.asked == 1
+    sandbox.advance(60)
+    for _ in range(5):
+        with pytest.raises(requests.RequestException) as caught:
+            session.get(echo)
+        assert "the-vault-token" not in str(caught.value)
+    assert source.asked == 2
+    source.error = None
+    sandbox.advance(2)
+    assert session.get(echo).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["", None, 5, b"the-bytes", "the-\ud800"], ids=repr)
+@pytest.mark.parametrize("name", ["client_secret", "password"])
+def test_a_source_that_gives_no_text_is_an_error_that_names_it(auth, name, given):
+    """Whatever it gave is not shown."""
+    with pytest.raises(ThingspaceError, match=name) as caught:
+        auth(**{name: lambda: given}).get_session_token()
+    assert "the-" not in str(caught.value)
+
+
+# Passwords
+
+
+def test_a_corrected_password_is_tried_by_itself(sandbox, connect, account):
+    """One refusal, then the source has the right one: no reset is needed."""
+    source = Source("the-password-but-wrong")
+    session = connect(password=source)
+    for _ in range(5):
+        with pytest.raises(LoginRefusedError):
+            session.get(account)
+    assert sandbox.calls["login"] == 1
+    source.value = sandbox.password
+    sandbox.advance(2)
+    assert session.get(account).status_code == 200
+    assert sandbox.answers == {("token", 200): 1, ("login", 400): 1, ("login", 200): 1, ("api", 200): 1}
+
+
+@pytest.mark.parametrize("by", ["source", "attribute"])
+def test_five_different_wrong_passwords_are_two_logins(sandbox, connect, account, by):
+    """Whoever corrects it wrongly is stopped before ThingSpace locks the account; a reset goes on."""
+    source = Source(None)
+    session = connect(password=source if by == "source" else "the-first")
+    auth = session.auth or session.get_adapter(account).auth
+    for number in range(5):
+        source.value = f"the-password-but-wrong-{number}"
+        if by == "attribute":
+            auth.password = source.value
+        for _ in range(3):
+            with pytest.raises(LoginRefusedError):
+                session.get(account)
+            sandbox.advance(3)
+    assert sandbox.calls["login"] == 2
+    assert not sandbox.locked
+    source.value = sandbox.password
+    auth.reset(password=sandbox.password)
+    assert session.get(account).status_code == 200
+    assert sandbox.calls["login"] == 3
+
+
+def test_an_exchanged_password_costs_no_call(sandbox, connect, account, mounted, under_load):
+    """The session ends and the password is exchanged, under load, in a file."""
+    mounted.write(password=sandbox.password)
+    session = connect(password=mounted["password"])
+    session.get(account)
+
+    def happening():
+        sandbox.change_password("the-new-password")
+        mounted.write(password="the-new-password")
+        sandbox.end_sessions()
+
+    assert under_load(lambda: session.get(account), happening) == {200}
+    assert (sandbox.answers["login", 200], sandbox.answers["login", 400]) == (2, 0)

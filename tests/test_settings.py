@@ -1,0 +1,238 @@
+"""What is given wrongly is refused at once, by name, and without showing a secret."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+
+import requests_thingspace
+from requests_thingspace import (
+    PRODUCTION,
+    Environment,
+    FileTokenCache,
+    ThingspaceAuth,
+    ThingspaceError,
+    mount,
+)
+from requests_thingspace._settings import arguments_from, layered
+
+LONE = "the-\ud800"
+"""A text that cannot be encoded, such as `os.environ` gives for bytes that are no UTF-8."""
+
+WRONG = [
+    ("client_id", [None, 5, "", b"id", LONE, "a:b", Path("id")]),
+    ("client_secret", [None, 5, "", b"the-secret", LONE, ["the-secret"]]),
+    ("username", [5, "", b"user", LONE]),
+    ("password", [5, "", b"the-password", LONE]),
+    ("scopes", [5, [5], [None], [LONE], [b"read"]]),
+    ("token", [5, "text", {}, {"access_token": LONE}]),
+    ("session_token", [5, {}, LONE]),
+    ("clock_skew", [None, "60", -1, True, float("nan"), float("inf")]),
+    ("timeout", [None, "30", 0, -1, True, float("nan"), float("inf")]),
+    ("token_provider", ["x", 5, [print]]),
+    ("on_token_update", ["x", 5]),
+    ("on_event", ["x", 5]),
+    ("cache", ["/a/path", 5, Path("/a/path"), FileTokenCache, {}]),
+    ("environment", ["staging", None, "https://thingspace.verizon.com", Environment]),
+    ("session", ["x", requests.Session, 5]),
+    ("clock", ["x", 5, None]),
+]
+CASES = [(name, value) for name, values in WRONG for value in values]
+CALLED = {"token": "access_token|token", "session_token": "session_?[tT]oken", "scopes": "scopes?"}
+
+
+@pytest.mark.parametrize(("name", "value"), CASES, ids=[f"{name}-{value!a}" for name, value in CASES])
+def test_a_wrong_argument_is_refused_by_name(name, value):
+    """When the auth is made, not at the first request."""
+    given = {"client_id": "id", "client_secret": "the-client-secret"}
+    if name in ("username", "password"):
+        given |= {"username": "user", "password": "the-password"}
+    with pytest.raises((ValueError, TypeError), match=CALLED.get(name, name)) as caught:
+        ThingspaceAuth(**{**given, name: value})
+    assert "the-" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"client_id": "a:b"}, "colon"),
+        ({"username": "user"}, "give both or neither"),
+        ({"password": "the-password"}, "give both or neither"),
+        ({"cache": print, "token_provider": print}, "exclude each other"),
+        ({"clock_skew": -1}, "clock_skew must be at least 0 seconds"),
+        ({"timeout": float("inf")}, "timeout must be a finite number of seconds"),
+        ({"token": "a bare string"}, "a str is not a token"),
+    ],
+    ids=str,
+)
+def test_a_refusal_says_what_to_give(arguments, message):
+    """Also of two arguments that do not go together."""
+    with pytest.raises(ValueError, match=message):
+        ThingspaceAuth(**{"client_id": "id", "client_secret": "the-client-secret", **arguments})
+
+
+@pytest.mark.parametrize("name", ["cient_id", "clientId", "oauthClientId", "secret", "tokens"])
+def test_an_argument_that_is_none_of_ours_is_refused(name):
+    """A misspelled one included."""
+    with pytest.raises(TypeError, match=name):
+        ThingspaceAuth("id", "the-client-secret", **{name: "x"})
+
+
+def test_the_caches_are_listed_without_being_imported():
+    """`dir()` and tab completion know them; only who asks for one pays for its import."""
+    assert set(requests_thingspace.__all__) <= set(dir(requests_thingspace))
+    assert {"FileTokenCache", "KeyringTokenCache", "RedisTokenCache", "TokenCache"} <= set(
+        dir(requests_thingspace)
+    )
+    code = (
+        "import sys, requests_thingspace as r; dir(r); sys.exit('requests_thingspace.caches' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_mounted_auth_revokes_and_logs_out_by_its_sessions_settings(sandbox, auth, plain, account):
+    """It was given no `session=`: the verify of the Session that it is mounted on counts."""
+    mine = auth(session=None)
+    assert mount(plain, mine).get(account).status_code == 200
+    mine.logout()
+    mine.revoke()
+    assert (sandbox.answers["logout", 200], sandbox.answers["revoke", 200]) == (1, 1)
+
+
+class TestVariables:
+    """`THINGSPACE_*`, and the files that they name."""
+
+    NAMES = ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
+
+    @pytest.fixture(autouse=True)
+    def variables(self, sandbox, monkeypatch):
+        """The four of the sandbox, and no other; a value of None takes one away."""
+        for name in [name for name in os.environ if name.startswith("THINGSPACE_")]:
+            monkeypatch.delenv(name)
+
+        def variables(**given):
+            for name, value in given.items():
+                if value is None:
+                    monkeypatch.delenv(f"THINGSPACE_{name}", raising=False)
+                else:
+                    monkeypatch.setenv(f"THINGSPACE_{name}", str(value))
+
+        variables(**{name: getattr(sandbox, name.lower()) for name in self.NAMES})
+        return variables
+
+    @pytest.fixture
+    def from_env(self, sandbox, plain):
+        """A function that makes an auth of the sandbox from the environment."""
+        return partial(ThingspaceAuth.from_env, environment=sandbox.environment, session=plain)
+
+    @pytest.fixture
+    def kept(self, sandbox, tmp_path):
+        """A function that writes one of the four into a file, with white space around it."""
+
+        def kept(name, content="\n {} \r\n"):
+            path = tmp_path / name.lower()
+            path.write_bytes(content.format(getattr(sandbox, name.lower())).encode())
+            return path
+
+        return kept
+
+    def test_all_variables_are_read(self, variables, sandbox):
+        """Two are enough, for the bearer alone in production; six there are; arguments win."""
+        variables(BASE_URL="https://localhost:8443/", CLOCK_SKEW="12.5")
+        auth = ThingspaceAuth.from_env()
+        assert auth.environment == Environment.at("https://localhost:8443")
+        assert (auth.username, auth.password) == (sandbox.username, sandbox.password)
+        assert auth.clock_skew == 12.5
+        variables(USERNAME=None, PASSWORD=None, BASE_URL=None, CLOCK_SKEW=None)
+        auth = ThingspaceAuth.from_env(client_id="other", client_secret="the-other-secret")
+        assert (auth.client_id, auth.client_secret) == ("other", "the-other-secret")
+        assert (auth.environment, auth.username) == (PRODUCTION, None)
+
+    def test_each_may_come_from_a_file(self, variables, from_env, kept):
+        """Whose white space around the value does not belong to it."""
+        for name in self.NAMES:
+            variables(**{name: None, f"{name}_FILE": kept(name)})
+        assert from_env().get_session_token()
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_value_and_a_file_are_one_too_many(self, variables, from_env, kept, name):
+        """The message names both."""
+        variables(**{f"{name}_FILE": kept(name)})
+        with pytest.raises(ValueError, match=rf"THINGSPACE_{name}\b.*THINGSPACE_{name}_FILE") as caught:
+            from_env()
+        assert "the-" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("content", [None, "", " \n", b"\xff\xfe\x00"], ids=repr)
+    def test_a_file_that_holds_nothing_of_use_is_named(self, variables, from_env, tmp_path, name, content):
+        """Where it is read: an id and a username at once, a secret and a password when it is needed."""
+        path = tmp_path / "file"
+        if content is not None:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        variables(**{name: None, f"{name}_FILE": path})
+        with pytest.raises((ValueError, ThingspaceError), match=f"THINGSPACE_{name}"):
+            from_env().get_session_token()
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_an_empty_variable_counts_as_one_that_is_not_set(self, variables, from_env, kept, name):
+        """In either form."""
+        variables(**{f"{name}_FILE": ""})
+        assert from_env().get_session_token()
+        variables(**{name: "", f"{name}_FILE": kept(name)})
+        assert from_env().get_session_token()
+
+    @pytest.mark.parametrize("name", ["CLIENT_ID", "CLIENT_SECRET"])
+    def test_a_missing_one_is_named(self, variables, from_env, name):
+        """And only that one."""
+        variables(**{name: None})
+        with pytest.raises(ValueError, match=f"THINGSPACE_{name}") as caught:
+            from_env()
+        other = {"CLIENT_ID": "CLIENT_SECRET", "CLIENT_SECRET": "CLIENT_ID"}[name]
+        assert f"THINGSPACE_{other}" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["USERNAME", "PASSWORD"])
+    def test_half_a_login_is_named(self, variables, from_env, name):
+        """Both or neither."""
+        variables(**{name: None})
+        with pytest.raises(ValueError, match="THINGSPACE_USERNAME and THINGSPACE_PASSWORD"):
+            from_env()
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_one_that_is_no_utf8_is_named(self, monkeypatch, from_env, name):
+        """`os.environ` gives its bytes as surrogates."""
+        monkeypatch.setenv(f"THINGSPACE_{name}", "the-\udcff")
+        with pytest.raises(ValueError, match=f"THINGSPACE_{name}") as caught:
+            from_env()
+        assert "the-" not in str(caught.value)
+
+    def test_a_pair_comes_from_one_source(self, from_env):
+        """An id as argument and a secret as variable are of two clients."""
+        with pytest.raises(ValueError, match="CLIENT_SECRET"):
+            from_env(client_id="another-client")
+        with pytest.raises(ValueError, match=r"(?i)password"):
+            from_env(username="another-user")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("CLOCK_SKEW", "a minute"), ("CLOCK_SKEW", "nan"), ("CLOCK_SKEW", "-1"), ("BASE_URL", "localhost")],
+    )
+    def test_a_value_that_cannot_be_read_is_named(self, variables, name, value):
+        """With the variable that holds it."""
+        variables(**{name: value})
+        with pytest.raises(ValueError, match=f"THINGSPACE_{name}"):
+            ThingspaceAuth.from_env()
+
+
+def test_a_profile_brings_its_environment_with_its_key_alone():
+    """Another key belongs elsewhere, wherever it comes from."""
+    kept = {"client_id": "a", "client_secret": "b", "environment": "theirs"}
+    profile = {"THINGSPACE_PROFILE": "p"}
+    assert arguments_from(profile, {}, lambda _: dict(kept))[0] == kept
+    other = {"client_id": "x", "client_secret": "y"}
+    assert arguments_from(profile, other, lambda _: dict(kept))[0] == other
+    assert layered(other, kept) == other
+    assert layered({"username": "u"}, {**kept, "username": "v", "password": "w"}) == {**kept, "username": "u"}

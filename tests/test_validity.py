@@ -1,0 +1,107 @@
+"""When a token is due and when it is expired, on both sides of each boundary."""
+
+import math
+import time
+
+import pytest
+
+from requests_thingspace import Clock, OAuthToken, SessionToken
+from requests_thingspace._validity import CONFIRMED, SHORTEST_USE, ActiveToken, Moment
+
+START = Moment(1_000_000.0, 50.0)
+
+
+def active(life, *, now=START, skew=60.0, shortest=SHORTEST_USE):
+    """A token asked for at START that lives `life` seconds."""
+    token = OAuthToken("secret-a", expires_at=None if life is None else START.wall + life)
+    return ActiveToken.starting(token, START, now, skew, shortest)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "due", "expired"),
+    [
+        (0, False, False),
+        (3539.999, False, False),
+        (3540, True, False),
+        (3599.999, True, False),
+        (3600, True, True),
+    ],
+)
+def test_a_token_is_due_within_the_clock_skew_and_expired_at_its_expiry(seconds, due, expired):
+    """Due from 60 s before the expiry, expired from the expiry on, to the moment."""
+    one, now = active(3600), START.plus(seconds)
+    assert (now.reaches(one.due), now.reaches(one.expires)) == (due, expired)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [Moment(START.wall + 3600, START.monotonic), Moment(START.wall, START.monotonic + 3600)],
+    ids=["wall", "monotonic"],
+)
+def test_either_clock_ends_a_token(now):
+    """A suspended laptop (wall) and a clock that is set back (monotonic) both find it expired."""
+    assert now.reaches(active(3600).expires)
+
+
+def test_a_token_that_is_due_on_arrival_is_due_only_when_it_is_expired():
+    """ThingSpace gives the same token again: with 40 s left and a skew of 60 s it is used for 40 s."""
+    one = active(40)
+    assert one.due == one.expires == START.plus(40)
+
+
+def test_a_clock_set_while_the_endpoint_answers_does_not_lengthen_a_life():
+    """The wall clock goes back an hour between request and answer; the monotonic expiry stays true."""
+    one = active(3600, now=Moment(START.wall - 3600, START.monotonic + 1))
+    assert one.expires.monotonic == START.monotonic + 3600
+
+
+def test_a_token_that_arrives_expired_is_used_for_a_moment():
+    """No clock may bring about a token call for each API call."""
+    arrival = START.plus(100)
+    assert active(10, now=arrival).expires == arrival.plus(SHORTEST_USE)
+
+
+def test_a_preset_token_that_is_expired_is_not_used():
+    """What the user brings along has no shortest use."""
+    assert START.reaches(active(-1, shortest=0.0).expires)
+
+
+@pytest.mark.parametrize("token", [OAuthToken("secret-a"), SessionToken("secret-a")], ids=repr)
+def test_a_token_without_expiry_is_never_due(token):
+    """Only an answer of the server ends it."""
+    one = ActiveToken.starting(token, START, START, 60.0)
+    assert not Moment(1e300, 1e300).reaches(one.due)
+    assert one.expires == Moment(math.inf, math.inf)
+
+
+def test_a_rejected_token_is_expired_at_once():
+    """Rejected is expired, whatever the expiry says, and the first rejection is told apart."""
+    one = active(3600)
+    assert (one.reject(), one.reject()) == (True, False)
+    assert one.rejected
+    assert one.is_due(START)
+    assert one.is_expired(START)
+
+
+def test_a_new_skew_judges_the_token_that_is_held_but_revives_none():
+    """It moves the moment at which the token is due; a rejected one stays rejected."""
+    one = active(3600)
+    one.judge_by(600.0)
+    assert (one.is_due(START.plus(2999.9)), one.is_due(START.plus(3000))) == (False, True)
+    one.reject()
+    one.judge_by(0.0)
+    assert one.is_due(START)
+
+
+def test_a_confirmed_token_is_not_tested_for_a_minute():
+    """By the monotonic clock, which nobody sets."""
+    one = active(3600)
+    one.confirm(START)
+    assert one.confirmed_until == START.monotonic + CONFIRMED
+
+
+def test_the_clock_of_the_machine_is_the_default():
+    """Unix time and the monotonic clock."""
+    before, now = time.time(), Clock().now()
+    assert before <= now.wall <= time.time()
+    assert now.monotonic <= time.monotonic()

@@ -1,0 +1,24 @@
+"""Few callers, all orders."""
+
+import pytest
+
+from .states import explore
+
+CASES = [
+    (("get", "get"), 2, {}),
+    (("get", "get"), 1, {"interrupts": True}),
+    (("get", "get", "get"), 1, {}),
+    (("get", "get", "get"), 1, {"has_token": True}),
+    (("get", "get", "reset"), 1, {}),
+    (("get", "get", "expire"), 1, {"has_token": True}),
+    (("get", "get", "reset"), 0, {"interrupts": True}),
+    (("get", "get", "get", "reset", "expire"), 0, {"has_token": True}),
+]
+
+
+@pytest.mark.parametrize(
+    ("deeds", "preemptions", "more"), CASES, ids=[" ".join((*d, *m)) for d, _, m in CASES]
+)
+def test_no_order_breaks_a_law(deeds, preemptions, more, amount):
+    """One renewal at a time and none too many, nobody waits for ever, nothing is used that is over."""
+    assert not explore(deeds, preemptions=preemptions, most=amount(60, None), **more)
