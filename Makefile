@@ -8,16 +8,16 @@ NOX = .venv-nox/bin/python -m nox
 
 .PHONY: help demo test lint docs coverage check bench fuzz soak clean
 
-help:  ## what there is
+help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile
 
-demo: .venv-demo/ready  ## the library at work, against the sandbox or, with THINGSPACE_CLIENT_ID set, the real service
+demo: .venv-demo/ready  ## by hand and with session.auth, side by side, while tokens die
 	@.venv-demo/bin/python examples/demo.py
 
 test: .venv/ready  ## all tests, on this interpreter
 	.venv/bin/python $(MEASURE) -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: .venv-nox/ready  ## ruff, mypy and the floor plan
+lint: .venv-nox/ready  ## ruff, mypy, pyright and the layers of the package
 	$(NOX) -s lint types imports
 
 docs: .venv-nox/ready  ## the documentation, in docs/_build
@@ -35,10 +35,10 @@ check: .venv-nox/ready  ## every gate of noxfile.py
 bench: .venv-nox/ready  ## how fast; ARGS=--quick for a short run
 	$(NOX) -s bench -- $(ARGS)
 
-fuzz: .venv-nox/ready  ## how tough
+fuzz: .venv-nox/ready  ## fuzz tests
 	$(NOX) -s fuzz -- $(ARGS)
 
-soak: .venv-nox/ready  ## how lasting
+soak: .venv-nox/ready  ## long-running tests
 	$(NOX) -s soak -- $(ARGS)
 
 clean:  ## back to a fresh clone
@@ -47,7 +47,8 @@ clean:  ## back to a fresh clone
 
 .venv/ready: $(FACTS) .ci/redis_server.py
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --editable '.[test]'
+	.venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first that knows --group
+	.venv/bin/python -m pip install --quiet --editable '.[all]' --group test
 	.venv/bin/python .ci/redis_server.py
 	@touch $@
 

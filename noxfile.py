@@ -32,34 +32,59 @@ FACTS = ("setup.cfg", "pyproject.toml", "noxfile.py", ".ci/redis_server.py")
 # Most tests wait more than they compute.
 PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile")
 
+# Tests with other people's packages; what no old or free-threaded Python has is not asked of it.
+INTEROP = (
+    "tests/interop",
+    "tests/cli/test_run_other_clients.py",
+    "tests/test_from_credentials.py",
+    "tests/test_legacy_examples.py",
+    "tests/test_observability.py",
+    "tests/test_other_clients.py",
+    "tests/test_pages.py",
+)
+ALONE = ("tests", *(f"--ignore={path}" for path in INTEROP))
+
 # What an interpreter has to pass when it is not one of those that run all tests.
-QUICK = ("-m", "not slow", "tests", "--ignore=tests/company")
+QUICK = ("-m", "not slow", *ALONE)
+
+# What Debian 12 ships. What RHEL 9 ships are the lowest versions, in setup.cfg; Ubuntu 22.04 has the same.
+DEBIAN_12 = ("requests==2.28.1", "urllib3==1.26.12", "requests-oauthlib==1.3.0", "oauthlib==3.2.2")
+
+# What a gate exits with that cannot run on this machine.
+LEFT_OUT = 77
 
 # What no copy of the checkout holds: environments, caches, and what was built.
-LEFT_BEHIND = (".*", "__pycache__", "*.egg-info", "_build", "build", "dist")
+LEFT_BEHIND = (".git", ".venv*", ".nox", ".*_cache", ".hypothesis", ".coverage*")
+LEFT_BEHIND += ("__pycache__", "*.egg-info", "_build", "build", "dist")
 
 
-def answers(program: str) -> bool:
+def answers(*program: str) -> bool:
     """Whether this is a released Python, with TLS, and not a shim for one that is not selected."""
     probe = "import ssl, sys; sys.exit(sys.version_info.releaselevel != 'final')"
-    return subprocess.run([program, "-c", probe], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*program, "-c", probe], capture_output=True, check=False).returncode == 0
 
 
-def find_interpreters() -> Iterator[str]:
-    """Yields "3.10", "3.11", ... for each released CPython on PATH or under pyenv, oldest first."""
+def find_interpreters(kind: str = "") -> Iterator[str]:
+    """Yields "3.9", "3.10", ... for each released CPython on PATH or under pyenv, oldest first.
+
+    With "t" it yields the free-threaded ones.
+    """
     if shutil.which("pyenv"):  # its shims on PATH answer for the selected versions only
         root = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=True).stdout.strip()
         folders = [str(path) for path in Path(root, "versions").glob("3.*/bin")]
         os.environ["PATH"] = os.pathsep.join([*folders, os.environ["PATH"]])
     major, oldest = SHIPPED["options"]["python_requires"].removeprefix(">=").split(".")
-    for version in (f"{major}.{minor}" for minor in range(int(oldest), 40)):
-        program = shutil.which(f"python{version}")
-        if program and answers(program):
+    for version in (f"{major}.{minor}{kind}" for minor in range(int(oldest), 40)):
+        name, *choice = ("py", f"-{version}") if os.name == "nt" else (f"python{version}",)
+        program = shutil.which(name)
+        if program and answers(program, *choice):
             yield version
 
 
 PYTHONS = list(find_interpreters())
-OLDEST = PYTHONS[0]
+OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
+# cryptography, by which the sandbox makes its certificates, has no wheel for 3.13t.
+FREE_THREADED = [version for version in find_interpreters("t") if version != "3.13t"]
 
 
 def provide(session: nox.Session, *requirements: str, redis: bool = False) -> None:
@@ -98,7 +123,11 @@ def test_wheel(session: nox.Session, *choice: str) -> None:
     """Runs tests in a folder that holds everything but the package, so that they import what is installed."""
     with tempfile.TemporaryDirectory() as parent:
         away = Path(parent, "away")
-        shutil.copytree(".", away, ignore=shutil.ignore_patterns("*requests_thingspace*", *LEFT_BEHIND))
+        shutil.copytree(
+            ".",
+            away,
+            ignore=shutil.ignore_patterns("*requests_thingspace*", "pytest_thingspace.py", *LEFT_BEHIND),
+        )
         session.chdir(away)
         where = "import requests_thingspace; print(requests_thingspace.__file__)"
         imported = session.run("python", "-c", where, silent=True)
@@ -109,15 +138,18 @@ def test_wheel(session: nox.Session, *choice: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and likely mistakes, by ruff."""
+    """Style and likely mistakes, by ruff; GitHub's workflows, by their schema and by zizmor."""
     provide(session, *tools("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check", "--quiet")
+    workflows = [str(path) for path in Path(".github", "workflows").glob("*.yml")]
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--no-progress", "--quiet", *workflows)
 
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """The floor plan, by import-linter."""
+    """The layers of the package, by import-linter."""
     provide(session, *tools("imports"))
     session.run("lint-imports")
 
@@ -136,49 +168,110 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def types(session: nox.Session) -> None:
-    """Types, by mypy --strict."""
-    install_wheel(session, "test", *tools("types"))
+    """Types: ours by mypy --strict, and those that a caller sees by mypy and pyright."""
+    install_wheel(session, "all", *tools("test"), *tools("types"))
     session.run("mypy")
+    session.run("mypy", "tests/typing")
+    session.run("pyright", "tests/typing")
 
 
 @nox.session(requires=["wheel"])
 def docs(session: nox.Session) -> None:
     """The documentation, warnings as errors."""
-    install_wheel(session, "docs,all")
+    install_wheel(session, "all", *tools("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
+
+
+@nox.session(venv_backend="none", requires=["docs"])
+def pages(session: nox.Session) -> None:
+    """No page runs off the screen of a laptop or a phone, by headless Chromium; without it, it says so."""
+    session.run("python3", "docs/measure.py", "docs/_build")
 
 
 @nox.session(python=OLDEST, requires=["wheel"])
 def tests_lowest(session: nox.Session) -> None:
-    """The wheel with the lowest versions, all tests, on the oldest interpreter."""
-    install_wheel(session, "test", *lowest_versions(), redis=True)
+    """The wheel with the lowest versions, which are RHEL 9's: all tests, on the oldest interpreter."""
+    install_wheel(session, "all", *tools("test-alone"), *lowest_versions(), redis=True)
     # Old versions leave sockets to the garbage collector; ours are watched where the versions are new.
-    test_wheel(session, "-W", "ignore::ResourceWarning")
+    test_wheel(session, "-W", "ignore::ResourceWarning", *ALONE)
+
+
+@nox.session(python="3.11" if "3.11" in PYTHONS else OLDEST, requires=["wheel"])
+def tests_debian(session: nox.Session) -> None:
+    """The wheel with Debian 12's versions: quick tests."""
+    install_wheel(session, "all", *tools("test-alone"), *DEBIAN_12, redis=True)
+    test_wheel(session, "-W", "ignore::ResourceWarning", *QUICK)
 
 
 @nox.session(python=PYTHONS, requires=["wheel"])
 def tests(session: nox.Session) -> None:
-    """The wheel with the newest versions: the quick tests on each interpreter."""
-    install_wheel(session, "test", redis=True)
-    test_wheel(session, *QUICK)
+    """The wheel with the newest versions: all tests on the newest interpreter, the quick ones elsewhere."""
+    install_wheel(session, "all", *tools("test"), redis=True)
+    test_wheel(session, *(() if session.python == NEWEST else QUICK))
+
+
+@nox.session(python=FREE_THREADED or False, requires=["wheel"])
+def free_threaded(session: nox.Session) -> None:
+    """The wheel where there is no GIL, wherever a python3.14t or the like is on PATH: all tests.
+
+    gevent and others of the interop tests have no wheels for it. The GIL stays off whatever is loaded.
+    """
+    if not FREE_THREADED:
+        session.skip("no free-threaded CPython is on PATH")
+    install_wheel(session, "all", *tools("test-alone"))
+    session.env["PYTHON_GIL"] = "0"
+    test_wheel(session, *ALONE)
+
+
+@nox.session(default=False, python=False, allow_parallel=False)
+@nox.parametrize("debian", ["bookworm", "trixie"])
+def bare(session: nox.Session, debian: str) -> None:
+    """The README's two commands as an ordinary user of a bare Debian; it takes root, or sudo."""
+    command = [".ci/bare_debian", debian, *(session.posargs or ("077", "0"))]
+    outcome = subprocess.run(command, check=False)
+    if outcome.returncode == LEFT_OUT:
+        session.skip("it says above why it was left out")
+    if outcome.returncode:
+        session.error(f"{' '.join(command)} exits with {outcome.returncode}")
 
 
 @nox.session(default=False, allow_parallel=False)
 def bench(session: nox.Session) -> None:
     """How fast, next to the static header and to the peers."""
-    provide(session, "--editable=.[all]", *tools("bench"))
+    provide(session, "--editable=.[all]", *tools("bench"), redis=True)
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """How tough: coverage-guided fuzzing of what reads foreign bytes."""
-    provide(session, "--editable=.[test]", *tools("fuzz"))
+    provide(session, "--editable=.[all]", *tools("test"), *tools("fuzz"))
     session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(default=False)
+def torture(session: nox.Session) -> None:
+    """How sound: every moment of an interrupt, thousands of schedules, each system call failing in turn."""
+    provide(session, "--editable=.[all]", *tools("test"))
+    session.run(*PYTEST[:-1], "load", "tests/torture", *session.posargs, env={"TORTURE": "full"})
+
+
+@nox.session(default=False)
+def deploy(session: nox.Session) -> None:
+    """Where fleets run: the page on deployment, with gunicorn, uWSGI, Celery and Jupyter."""
+    provide(session, "--editable=.[all]", *tools("test"), *tools("deploy"), redis=True)
+    session.run("python", "-m", "pytest", "tests/deploy", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """How much the tests would notice: each module given, with one thing changed at a time."""
+    provide(session, "--editable=.[all]", *tools("test"))
+    session.run("python", "-m", "tests.mutants", *session.posargs)
 
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
     """How lasting: minutes of threads, expiry, revocation and faults."""
-    provide(session, "--editable=.[test]")
-    session.run("python", "-m", "soak", *session.posargs)
+    provide(session, "--editable=.[all]", *tools("test"))
+    session.run("python", "-m", "tests.soak", *session.posargs)
