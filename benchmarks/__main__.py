@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import crowds, pace, processes, report, weight
+from . import crowds, fleet, pace, processes, report, simulation, weight
 from .contestants import LIMIT, OURS, PEERS
 from .server import Server
-
-_MARK = ".. What follows was written by: python -m benchmarks --page docs/performance.rst\n"
 
 
 def quick(server: Server) -> Iterator[report.Table]:
@@ -28,9 +26,13 @@ def quick(server: Server) -> Iterator[report.Table]:
     yield crowds.renewal(server, ours, 8, 2.0, early=True)
     yield crowds.renewal(server, ours, 8, 2.0, early=False)
     yield processes.one_token(server, (1, 8), 1)
+    yield fleet.table(server, (1, 8), 1)
+    yield _simulation()
     yield processes.first_request(server, 3)
     yield weight.imports(ours, 3)
+    yield weight.run(3)
     yield pace.steps(server, ours, 50)
+    yield pace.steps_in_threads(server, ours, (1, 2), 20)
     yield pace.null_requests(server, ours, 50)
     yield pace.throughput(server, ours, 1, 50, 20)
     yield pace.throughput(server, ours, 32, 5, 10)
@@ -42,7 +44,9 @@ def full(server: Server) -> Iterator[report.Table]:
     ours = (LIMIT, *OURS)
     everyone = (*ours, *(peer for peer in PEERS if peer.is_here))
     yield weight.imports(everyone, 21)
+    yield weight.run(21)
     yield pace.steps(server, everyone, 500)
+    yield pace.steps_in_threads(server, ours, (1, 2, 4, 16), 200)
     yield pace.null_requests(server, everyone, 300)
     yield pace.throughput(server, everyone, 1, 50, 100)
     yield pace.throughput(server, everyone, 32, 10, 50)
@@ -53,9 +57,20 @@ def full(server: Server) -> Iterator[report.Table]:
     yield crowds.renewal(server, everyone, 8, 5.0, early=False)
     yield pace.threads_on_one_auth(server, ours, (1, 4, 16, 64, 256), 2560, 9)
     yield processes.one_token(server, (1, 4, 16, 64), 5)
+    yield fleet.table(server, (1, 16, 64, 128, 512), 3)
+    yield _simulation()
     yield processes.first_request(server, 31)
     yield weight.objects(10_000)
     yield weight.growth(server, 1_000_000)
+
+
+def _simulation() -> report.Table:
+    """The simulation, on the costs of a Redis of its own."""
+    from requests_thingspace import RedisTokenCache
+    from tests.caches.redis_server import RedisServer
+
+    with RedisServer() as server, server.client() as admin:
+        return simulation.table(RedisTokenCache(server.url), admin)
 
 
 def main() -> int:
@@ -92,9 +107,6 @@ def _write(document: dict[str, Any], arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.markdown:
         arguments.markdown.write_text(report.markdown(document))
-    if arguments.page:
-        written_by_hand = arguments.page.read_text().partition(_MARK)[0]
-        arguments.page.write_text(f"{written_by_hand}{_MARK}\n{report.restructured_text(document)}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -102,7 +114,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="this library only, few rounds: under a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write it into a docs page, below its mark")
     parser.add_argument("--load", type=Path, metavar="FILE", help="show a JSON document instead of running")
     return parser.parse_args()
 

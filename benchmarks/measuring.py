@@ -1,6 +1,6 @@
 """How to measure on a machine that does other things too.
 
-The law here: whatever is compared is measured in the same round, one after the other, in an order that
+Whatever is compared is measured in the same round, one after the other, in an order that
 turns with each round, and compared within that round; the median and the quartiles of the rounds count.
 """
 
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Quartiles(NamedTuple):
@@ -47,7 +47,7 @@ def interleaved(runs: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
 
 def ratios(values: Sequence[float], limit: Sequence[float]) -> Quartiles:
     """`values` against those of the same rounds that are the limit."""
-    return quartiles([value / least for value, least in zip(values, limit, strict=True)])
+    return quartiles([value / least for value, least in zip(values, limit)])
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -56,6 +56,29 @@ def seconds_of(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     try:
         work()
+        return time.perf_counter() - started
+    finally:
+        gc.enable()
+
+
+def together(prepare: Callable[[], Any], work: Callable[[Any], object], threads: int) -> float:
+    """Seconds from a common start until threads have all done `work`, each on what it has prepared itself."""
+    gate = threading.Barrier(threads + 1)
+
+    def run() -> None:
+        prepared = prepare()
+        gate.wait()
+        work(prepared)
+
+    workers = [threading.Thread(target=run) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    gc.disable()
+    gate.wait()
+    started = time.perf_counter()
+    try:
+        for worker in workers:
+            worker.join()
         return time.perf_counter() - started
     finally:
         gc.enable()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import requests
 from requests.hooks import default_hooks
 
 from .contestants import LIMIT, Connection, Contestant, Null, Pooled
-from .measuring import Quartiles, calls_each, crowd, interleaved, quartiles, ratios, seconds_of
+from .measuring import Quartiles, calls_each, crowd, interleaved, quartiles, ratios, seconds_of, together
 from .report import Table, cell
 from .server import Server
 
@@ -35,6 +37,39 @@ def steps(server: Server, contestants: Sequence[Contestant], rounds: int) -> Tab
         "AuthBase.",
         ("", "nanoseconds", "ratio"),
         _rows(measured, scale=1e9, digits=0),
+    )
+
+
+def steps_in_threads(
+    server: Server, contestants: Sequence[Contestant], numbers: Sequence[int], rounds: int
+) -> Table:
+    """The auth step in many threads at once, on one auth."""
+    session = requests.Session()
+    original = session.prepare_request(requests.Request("GET", server.api_url))
+
+    def measure(connection: Connection, threads: int) -> Callable[[], float]:
+        def once() -> float:
+            def prepare() -> list[requests.PreparedRequest]:
+                return [_like(original) for _ in range(2000 // threads)]
+
+            return together(prepare, lambda pile: [connection.step(one) for one in pile], threads) / 2000
+
+        return once
+
+    rows = []
+    for threads in numbers:
+        measured = _interleaved(server, contestants, Null, partial(measure, threads=threads), rounds)
+        limit = measured[LIMIT.name]
+        nanoseconds = quartiles([value * 1e9 for value in limit])
+        shown = [cell(ratios(values, limit), digits=2) for values in list(measured.values())[1:]]
+        rows.append((str(threads), cell(nanoseconds, digits=0), *shown))
+    return Table(
+        "The auth step in many threads",
+        "Nanoseconds for a step of a static AuthBase, by the number of threads that do it at once, and the "
+        "ratios to it under the same threads. "
+        f"{'With' if getattr(sys, '_is_gil_enabled', lambda: True)() else 'Without'} the GIL.",
+        ("threads", LIMIT.name, *(one.name for one in contestants if one is not LIMIT)),
+        rows,
     )
 
 

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown, as reStructuredText, and as JSON that both are made from."""
+"""What was measured, as Markdown, and as JSON that Markdown and plots are made from."""
 
 from __future__ import annotations
 
@@ -88,17 +88,6 @@ def markdown(document: dict[str, Any]) -> str:
         lines += ["", f"## {table['title']}", "", table["note"], ""]
         lines += [_line(table["columns"]), _line(["---"] * len(table["columns"]))]
         lines += [_line(row) for row in table["rows"]]
-    return "\n".join(lines) + "\n"
-
-
-def restructured_text(document: dict[str, Any]) -> str:
-    """The run as reStructuredText, for the documentation."""
-    lines = [setting(document)]
-    for table in document["tables"]:
-        lines += ["", table["title"], "~" * len(table["title"]), "", table["note"], ""]
-        lines += [".. list-table::", "   :header-rows: 1", ""]
-        for row in (table["columns"], *table["rows"]):
-            lines += [f"   {'  -' if number else '* -'} {text}" for number, text in enumerate(row)]
     return "\n".join(lines) + "\n"
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -54,6 +56,35 @@ def imports(contestants: Sequence[Contestant], rounds: int) -> Table:
             (name, cell(quartiles(walls[module]), digits=1), cell(quartiles(memory[module][1:]), digits=1))
             for module, name in modules.items()
         ],
+    )
+
+
+def run(rounds: int) -> Table:
+    """What ``thingspace run`` adds to a script that imports requests and ends, in a fresh process."""
+    credentials = {"THINGSPACE_CLIENT_ID": CLIENT[0], "THINGSPACE_CLIENT_SECRET": CLIENT[1]}
+    with compiled() as environment, tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "script.py")
+        script.write_text("import requests\n")
+
+        def once(*command: object) -> float:
+            started = time.perf_counter()
+            subprocess.run(
+                [sys.executable, *map(str, command)], env={**environment, **credentials}, check=True
+            )
+            return (time.perf_counter() - started) * 1000
+
+        walls = interleaved(
+            {
+                "python script.py": lambda: once(script),
+                "thingspace run script.py": lambda: once("-m", "requests_thingspace", "run", script),
+            },
+            rounds,
+        )
+    return Table(
+        "A script under thingspace run",
+        "A whole process that imports requests and ends. The second may cost 60 ms more than the first.",
+        ("", "milliseconds"),
+        [(name, cell(quartiles(values), digits=0)) for name, values in walls.items()],
     )
 
 
