@@ -34,7 +34,6 @@ _TOOLS = tuple(f"{PACKAGE}{name}{os.sep}" for name in ("sandbox", "cli"))
 _HELPERS = {str(module.__file__) for module in (contextlib, threading, queue)}
 _AFTER_CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX")
 _JUMPS_BACK = ("JUMP_BACKWARD", "JUMP_ABSOLUTE")
-_HAS_RESUME = "RESUME" in dis.opmap
 _names: dict[CodeType, dict[int, str]] = {}
 
 
@@ -99,8 +98,9 @@ class Moments:
             return in_frame
 
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        # A generator that is closed does not resume, and looks here like one that does before CPython 3.11.
         is_closed = operations.get(frame.f_lasti, "") not in ("", "RESUME") and frame.f_lasti > 0
-        if not is_enter and not (_HAS_RESUME and is_closed):  # a generator that is closed does not resume
+        if not is_enter and not is_closed:
             self._moment(frame, "entry")
         return in_frame
 
