@@ -7,6 +7,7 @@ caller, never in the call.
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from .._turns import PAUSE, greenlets
@@ -21,6 +23,8 @@ from .._turns import PAUSE, greenlets
 T = TypeVar("T")
 
 _FAREWELL = 1.0  # seconds in which a thread ends once its socket is closed
+
+_without_collector = threading.Lock()
 
 
 class Call(Generic[T]):
@@ -125,7 +129,7 @@ class Call(Generic[T]):
 
 def _close_socket_of(thread: int | None) -> None:
     """Close the socket on which a thread waits, found in the frames of the calls that wait."""
-    frame: Any = sys._current_frames().get(thread or 0)
+    frame = frames().get(thread or 0)
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, socket.SocketIO):
@@ -135,3 +139,20 @@ def _close_socket_of(thread: int | None) -> None:
                 socket.socket.shutdown(owner, socket.SHUT_RDWR)
             return
         frame = frame.f_back
+
+
+def frames() -> dict[int, FrameType]:
+    """The innermost frame of each thread.
+
+    Before 3.11.9, CPython 3.11 deadlocks if the garbage collector runs meanwhile (python/cpython#106883).
+    """
+    is_alone = _without_collector.acquire(timeout=_FAREWELL)  # not if an interrupt or a fork has lost it
+    collects = gc.isenabled()
+    try:
+        gc.disable()
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
+        if is_alone:
+            _without_collector.release()

@@ -28,6 +28,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import requests_thingspace
+from requests_thingspace._endpoints.worker import frames
 
 PACKAGE = str(Path(requests_thingspace.__file__).parent) + os.sep
 _TOOLS = tuple(f"{PACKAGE}{name}{os.sep}" for name in ("sandbox", "cli"))
@@ -217,7 +218,7 @@ def until_blocked(*threads: threading.Thread) -> None:
     end, seen = time.monotonic() + 0.05, {}
     while time.monotonic() < end:
         time.sleep(0)
-        now = {ident: (f.f_code, f.f_lasti) for ident, f in sys._current_frames().items()}
+        now = {ident: (f.f_code, f.f_lasti) for ident, f in frames().items()}
         running = [
             t for t in threads if t.is_alive() and (t.ident not in now or seen.get(t.ident) != now[t.ident])
         ]
