@@ -100,5 +100,5 @@ def mount(session: S, auth: ThingspaceAuth, **http_adapter_arguments: Any) -> S:
     for origin in auth.environment.origins:
         session.mount(f"{origin}/", adapter)
         if origin.count(":") == 1:  # the same origin, spelled with its port
-            session.mount(f"{origin}:443/", adapter)
+            session.mount(f"{origin}:{443 if origin.startswith('https') else 80}/", adapter)
     return session

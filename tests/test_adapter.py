@@ -4,7 +4,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from requests_thingspace import PRODUCTION, ThingspaceAdapter, ThingspaceAuth, mount
+from requests_thingspace import PRODUCTION, Environment, ThingspaceAdapter, ThingspaceAuth, mount
 
 
 def test_an_adapter_wants_an_auth():
@@ -28,6 +28,15 @@ def test_mount_covers_every_origin_and_nothing_else():
         "http://thingspace.verizon.com/",
     ):
         assert type(session.get_adapter(url)) is HTTPAdapter
+
+
+def test_mount_covers_the_default_port_of_plain_http():
+    """A loopback environment without TLS may be spelled with its port too."""
+    auth = ThingspaceAuth("id", "secret", environment=Environment.at("http://localhost:80"))
+    session = mount(requests.Session(), auth)
+    for url in ("http://localhost/api", "http://localhost:80/api"):
+        assert isinstance(session.get_adapter(url), ThingspaceAdapter)
+    assert not isinstance(session.get_adapter("http://localhost:443/api"), ThingspaceAdapter)
 
 
 def test_the_sessions_request_never_holds_a_token(sandbox, plain, auth):
