@@ -372,7 +372,7 @@ class ThingspaceAuth(AuthBase):
         hidden = Secret(session_token)
         del session_token
         token, session = _read(SessionToken, hidden, self._settings.clock), self._credentials.session
-        if session is not None:
+        if session is not None and self.username is not None:
             session.manager.use(token)
         else:
             self._begin(self._credentials.bearer, token)

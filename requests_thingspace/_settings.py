@@ -256,7 +256,7 @@ def require_text(name: str, text: Secret[Any]) -> None:
     if not isinstance(text.reveal(), str) or not text.reveal():
         raise ValueError(f"{name} must be a non-empty string.")
     if any("\ud800" <= character <= "\udfff" for character in text.reveal()):
-        raise ValueError(f"{name} contains surrogates, which cannot be encoded as UTF-8.")
+        raise ValueError(f"{name} contains surrogates, or bytes that are not UTF-8.")
 
 
 def require_seconds(name: str, value: object, *, least: float) -> None:
@@ -268,8 +268,8 @@ def require_seconds(name: str, value: object, *, least: float) -> None:
 
 
 def _content(path: str | os.PathLike[str]) -> str:
-    """The text of a file without the white space around it."""
-    return Path(path).read_text(encoding="utf-8").strip()
+    """The text of a file without the white space around it; bytes that are not UTF-8 become surrogates."""
+    return Path(path).read_text(encoding="utf-8", errors="surrogateescape").strip()
 
 
 def _a(value: object) -> str:

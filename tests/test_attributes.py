@@ -296,3 +296,13 @@ def test_a_session_token_may_be_set_on_an_auth_without_a_user(sandbox, auth):
     one.username = one.password = None
     assert one.get_session_token() == given
     assert one.cache_keys["session"] != one.cache_keys["bearer"]
+
+
+def test_a_session_token_without_a_username_can_be_dropped(sandbox, connect, account):
+    """Afterwards there is no M2M session, and no header of one."""
+    session = connect(username=None, password=None, session_token="given")
+    auth = session.auth or session.get_adapter(account).auth
+    assert session.get(account).request.headers["VZ-M2M-Token"] == "given"
+    auth.session_token = None
+    assert "VZ-M2M-Token" not in session.get(account).request.headers
+    assert auth.session_token is None

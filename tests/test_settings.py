@@ -20,6 +20,8 @@ from requests_thingspace import (
 )
 from requests_thingspace._settings import arguments_from, layered
 
+from .secrets_in import chain
+
 LONE = "the-\ud800"
 """A text that cannot be encoded, such as `os.environ` gives for bytes that are no UTF-8."""
 
@@ -174,8 +176,9 @@ class TestVariables:
         if content is not None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         variables(**{name: None, f"{name}_FILE": path})
-        with pytest.raises((ValueError, ThingspaceError), match=f"THINGSPACE_{name}"):
+        with pytest.raises((ValueError, ThingspaceError), match=f"THINGSPACE_{name}") as caught:
             from_env().get_session_token()
+        assert not [one for one in chain(caught.value) if isinstance(one, UnicodeError)]  # it holds the bytes
 
     @pytest.mark.parametrize("name", NAMES)
     def test_an_empty_variable_counts_as_one_that_is_not_set(self, variables, from_env, kept, name):
