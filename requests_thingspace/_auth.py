@@ -156,7 +156,7 @@ class ThingspaceAuth(AuthBase):
             ValueError: a variable is missing or unreadable; the message names it.
         """
         hidden = Secret(overrides)
-        del overrides
+        del overrides  # no crash report shows them
         try:
             found = Secret(arguments_from(os.environ, hidden.reveal(), _of_profile))
         except (ImportError, OSError, ValueError) as wrong:
@@ -175,7 +175,9 @@ class ThingspaceAuth(AuthBase):
         Raises:
             ValueError: there is no such profile; the message names those that exist.
         """
-        return cls(**layered(overrides, _of_profile(name)))
+        hidden = Secret(overrides)
+        del overrides  # no crash report shows them
+        return cls(**layered(hidden.reveal(), _of_profile(name)))
 
     @classmethod
     def from_credentials(cls, source: Any, **overrides: Any) -> ThingspaceAuth:
@@ -190,9 +192,9 @@ class ThingspaceAuth(AuthBase):
             ValueError: a key is unknown, or a value cannot be used.
             TypeError: `source` is neither.
         """
-        hidden = Secret(source)
-        del source  # no crash report shows it
-        return cls(**{**arguments_of(hidden.reveal()), **overrides})
+        hidden = Secret(source), Secret(overrides)
+        del source, overrides  # no crash report shows them
+        return cls(**{**arguments_of(hidden[0].reveal()), **hidden[1].reveal()})
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Stamp a covered request, and leave any other as it is."""
@@ -421,13 +423,12 @@ class ThingspaceAuth(AuthBase):
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse what nobody would read: a misspelled attribute would be kept in silence."""
-        kind = type(self)
+        hidden, kind = Secret(value), type(self)
+        del value  # no crash report shows it
         declared = any(name in vars(one).get("__annotations__", {}) for one in kind.__mro__)
         its_own = kind is not ThingspaceAuth and name.startswith("_")
         if not (its_own or declared or hasattr(kind, name)):
             raise AttributeError(f"{kind.__name__} has no attribute {name!r}: declare it if it is yours.")
-        hidden = Secret(value)
-        del value  # no crash report shows it
         object.__setattr__(self, name, hidden.reveal())
 
     def __repr__(self) -> str:

@@ -90,8 +90,9 @@ class OAuthToken(Value):
         """
         if isinstance(source, cls):
             return source
-        read = _reader(source)
-        del source  # it holds the token
+        hidden = Secret(source)
+        del source  # no crash report shows it
+        read = _reader(hidden)
         moment = next((m for m in map(read, ("expires_at", "expiry")) if m is not None), None)
         expires_at = seconds_from(moment)
         if moment is None:
@@ -223,16 +224,14 @@ def lifetime_from(value: object) -> float | None:
     return None if seconds is None or seconds <= 0 else min(seconds, LONGEST_LIFE)
 
 
-def _reader(source: Any) -> Any:
+def _reader(source: Secret[Any]) -> Any:
     """A function that reads a field of a mapping or an attribute of an object, else ``None``."""
-    if isinstance(source, Mapping):
-        return source.get
-    hidden = Secret(source)
-    del source  # it may be a bare token
-    if hasattr(hidden.reveal(), "access_token"):
-        return lambda name: getattr(hidden.reveal(), name, None)
+    if isinstance(source.reveal(), Mapping):
+        return source.reveal().get
+    if hasattr(source.reveal(), "access_token"):
+        return lambda name: getattr(source.reveal(), name, None)
     raise InvalidTokenError(
-        f"a {type(hidden.reveal()).__name__} is not a token: give an OAuthToken, a token dict, or an object "
+        f"a {type(source.reveal()).__name__} is not a token: give an OAuthToken, a token dict, or an object "
         "with access_token and expiry attributes."
     )
 

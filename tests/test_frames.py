@@ -123,32 +123,30 @@ def test_a_token_that_cannot_be_sent_shows_nothing(sandbox, auth, secrets, endpo
     assert_no_frame_shows(error_of(mine.get_session_token), secrets)
 
 
-UNUSABLE = {
-    "token": {"access_token": "the-unusable token"},
-    "session_token": "the-unusable token",
-    "client_secret": "the-unusable\ud800",
-    "password": "the-unusable\ud800",
-}
-
-
-def _set(given, name):
-    setattr(ThingspaceAuth(**given), name, UNUSABLE[name])
-
-
+UNUSABLE = (
+    ("token", {"access_token": "the-unusable token"}),
+    ("token", "the-unusable"),
+    ("session_token", "the-unusable token"),
+    ("client_secret", "the-unusable\ud800"),
+    ("password", "the-unusable\ud800"),
+)
 WAYS = {
-    "argument": lambda given, name: ThingspaceAuth(**{**given, name: UNUSABLE[name]}),
-    "credentials": lambda given, name: ThingspaceAuth.from_credentials({**given, name: UNUSABLE[name]}),
-    "attribute": _set,
+    "argument": lambda given, wrong: ThingspaceAuth(**{**given, **wrong}),
+    "credentials": lambda given, wrong: ThingspaceAuth.from_credentials({**given, **wrong}),
+    "override": lambda given, wrong: ThingspaceAuth.from_credentials(given, **wrong),
+    "profile": lambda _, wrong: ThingspaceAuth.from_profile("none", **wrong),
+    "attribute": lambda given, wrong: setattr(ThingspaceAuth(**given), *wrong.popitem()),
+    "misspelled": lambda given, wrong: setattr(ThingspaceAuth(**given), "secrte", wrong.popitem()[1]),
 }
 
 
-@pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.parametrize(("name", "unusable"), UNUSABLE)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_secret_that_is_refused_shows_nothing(name, way):
+def test_a_secret_that_is_refused_shows_nothing(name, unusable, way):
     """What was given wrongly stands in no frame of ours."""
     given = {"client_id": "id", "client_secret": "s", "username": "user", "password": "p"}
-    with pytest.raises((ValueError, TypeError)) as caught:
-        WAYS[way](given, name)
+    with pytest.raises((ValueError, TypeError, AttributeError)) as caught:
+        WAYS[way](given, {name: unusable})
     assert_no_frame_shows(caught.value, {"the-unusable"})
 
 
