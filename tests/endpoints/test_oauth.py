@@ -7,48 +7,31 @@ import time
 import pytest
 import requests
 
-from requests_thingspace import Environment, InvalidTokenError, TokenRequestError
+from requests_thingspace import Environment, TokenRequestError
 from requests_thingspace._endpoints.exchange import Transport
 
+from .. import hostile as do
 from ..catalogue import BASIC, CLIENT_ID, CLIENT_SECRET, SECRETS, told_by
-from ..hostile import (
-    GOOD_TOKEN,
-    GOOD_TOKEN_DOCUMENT,
-    TOKEN_PATH,
-    HostileServer,
-    answer,
-    echo,
-    html_answer,
-    json_answer,
-    json_fault,
-    redirect,
-    xml_fault,
-)
+from ..hostile import GOOD_TOKEN, GOOD_TOKEN_DOCUMENT, TOKEN_PATH
 from .clients import Client
 
 REVOKE_PATH = "/api/ts/v1/oauth2/revoke"
-WELL = json_answer(200, GOOD_TOKEN_DOCUMENT)
+WELL = do.json_answer(200, GOOD_TOKEN_DOCUMENT)
 
 
 @pytest.fixture
-def credentials(server):
-    """Credentials that ask it."""
-    return Client(CLIENT_ID, CLIENT_SECRET, Environment.at(server.origin), timeout=5.0)
+def new_client(server):
+    """A function that makes a client of the server."""
+    environment = Environment.at(server.origin)
+    return lambda client_id=CLIENT_ID, secret=CLIENT_SECRET, **more: Client(
+        client_id, secret, environment, **more
+    )
 
 
-# With a real ThingSpace
-
-
-def test_fetch_and_revoke_on_the_sandbox(sandbox, log_without_secrets):
-    """The same token with the remaining life until it is revoked, then another: ThingSpace's habit."""
-    log_without_secrets.add(sandbox.client_secret)
-    route = Transport(settings={"verify": sandbox.ca_file})
-    credentials = Client(sandbox.client_id, sandbox.client_secret, sandbox.environment)
-    first = credentials.fetch(route)
-    log_without_secrets.add(first.access_token)
-    assert credentials.fetch(route).access_token == first.access_token
-    credentials.revoke(first.access_token, route)
-    assert credentials.fetch(route).access_token != first.access_token
+@pytest.fixture
+def credentials(new_client):
+    """A client of the server."""
+    return new_client(timeout=5.0)
 
 
 # What is sent
@@ -70,30 +53,30 @@ def test_the_token_request_is_as_documented(server, route, credentials):
     assert request.headers["Accept-Encoding"] == "identity"
 
 
-def test_scopes_are_asked_for_in_one_field(server, route):
+def test_scopes_are_asked_for_in_one_field(server, route, new_client):
     """Space-delimited (RFC 6749 section 3.3)."""
     server.script(TOKEN_PATH, WELL)
-    scopes = ("ts.application.ro", "ts.mec.fullaccess")
-    Client(CLIENT_ID, CLIENT_SECRET, Environment.at(server.origin), scopes=scopes).fetch(route)
+    new_client(scopes=("ts.application.ro", "ts.mec.fullaccess")).fetch(route)
     (request,) = server.requests
     assert request.body == b"grant_type=client_credentials&scope=ts.application.ro+ts.mec.fullaccess"
 
 
-def test_the_revocation_is_as_documented(server, route, credentials):
-    """Verizon's form has the grant in it as well; no answer body is expected."""
-    server.script(REVOKE_PATH, answer(200))
-    assert credentials.revoke("t+/=", route) == 200
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_the_revocation_is_as_documented(status, server, route, credentials):
+    """Verizon's form has the grant in it as well; any 2xx is a yes, with or without a body."""
+    server.script(REVOKE_PATH, do.answer(status, framing="none" if status == 204 else "length"))
+    assert credentials.revoke("t+/=", route) == status
     (request,) = server.requests
     assert request.body == b"grant_type=client_credentials&token=t%2B%2F%3D"
     assert request.headers["Authorization"] == f"Basic {BASIC}"
 
 
 @pytest.mark.parametrize(("client_id", "secret"), [("schlüssel", "pässwörd-€"), ("id", "a:b:c")])
-def test_credentials_are_sent_as_utf8(client_id, secret, server, route, log_without_secrets):
+def test_credentials_are_sent_as_utf8(client_id, secret, server, route, new_client, log_without_secrets):  # noqa: PLR0917
     """RFC 7617 section 2.1; a colon in the secret is no trouble."""
     log_without_secrets.add(secret)
     server.script(TOKEN_PATH, WELL)
-    Client(client_id, secret, Environment.at(server.origin)).fetch(route)
+    new_client(client_id, secret).fetch(route)
     (request,) = server.requests
     auth = requests.auth.HTTPBasicAuth(client_id.encode(), secret.encode())
     expected = auth(requests.Request("GET", server.origin).prepare()).headers["Authorization"]
@@ -103,7 +86,7 @@ def test_credentials_are_sent_as_utf8(client_id, secret, server, route, log_with
 def test_plain_http_works_on_loopback(log_without_secrets):
     """oauthlib refuses it without being asked; a loopback origin is allowed where it is named."""
     log_without_secrets |= SECRETS
-    with HostileServer(tls=False) as server:
+    with do.HostileServer(tls=False) as server:
         server.script(TOKEN_PATH, WELL)
         credentials = Client(CLIENT_ID, CLIENT_SECRET, Environment.at(server.origin))
         assert credentials.fetch(Transport()).access_token == GOOD_TOKEN
@@ -113,73 +96,48 @@ def test_plain_http_works_on_loopback(log_without_secrets):
 # What becomes of the answer
 
 
-def test_the_expiry_counts_from_the_sending(server, route):
+def test_the_expiry_counts_from_the_sending(server, route, new_client):
     """By the clock that was given."""
-    server.script(TOKEN_PATH, json_fault(503), WELL)
+    server.script(TOKEN_PATH, do.json_fault(503), WELL)
     moments = iter([1000.0, 1001.0, 2000.0, 2001.0])
-    environment = Environment.at(server.origin)
-    credentials = Client(CLIENT_ID, CLIENT_SECRET, environment, wall=lambda: next(moments))
-    assert credentials.fetch(route).expires_at == 2000.0 + 3600
+    assert new_client(wall=lambda: next(moments)).fetch(route).expires_at == 2000.0 + 3600
 
 
 @pytest.mark.parametrize("moment", [0, 4e9, "soon", None, "2026-11-23T12:00:00Z"])
 @pytest.mark.parametrize("name", ["expires_at", "expiry"])
 def test_a_moment_that_the_server_names_does_not_count(name, moment, server, route, credentials):
     """The server's clock is not ours; those fields belong to stored tokens."""
-    server.script(TOKEN_PATH, json_answer(200, {**GOOD_TOKEN_DOCUMENT, name: moment}))
+    server.script(TOKEN_PATH, do.json_answer(200, {**GOOD_TOKEN_DOCUMENT, name: moment}))
     before = time.time()
     assert before + 3600 <= credentials.fetch(route).expires_at <= time.time() + 3600
 
 
-def test_another_scope_than_was_asked_for_is_recorded(server, route):
+def test_another_scope_than_was_asked_for_is_recorded(server, route, new_client):
     """Oauthlib would raise a Warning; ThingSpace answers with what it grants."""
-    server.script(TOKEN_PATH, json_answer(200, {**GOOD_TOKEN_DOCUMENT, "scope": " ts.ro ts.full"}))
-    environment = Environment.at(server.origin)
-    credentials = Client(CLIENT_ID, CLIENT_SECRET, environment, scopes=("ts.limited",))
-    assert credentials.fetch(route).scope == ("ts.ro", "ts.full")
+    server.script(TOKEN_PATH, do.json_answer(200, {**GOOD_TOKEN_DOCUMENT, "scope": " ts.ro ts.full"}))
+    assert new_client(scopes=("ts.limited",)).fetch(route).scope == ("ts.ro", "ts.full")
 
 
 @pytest.mark.parametrize(
     ("behaviour", "status", "code", "words"),
     [
-        (json_fault(401), 401, "900901", "Invalid Credentials"),
-        (json_fault(400, "900906", "No matching resource"), 400, "900906", "Check the scopes"),
-        (xml_fault(403), 403, "404", "belong to this environment"),
-        (json_answer(400, {"error": "invalid_scope"}), 400, "invalid_scope", "invalid_scope"),
-        (html_answer(404), 404, None, "Check the environment's token_url"),
-        (html_answer(500), 500, None, "a web page"),
-        (answer(204, framing="none"), 204, None, "an empty body"),
-        (answer(200, b"[]"), 200, None, "no JSON object"),
-        (redirect(302, "another host"), 302, None, "not followed"),
+        (do.json_fault(401), 401, "900901", "Invalid Credentials.*Check client_id and client_secret"),
+        (do.json_fault(400, "900906", "No matching resource"), 400, "900906", "Check the scopes"),
+        (do.xml_fault(403), 403, "404", "belong to this environment"),
+        (do.json_answer(400, {"error": "invalid_scope"}), 400, "invalid_scope", "invalid_scope"),
+        (do.html_answer(404), 404, None, "Check the environment's token_url"),
+        (do.redirect(302, "another host"), 302, None, "not followed"),
     ],
 )
 def test_a_refusal_says_what_thingspace_said(behaviour, status, code, words, server, route, credentials):  # noqa: PLR0917
     """Through oauthlib all of these would be "missing access token"."""
     server.script(TOKEN_PATH, behaviour)
     server.script(REVOKE_PATH, behaviour)
-    with pytest.raises(TokenRequestError, match=words) as caught:
-        credentials.fetch(route)
-    assert (caught.value.status, caught.value.code) == (status, code)
-    if status >= 300:
-        with pytest.raises(TokenRequestError, match="revocation") as caught:
-            credentials.revoke(GOOD_TOKEN, route)
+    calls = (credentials.fetch, words), (lambda route: credentials.revoke(GOOD_TOKEN, route), "revocation")
+    for call, said in calls:
+        with pytest.raises(TokenRequestError, match=said) as caught:
+            call(route)
         assert (caught.value.status, caught.value.code) == (status, code)
-
-
-@pytest.mark.parametrize("status", [200, 201, 204])
-def test_a_revocation_needs_no_body(status, server, route, credentials):
-    """Any 2xx is a yes; which one it is, is not documented."""
-    server.script(REVOKE_PATH, answer(status, framing="none" if status == 204 else "length"))
-    credentials.revoke(GOOD_TOKEN, route)
-    assert server.count(REVOKE_PATH) == 1
-
-
-def test_an_unusable_token_is_refused(server, route, credentials):
-    """A header injection ends here, and the message does not show it."""
-    server.script(TOKEN_PATH, json_answer(200, {"access_token": f"{GOOD_TOKEN}\r\nX-Injected: yes"}))
-    with pytest.raises(InvalidTokenError) as caught:
-        credentials.fetch(route)
-    assert GOOD_TOKEN not in told_by(caught.value)
 
 
 # What nobody may log
@@ -188,8 +146,8 @@ def test_an_unusable_token_is_refused(server, route, credentials):
 @pytest.mark.parametrize("place", ["body", "reason", "status line", "chunk size", "location"])
 def test_an_echo_of_the_credentials_stays_here(place, server, route, credentials):
     """Neither the secret nor the token to revoke gets into a message; the log is watched too."""
-    server.script(TOKEN_PATH, echo(place, 401))
-    server.script(REVOKE_PATH, echo(place, 401))
+    server.script(TOKEN_PATH, do.echo(place, 401))
+    server.script(REVOKE_PATH, do.echo(place, 401))
     for call in (credentials.fetch, lambda route: credentials.revoke(GOOD_TOKEN, route)):
         with pytest.raises(requests.RequestException) as caught:
             call(route)
