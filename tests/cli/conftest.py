@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from ..users import environment_of_user
 TIMEOUT = 60  # seconds for a process that hangs
 COMMAND = [sys.executable, "-m", "requests_thingspace"]
 SECRETS = ("the-client-secret", "the-password")
+SCRIPTS = Path(__file__).parent / "scripts"
+NO_CREDENTIALS = dict.fromkeys(
+    f"THINGSPACE_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
+)
 
 
 @pytest.fixture
@@ -33,15 +38,15 @@ def environment(sandbox, tmp_path):
 
 
 @pytest.fixture
-def thingspace(environment, tmp_path):
-    """A function that carries out one command to its end; a variable given as ``None`` is not set."""
+def execute(environment, tmp_path):
+    """A function that carries out a program to its end; a variable given as ``None`` is not set."""
 
-    def thingspace(*arguments, **variables):
+    def execute(*command, cwd=tmp_path, typed="", **variables):
         outcome = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [str(word) for word in command],
             env={n: v for n, v in {**environment, **variables}.items() if v is not None},
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
@@ -50,7 +55,13 @@ def thingspace(environment, tmp_path):
         assert not any(secret in outcome.stdout + outcome.stderr for secret in SECRETS)
         return outcome
 
-    return thingspace
+    return execute
+
+
+@pytest.fixture
+def thingspace(execute):
+    """A function that carries out one command to its end."""
+    return functools.partial(execute, *COMMAND)
 
 
 @pytest.fixture
@@ -69,6 +80,29 @@ def call(environment, monkeypatch, capsys):
         return status, told.out, told.err
 
     return call
+
+
+@pytest.fixture
+def no_credentials(call, monkeypatch):
+    """Commands in this process find no credentials in the environment."""
+    for name in NO_CREDENTIALS:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def the_line(call):
+    """A function that gives the only line of a command in this process that cannot be carried out."""
+
+    def the_line(*arguments):
+        return line_of(*call(*arguments))
+
+    return the_line
+
+
+def line_of(status, out, err):
+    """The only line that is told, on stderr, by a command that ends with status 2."""
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    return err
 
 
 @pytest.fixture

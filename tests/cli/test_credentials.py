@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .conftest import COMMAND, TIMEOUT
+from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, line_of
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 
@@ -17,9 +17,9 @@ pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 def typed(environment, tmp_path):
     """A function that answers the prompts of a command on a terminal: its status, stdout, and the screen."""
 
-    def typed(*arguments, answers, unset=(), **variables):
+    def typed(*arguments, answers, **variables):
         ours, theirs = pty.openpty()
-        kept = {n: v for n, v in {**environment, **variables}.items() if n not in unset}
+        kept = {n: v for n, v in {**environment, **variables}.items() if v is not None}
         streams = {"stdin": theirs, "stderr": theirs, "stdout": subprocess.PIPE}
         with subprocess.Popen(
             [*COMMAND, *arguments], env=kept, cwd=tmp_path, start_new_session=True, **streams
@@ -62,7 +62,7 @@ def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(typed, sandbox):
             "UWS user of the M2M login: ": f"{sandbox.username}\n",
             f"UWS password of {sandbox.username}: ": f"{sandbox.password}\n",
         },
-        unset=[f"THINGSPACE_{n}" for n in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")],
+        **NO_CREDENTIALS,
     )
     assert status == 0
     assert out.startswith("VZ-M2M-Token: ")
@@ -95,7 +95,7 @@ def test_login_asks_for_all_four(typed, sandbox):
 )
 def test_no_answer_is_as_if_nobody_could_be_asked(typed, missing, prompt):
     """Ctrl-D at a prompt ends the command with one line."""
-    status, out, screen = typed("token", answers={prompt: "\x04"}, unset=[missing])
+    status, out, screen = typed("token", answers={prompt: "\x04"}, **{missing: None})
     assert (status, out) == (2, "")
     assert f"{missing} is not set" in screen
     assert "Traceback" not in screen
@@ -111,56 +111,38 @@ def test_no_answer_is_as_if_nobody_could_be_asked(typed, missing, prompt):
         (["run", "none.py"], "THINGSPACE_PASSWORD"),
     ],
 )
-def test_where_nobody_can_be_asked_one_line_says_what_is_missing(call, monkeypatch, command, missing):
+def test_where_nobody_can_be_asked_one_line_says_what_is_missing(the_line, monkeypatch, command, missing):
     """The line names the variable; nothing is sent."""
     monkeypatch.setenv(missing, "")
-    status, out, err = call(*command)
-    assert (status, out) == (2, "")
-    assert f"{missing} is not set" in err
-    assert "thingspace login" in err
-    assert err.count("\n") == 1
+    told = the_line(*command)
+    assert f"{missing} is not set" in told
+    assert "thingspace login" in told
 
 
-def test_everything_that_is_missing_is_told_at_once(call, monkeypatch):
+def test_everything_that_is_missing_is_told_at_once(the_line, no_credentials):
     """And each by its variable, which is what there is to set."""
-    for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"):
-        monkeypatch.delenv(f"THINGSPACE_{name}")
-    status, _, err = call("token", "--session")
-    assert (status, err.count("\n")) == (2, 1)
-    assert (
-        "THINGSPACE_CLIENT_ID, THINGSPACE_CLIENT_SECRET, THINGSPACE_USERNAME and THINGSPACE_PASSWORD" in err
-    )
+    *names, last = NO_CREDENTIALS
+    assert f"{', '.join(names)} and {last}" in the_line("token", "--session")
 
 
-def test_a_closed_stdin_is_no_terminal(environment, tmp_path):
+def test_a_closed_stdin_is_no_terminal(execute):
     """A daemon may run without a stdin at all."""
-    without = {name: value for name, value in environment.items() if name != "THINGSPACE_CLIENT_ID"}
     command = f"exec {subprocess.list2cmdline(COMMAND)} token <&-"
-    outcome = subprocess.run(
-        ["/bin/sh", "-c", command],
-        env=without,
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    assert outcome.returncode == 2
-    assert outcome.stderr.count(b"\n") == 1
+    outcome = execute("/bin/sh", "-c", command, THINGSPACE_CLIENT_ID=None)
+    line_of(outcome.returncode, outcome.stdout, outcome.stderr)
 
 
 @pytest.mark.parametrize(
     ("variable", "value"), [("THINGSPACE_BASE_URL", "http://elsewhere"), ("THINGSPACE_CLOCK_SKEW", "soon")]
 )
-def test_a_variable_that_cannot_be_used_is_told_on_one_line(call, monkeypatch, variable, value):
+@pytest.mark.parametrize("command", ["token", "status"])
+def test_a_variable_that_cannot_be_used_is_told_on_one_line(the_line, monkeypatch, variable, value, command):
     """A mistake in the environment is a mistake in the call."""
     monkeypatch.setenv(variable, value)
-    status, _, err = call("token")
-    assert status == 2
-    assert value in err
-    assert err.count("\n") == 1
+    assert value in the_line(command)
 
 
-def test_secrets_come_from_the_keyring(thingspace, environment, sandbox):
+def test_secrets_come_from_the_keyring(execute, thingspace, sandbox):
     """``keyring set requests-thingspace ID`` is enough; the environment holds the ids only."""
     backend = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring", "PYTHONWARNINGS": "default"}
     for owner, secret in (
@@ -168,9 +150,7 @@ def test_secrets_come_from_the_keyring(thingspace, environment, sandbox):
         (sandbox.username, sandbox.password),
     ):
         command = [COMMAND[0], "-m", "keyring", "set", "requests-thingspace", owner]
-        subprocess.run(
-            command, env={**environment, **backend}, input=secret, text=True, timeout=TIMEOUT, check=True
-        )
+        assert execute(*command, typed=secret, **backend).returncode == 0
     outcome = thingspace(
         "token", "--session", THINGSPACE_CLIENT_SECRET=None, THINGSPACE_PASSWORD=None, **backend
     )
@@ -185,51 +165,36 @@ def test_a_keyring_that_is_not_there_is_passed_over(thingspace, without, trouble
     else:
         variables = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
     outcome = thingspace("token", THINGSPACE_CLIENT_SECRET=None, **variables)
-    assert outcome.returncode == 2
-    assert "THINGSPACE_CLIENT_SECRET is not set" in outcome.stderr
-    assert outcome.stderr.count("\n") == 1
+    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+    assert "THINGSPACE_CLIENT_SECRET is not set" in told
 
 
 def test_an_id_from_a_file_goes_with_a_prompted_secret(typed, tmp_path, sandbox):
     """The keyring and the prompt go by what the file holds."""
     path = tmp_path / "id"
     path.write_text(f"{sandbox.client_id}\n")
-    status, out, _ = typed(
-        "token",
-        answers={"Client secret of ": f"{sandbox.client_secret}\n"},
-        unset=["THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET"],
-        THINGSPACE_CLIENT_ID_FILE=str(path),
-    )
+    variables = {"THINGSPACE_CLIENT_ID": None, "THINGSPACE_CLIENT_ID_FILE": str(path)}
+    answers = {"Client secret of ": f"{sandbox.client_secret}\n"}
+    status, out, _ = typed("token", answers=answers, THINGSPACE_CLIENT_SECRET=None, **variables)
     assert (status, len(out.split())) == (0, 1)
 
 
 def test_an_id_that_is_typed_goes_with_the_secret_of_the_environment(typed, sandbox):
     """The half that is missing is asked for, whichever it is."""
     answers = {"Client ID (key): ": f"{sandbox.client_id}\n"}
-    status, out, _ = typed("token", answers=answers, unset=["THINGSPACE_CLIENT_ID"])
+    status, out, _ = typed("token", answers=answers, THINGSPACE_CLIENT_ID=None)
     assert (status, len(out.split())) == (0, 1)
 
 
-def test_profiles_are_not_read_if_the_variables_say_all(environment, tmp_path):
+def test_profiles_are_not_read_if_the_variables_say_all(thingspace, tmp_path):
     """A script under run starts sooner without them, and a broken file of profiles is in nobody's way."""
     (tmp_path / "script.py").write_text("import sys; print('requests_thingspace._profiles' in sys.modules)")
-    outcome = subprocess.run(
-        [*COMMAND, "run", "script.py"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=True,
-    )
-    assert outcome.stdout == "False\n"
+    assert thingspace("run", "script.py").stdout == "False\n"
 
 
-def test_a_file_that_is_not_there_is_told_on_one_line(call, monkeypatch):
+@pytest.mark.parametrize("command", ["token", "status"])
+def test_a_file_that_is_not_there_is_told_on_one_line(the_line, monkeypatch, command):
     """It names the variable; the status needs the id as well."""
     monkeypatch.delenv("THINGSPACE_CLIENT_ID")
     monkeypatch.setenv("THINGSPACE_CLIENT_ID_FILE", "/no/such/file")
-    for command in ("token", "status"):
-        status, _, err = call(command)
-        assert (status, err.count("\n")) == (2, 1)
-        assert "THINGSPACE_CLIENT_ID_FILE cannot be used" in err
+    assert "THINGSPACE_CLIENT_ID_FILE cannot be used" in the_line(command)

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
 
 import pytest
 
-from .conftest import COMMAND, TIMEOUT
-
-VARIABLES = ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
+from .conftest import NO_CREDENTIALS, line_of
 
 
 @pytest.fixture
-def login(call, monkeypatch, sandbox):
+def path(tmp_path):
+    """The file of profiles."""
+    return tmp_path / "config" / "requests-thingspace" / "profiles.json"
+
+
+@pytest.fixture
+def found(call):
+    """A function that gives what the status knows."""
+    return lambda *arguments: json.loads(call("status", "--json", *arguments)[1])
+
+
+@pytest.fixture
+def other_key(monkeypatch):
+    """A function that sets another key pair in the environment."""
+
+    def other_key():
+        monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
+        monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
+
+    return other_key
+
+
+@pytest.fixture
+def login(call, no_credentials, monkeypatch, sandbox):
     """A function that logs in with four lines on stdin: its status, stdout and stderr.
 
     The environment holds no credentials, so that the other commands find what was kept.
     """
-    for name in VARIABLES:
-        monkeypatch.delenv(f"THINGSPACE_{name}")
 
     def login(*arguments, secret=sandbox.client_secret, user=sandbox.username, password=sandbox.password):
         lines = [sandbox.client_id, secret, user, password]
@@ -31,10 +49,9 @@ def login(call, monkeypatch, sandbox):
     return login
 
 
-def test_what_was_accepted_is_kept_and_used(login, call, sandbox, tmp_path, monkeypatch):
+def test_what_was_accepted_is_kept_and_used(login, call, sandbox, path, monkeypatch):
     """One token call and one login, which is ended; then each command works without a variable."""
     status, out, err = login()
-    path = tmp_path / "config" / "requests-thingspace" / "profiles.json"
     assert (status, out.count("\n")) == (0, 1)
     assert str(path) in out
     assert json.loads(path.read_text())["default"]["base_url"] == sandbox.origin
@@ -47,14 +64,12 @@ def test_what_was_accepted_is_kept_and_used(login, call, sandbox, tmp_path, monk
     assert call("logout")[1] == "The M2M session is ended.\n"
 
 
-def test_without_a_user_there_is_no_login(login, call, sandbox):
+def test_without_a_user_there_is_no_login(login, call, the_line, sandbox):
     """The last two lines may be empty; what needs a login then says so."""
     status, _, _ = login("--profile", "bare", user="", password="")
     assert (status, sandbox.calls["login"]) == (0, 0)
     assert call("token", "--profile", "bare")[0] == 0
-    status, _, err = call("token", "--session", "--profile", "bare")
-    assert status == 2
-    assert "profile 'bare' has no M2M login" in err
+    assert "profile 'bare' has no M2M login" in the_line("token", "--session", "--profile", "bare")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +89,7 @@ def test_what_was_refused_is_not_kept(login, call, sandbox, wrong, refused):
     assert call("token", "--session")[0] == 0
 
 
-def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, call, monkeypatch):
+def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, call, found, monkeypatch):
     """As on a machine without a network."""
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://thingspace.invalid")
     status, _, err = login()
@@ -83,15 +98,11 @@ def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, call, m
     status, _, err = login("--untested")
     assert status == 0
     assert "kept untested" in err
-    assert json.loads(call("status", "--json")[1])["profile"] == "default"
+    assert found()["profile"] == "default"
 
 
 @pytest.mark.parametrize(
-    ("given", "missing"),
-    [
-        ({"secret": ""}, "Client secret"),
-        ({"password": ""}, "UWS password"),
-    ],
+    ("given", "missing"), [({"secret": ""}, "Client secret"), ({"password": ""}, "UWS password")]
 )
 def test_half_a_pair_is_not_kept(login, sandbox, given, missing):
     """Nothing is sent, and all that is missing is named."""
@@ -101,12 +112,10 @@ def test_half_a_pair_is_not_kept(login, sandbox, given, missing):
     assert sandbox.calls["token"] == 0
 
 
-def test_a_closed_stdin_gives_nothing(login, call, monkeypatch):
+def test_a_closed_stdin_gives_nothing(no_credentials, the_line, monkeypatch):
     """All that is missing is named at once."""
     monkeypatch.setattr(sys, "stdin", None)
-    status, _, err = call("login")
-    assert status == 2
-    assert "this is missing: Client ID and Client secret (four lines of stdin" in err
+    assert "this is missing: Client ID and Client secret (four lines of stdin" in the_line("login")
 
 
 def test_a_session_that_cannot_be_ended_is_no_reason_to_keep_nothing(login, sandbox):
@@ -117,7 +126,7 @@ def test_a_session_that_cannot_be_ended_is_no_reason_to_keep_nothing(login, sand
     assert "its session ends by itself" in err
 
 
-def test_a_profile_is_forgotten(login, call):
+def test_a_profile_is_forgotten(login, call, the_line):
     """One that does not exist names those that do."""
     login()
     login("--profile", "work")
@@ -125,37 +134,33 @@ def test_a_profile_is_forgotten(login, call):
         0,
         "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n",
     )
-    status, _, err = call("login", "--forget", "--profile", "work")
-    assert status == 2
-    assert "those that exist: default" in err
+    assert "those that exist: default" in the_line("login", "--forget", "--profile", "work")
 
 
 @pytest.mark.parametrize("command", ["status", "check", "token", "revoke", "logout", "run"])
 @pytest.mark.parametrize("way", ["--profile", "THINGSPACE_PROFILE"])
-def test_an_unknown_profile_names_those_that_exist(login, call, monkeypatch, command, way):
+def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch, command, way):
     """Each command ends with status 2, and nothing is sent."""
     login(user="", password="")
     arguments = ["--profile", "wrok"] if way == "--profile" else []
     if not arguments:
         monkeypatch.setenv(way, "wrok")
-    status, out, err = call(command, *arguments, *(["none.py"] if command == "run" else []))
-    assert (status, out) == (2, "")
-    assert "there is no profile 'wrok'; those that exist: default." in err
+    told = the_line(command, *arguments, *(["none.py"] if command == "run" else []))
+    assert "there is no profile 'wrok'; those that exist: default." in told
 
 
-def test_profile_wins_over_variables_and_they_over_the_default(login, call, monkeypatch, sandbox):
+def test_profile_wins_over_variables_and_they_over_the_default(login, found, other_key, monkeypatch):
     """What comes from where can be read in the status."""
 
     def sources(*arguments):
-        found = json.loads(call("status", "--json", *arguments)[1])
-        return found["profile"], found["sources"].get("client_id"), found["sources"].get("username")
+        known = found(*arguments)
+        return known["profile"], known["sources"].get("client_id"), known["sources"].get("username")
 
     login()
     login("--profile", "work")
     kept = "profile default"
     assert sources() == ("default", kept, kept)
-    monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
-    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
+    other_key()
     assert sources() == ("default", "THINGSPACE_CLIENT_ID", kept)
     monkeypatch.setenv("THINGSPACE_PROFILE", "work")
     assert sources() == ("work", "THINGSPACE_CLIENT_ID", "profile work")
@@ -165,93 +170,66 @@ def test_profile_wins_over_variables_and_they_over_the_default(login, call, monk
     assert sources("--profile", "work") == ("work", "profile work", "profile work")
 
 
-def test_a_profile_without_a_user_gives_none(login, call, monkeypatch):
+def test_a_profile_without_a_user_gives_none(login, found, other_key):
     """A key pair of the environment is complete without a profile's."""
     login(user="", password="")
-    monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
-    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
-    assert json.loads(call("status", "--json")[1])["profile"] is None
+    other_key()
+    assert found()["profile"] is None
 
 
-def test_what_was_kept_for_one_thingspace_goes_to_no_other(login, call, monkeypatch, sandbox):
+def test_what_was_kept_for_one_thingspace_goes_to_no_other(login, call, the_line, monkeypatch, sandbox):
     """THINGSPACE_BASE_URL alone does not redirect a profile; --profile says which one is meant."""
     login()
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://localhost:1")
-    status, _, err = call("token")
-    assert status == 2
-    assert f"profile 'default' is for {sandbox.origin}" in err
+    assert f"profile 'default' is for {sandbox.origin}" in the_line("token")
     assert call("token", "--profile", "default")[0] == 0
 
 
-def test_a_profile_of_another_thingspace_lends_no_login(login, call, monkeypatch):
+def test_a_profile_of_another_thingspace_lends_no_login(login, found, other_key, monkeypatch):
     """A key pair of the environment is for the place of the environment, and so must the login be."""
     login()
-    monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
-    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
+    other_key()
     monkeypatch.setenv("THINGSPACE_PROFILE", "default")
     monkeypatch.delenv("THINGSPACE_BASE_URL")
-    found = json.loads(call("status", "--json")[1])
-    assert (found["profile"], found["username"]) == (None, None)
-    assert found["origin"] == "https://thingspace.verizon.com"
+    known = found()
+    assert (known["profile"], known["username"]) == (None, None)
+    assert known["origin"] == "https://thingspace.verizon.com"
 
 
-def test_a_profile_without_a_place_is_for_the_real_thingspace(login, call, monkeypatch):
-    """As it was kept without THINGSPACE_BASE_URL."""
+def test_a_profile_without_a_place_is_for_the_real_thingspace(login, found, monkeypatch):
+    """As it was kept without THINGSPACE_BASE_URL; an empty variable names no other profile."""
     monkeypatch.delenv("THINGSPACE_BASE_URL")
+    monkeypatch.setenv("THINGSPACE_PROFILE", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # which leads nowhere
     assert login("--untested")[0] == 0
-    found = json.loads(call("status", "--json")[1])
-    assert (found["profile"], found["origin"]) == ("default", "https://thingspace.verizon.com")
-
-
-def test_an_empty_variable_names_no_profile(login, call, monkeypatch):
-    """As any empty variable, it counts as one that is not set."""
-    login()
-    monkeypatch.setenv("THINGSPACE_PROFILE", "")
-    assert json.loads(call("status", "--json")[1])["profile"] == "default"
+    known = found()
+    assert (known["profile"], known["origin"]) == ("default", "https://thingspace.verizon.com")
 
 
 @pytest.mark.parametrize("content", ["no JSON", None])
-def test_profiles_that_cannot_be_read_are_told_on_one_line(login, call, tmp_path, content):
+def test_profiles_that_cannot_be_read_are_told_on_one_line(login, the_line, path, content):
     """A broken file, or one that others can read."""
     login()
-    path = tmp_path / "config" / "requests-thingspace" / "profiles.json"
     if content is None:
         path.chmod(0o644)
     else:
         path.write_text(content)
     for command in (["status", "--profile", "default"], ["login", "--forget"]):
-        status, _, err = call(*command)
-        assert (status, err.count("\n")) == (2, 1)
-        assert "profiles.json" in err
+        assert "profiles.json" in the_line(*command)
 
 
 def test_a_missing_extra_is_named_before_anything_is_asked(thingspace, without):
     """Nobody types four lines for nothing."""
     outcome = thingspace("login", PYTHONPATH=without("platformdirs"))
-    assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
-    assert "pip install 'requests-thingspace[file]'" in outcome.stderr
+    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+    assert "pip install 'requests-thingspace[file]'" in told
 
 
-def test_a_keyring_keeps_it(environment, sandbox, tmp_path):
+def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):
     """With a keyring that the system recommends no file holds the secret, and the token still comes."""
-    variables = {**environment, "PYTHON_KEYRING_BACKEND": "tests.file_keyring.Keyring"}
-    for name in VARIABLES:
-        del variables[f"THINGSPACE_{name}"]
-    given = f"{sandbox.client_id}\n{sandbox.client_secret}\n"
-
-    def thingspace(*arguments):
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            env=variables,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=True,
-        ).stdout
-
-    assert "the system's keyring (a keyring for tests)" in thingspace("login")
-    assert sandbox.client_secret not in (tmp_path / "config/requests-thingspace/profiles.json").read_text()
+    variables = {**NO_CREDENTIALS, "PYTHON_KEYRING_BACKEND": "tests.file_keyring.Keyring"}
+    outcome = thingspace("login", typed=f"{sandbox.client_id}\n{sandbox.client_secret}\n", **variables)
+    assert "the system's keyring (a keyring for tests)" in outcome.stdout
+    assert sandbox.client_secret not in path.read_text()
     assert sandbox.client_secret in (tmp_path / "keyring.json").read_text()
-    assert thingspace("token")
+    assert thingspace("token", **variables).stdout
