@@ -15,28 +15,30 @@ import requests
 from requests_thingspace.cli import main
 from requests_thingspace.cli._output import RED, coloured
 
-from .conftest import COMMAND, TIMEOUT
+from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, line_of
+
+
+@pytest.fixture
+def ended(capsys):
+    """A function that gives the status, stdout and stderr of a command that argparse ends."""
+
+    def ended(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        told = capsys.readouterr()
+        return ended.value.code, told.out, told.err
+
+    return ended
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["tokn"],
-        ["token", "--jason"],
-        ["token", "--header", "--json"],
-        ["sandbox", "--port", "x"],
-        ["run"],
-    ],
+    "arguments", ["tokn", "token --jason", "token --header --json", "sandbox --port x", "run"]
 )
-def test_a_mistake_gets_one_line(capsys, arguments):
+def test_a_mistake_gets_one_line(ended, arguments):
     """It names the mistake and the way to the help; argparse would print the usage too."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    told = capsys.readouterr()
-    assert (ended.value.code, told.out) == (2, "")
-    assert told.err.startswith("thingspace")
-    assert "--help" in told.err
-    assert told.err.count("\n") == 1
+    told = line_of(*ended(*arguments.split()))
+    assert told.startswith("thingspace")
+    assert "--help" in told
 
 
 def test_the_bare_command_prints_the_help(thingspace):
@@ -47,34 +49,26 @@ def test_the_bare_command_prints_the_help(thingspace):
     assert outcome.stdout.startswith("usage: thingspace")
 
 
-COMMANDS = ["login", "status", "check", "token", "revoke", "logout", "run", "sandbox"]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_a_help(capsys, command):
+@pytest.mark.parametrize(
+    "command", ["login", "status", "check", "token", "revoke", "logout", "run", "sandbox"]
+)
+def test_each_command_has_a_help(ended, command):
     """It is short enough to be read, and no option takes a secret."""
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    told = capsys.readouterr().out
-    assert ended.value.code == 0
+    code, told, _ = ended(command, "--help")
+    assert code == 0
     assert told.startswith(f"usage: thingspace {command}")
     assert "--secret" not in told
     assert "--password" not in told
 
 
-def test_the_help_names_the_exit_statuses(capsys):
+def test_the_help_names_the_exit_statuses(ended):
     """They are what a shell script goes by."""
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    told = capsys.readouterr().out
-    assert all(f"\n  {status} " in told for status in (0, 1, 2, 130))
+    assert all(f"\n  {status} " in ended("--help")[1] for status in (0, 1, 2, 130))
 
 
-def test_the_version(capsys):
+def test_the_version(ended):
     """It also works from a checkout that is not installed."""
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out.startswith("thingspace ")
+    assert ended("--version")[1].startswith("thingspace ")
 
 
 def test_the_module_to_run_can_be_imported():
@@ -110,12 +104,10 @@ def test_warnings_are_shown_as_lines_of_the_command(call, tmp_path):
     assert err.startswith("thingspace: ")
 
 
-def test_a_level_of_the_log_that_there_is_not_is_named(call, monkeypatch):
+def test_a_level_of_the_log_that_there_is_not_is_named(the_line, monkeypatch):
     """A misspelt level is not a silent one."""
     monkeypatch.setenv("THINGSPACE_LOG", "verbose")
-    status, _, err = call("token")
-    assert (status, err.count("\n")) == (2, 1)
-    assert "THINGSPACE_LOG is 'verbose': set it to info or debug" in err
+    assert "THINGSPACE_LOG is 'verbose': set it to info or debug" in the_line("token")
 
 
 def test_a_server_that_is_not_there_gets_one_line(call, monkeypatch):
@@ -170,15 +162,14 @@ def test_colours_are_for_terminals_and_those_who_want_them(monkeypatch, variable
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_the_sandbox_first_says_what_a_shell_needs(started):
+def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
     """In a pipe: another process uses it with nothing but the lines; each call is shown; Ctrl-C ends it."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started("sandbox", "--token-life", "120", **pipes) as process:
         lines = [process.stdout.readline() for _ in range(8)]
         shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
-        outcome = subprocess.run(
-            ["/bin/sh", "-c", shell], capture_output=True, text=True, timeout=TIMEOUT, check=False
-        )
+        nothing = {**NO_CREDENTIALS, "THINGSPACE_BASE_URL": None, "REQUESTS_CA_BUNDLE": None}
+        outcome = execute("/bin/sh", "-c", shell, **nothing)
         call = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=TIMEOUT)
@@ -188,13 +179,11 @@ def test_the_sandbox_first_says_what_a_shell_needs(started):
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_sandbox_that_cannot_be_served_gets_one_line(thingspace, call, sandbox, without):
+def test_a_sandbox_that_cannot_be_served_gets_one_line(thingspace, the_line, sandbox, without):
     """A port in use, a number out of range, a missing extra."""
-    port = requests.utils.urlparse(sandbox.origin).port
-    status, _, err = call("sandbox", "--port", str(port))
-    assert (status, err.count("\n")) == (2, 1)
-    assert str(port) in err
-    assert call("sandbox", "--token-life", "0")[0] == 2
+    port = str(requests.utils.urlparse(sandbox.origin).port)
+    assert port in the_line("sandbox", "--port", port)
+    assert the_line("sandbox", "--token-life", "0")
     outcome = thingspace("sandbox", PYTHONPATH=without("trustme"))
-    assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
-    assert "requests-thingspace[sandbox]" in outcome.stderr
+    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+    assert "requests-thingspace[sandbox]" in told

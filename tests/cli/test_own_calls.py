@@ -14,6 +14,9 @@ from requests_thingspace.cli._own_calls import Call, OwnCalls
 
 HOST = "https://thingspace.verizon.com"
 GRANT = {"grant_type": "client_credentials"}
+TOKEN = "/ts/v1/oauth2/token", {"data": GRANT, "auth": ("key", "the-client-secret")}
+ANOTHERS = "/ts/v1/oauth2/token", {"data": GRANT, "auth": ("other", "one")}
+LOGIN = "/m2m/v1/session/login", {"json": {"username": "u", "password": "the-password"}}
 
 
 def new_auth(**arguments):
@@ -22,9 +25,14 @@ def new_auth(**arguments):
     return ThingspaceAuth("key", settings.pop("client_secret"), **settings)
 
 
-def post(path, **arguments):
+def post(path, arguments):
     """A request of the script's."""
     return requests.Request("POST", f"{HOST}/api{path}", **arguments).prepare()
+
+
+def revoke(token):
+    """The script's revocation of a token."""
+    return post("/ts/v1/oauth2/revoke", {**TOKEN[1], "data": {**GRANT, "token": token}})
 
 
 def answered(status, document):
@@ -43,11 +51,10 @@ def answered(status, document):
     return send, sent
 
 
-def token_of(calls, secret="the-client-secret", renew=lambda _: None):
+def token_of(calls, renew=lambda _: None):
     """The token that a script gets, and how often something was sent for it."""
     send, sent = answered(200, {"access_token": "its-own"})
-    request = post("/ts/v1/oauth2/token", data=GRANT, auth=("key", secret))
-    return calls.answer(Call(request, send, renew)).json()["access_token"], len(sent)
+    return calls.answer(Call(post(*TOKEN), send, renew)).json()["access_token"], len(sent)
 
 
 @pytest.mark.parametrize("kind", ["text", "file", "function"])
@@ -81,8 +88,7 @@ def test_a_script_is_told_what_is_left_of_the_life(life, told):
     expires_at = None if life is None else time.time() + life
     auth = new_auth(token=OAuthToken("ours", expires_at=expires_at, scope=("read",)))
     send, _ = answered(200, {})
-    request = post("/ts/v1/oauth2/token", data=GRANT, auth=("key", "the-client-secret"))
-    document = OwnCalls(auth).answer(Call(request, send, lambda _: None)).json()
+    document = OwnCalls(auth).answer(Call(post(*TOKEN), send, lambda _: None)).json()
     assert document == {
         "access_token": "ours",
         "scope": " read",
@@ -96,7 +102,7 @@ def test_the_tokens_of_another_key_are_told_of_once_and_known_again(capsys):
     calls = OwnCalls(new_auth())
     for number in range(1002):
         send, _ = answered(200, {"access_token": f"token-{number}"})
-        calls.answer(Call(post("/ts/v1/oauth2/token", data=GRANT, auth=("other", "one")), send, None))
+        calls.answer(Call(post(*ANOTHERS), send, None))
     assert not calls.is_anothers("token-0")
     assert calls.is_anothers("token-1001")
     calls = pickle.loads(pickle.dumps(calls))
@@ -110,8 +116,7 @@ def test_the_tokens_of_another_key_are_told_of_once_and_known_again(capsys):
 def test_an_answer_for_another_key_that_is_not_one_is_handed_on(body):
     """Whatever it is."""
     send, sent = answered(200, body)
-    request = post("/ts/v1/oauth2/token", data=GRANT, auth=("other", "one"))
-    assert OwnCalls(new_auth()).answer(Call(request, send, None)).content == body
+    assert OwnCalls(new_auth()).answer(Call(post(*ANOTHERS), send, None)).content == body
     assert sent
 
 
@@ -135,8 +140,7 @@ REFUSAL = {"errorCode": "X.REQUEST_FAILED.LoginFailed", "errorMessage": "no"}
 def test_only_a_refusal_of_the_platform_is_remembered(status, document, logins):
     """Without a cache too, in this process; the gateway and a failing server are asked again."""
     calls, (send, sent) = OwnCalls(new_auth()), answered(status, document)
-    request = post("/m2m/v1/session/login", json={"username": "u", "password": "p"})
-    answers = [calls.answer(Call(request, send, None)) for _ in range(3)]
+    answers = [calls.answer(Call(post(*LOGIN), send, None)) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {status}
     assert len(sent) == logins
 
@@ -144,7 +148,7 @@ def test_only_a_refusal_of_the_platform_is_remembered(status, document, logins):
 def test_threads_that_log_in_at_once_are_refused_once():
     """Without a cache, one at a time."""
     calls, (send, sent) = OwnCalls(new_auth()), answered(400, REFUSAL)
-    request = post("/m2m/v1/session/login", json={"username": "u", "password": "p"})
+    request = post(*LOGIN)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: calls.answer(Call(request, send, None)), range(8)))
     assert {answer.json()["errorCode"] for answer in answers} == {REFUSAL["errorCode"]}
@@ -161,10 +165,9 @@ def test_the_scripts_session_becomes_ours_where_our_login_fails():
         raise requests.Timeout
 
     auth = new_auth(username="u", password="the-password")
-    request = post("/m2m/v1/session/login", json={"username": "u", "password": "the-password"})
     for document, held in ((b"<html>", None), ({"sessionToken": "its-own"}, "its-own")):
         send, _ = answered(200, document)
-        OwnCalls(auth).answer(Call(request, send, renew))
+        OwnCalls(auth).answer(Call(post(*LOGIN), send, renew))
         assert (auth.session_token and auth.session_token.session_token) == held
 
 
@@ -184,8 +187,7 @@ def test_a_revocation_with_a_broken_cache_forgets_the_token_here():
     """The cache is told of elsewhere."""
     auth = new_auth(cache=Broken())
     send, sent = answered(200, b"")
-    request = post("/ts/v1/oauth2/revoke", data={**GRANT, "token": "ours"}, auth=("key", "the-client-secret"))
-    assert OwnCalls(auth).answer(Call(request, send, None)).ok
+    assert OwnCalls(auth).answer(Call(revoke("ours"), send, None)).ok
     assert (auth.token, len(sent)) == (None, 1)
 
 
@@ -194,20 +196,13 @@ def test_a_revocation_that_does_not_concern_us_changes_nothing(token, status):
     """Of another token, or one that failed."""
     auth = new_auth()
     send, _ = answered(status, b"")
-    request = post("/ts/v1/oauth2/revoke", data={**GRANT, "token": token}, auth=("key", "the-client-secret"))
-    assert OwnCalls(auth).answer(Call(request, send, None)).status_code == status
+    assert OwnCalls(auth).answer(Call(revoke(token), send, None)).status_code == status
     assert auth.token.access_token == "ours"
 
 
-@pytest.mark.parametrize(
-    ("path", "arguments"),
-    [
-        ("/ts/v1/oauth2/token", {"data": GRANT, "auth": ("key", "the-client-secret")}),
-        ("/m2m/v1/session/login", {"json": {"username": "u", "password": "the-password"}}),
-    ],
-)
+@pytest.mark.parametrize("call", [TOKEN, LOGIN], ids=["token", "login"])
 @pytest.mark.parametrize("client_id", ["key", "other"])
-def test_no_frame_that_waits_holds_a_secret(path, arguments, client_id):
+def test_no_frame_that_waits_holds_a_secret(call, client_id):
     """Crash reporters send what the frames of a failure hold."""
 
     def fail(*_):
@@ -216,7 +211,7 @@ def test_no_frame_that_waits_holds_a_secret(path, arguments, client_id):
     auth = new_auth(username="u", password="the-password", token=None)
     auth.client_id = client_id
     with pytest.raises(requests.ConnectionError) as raised:
-        OwnCalls(auth).answer(Call(post(path, **arguments), fail, fail))
+        OwnCalls(auth).answer(Call(post(*call), fail, fail))
     ours = [one for one in raised.traceback if one.path.parent.parent.name == "requests_thingspace"]
     frames = [one.frame for one in ours if one.path.parent.name == "cli"]
     assert len(frames) >= 2

@@ -6,14 +6,13 @@ import json
 import multiprocessing
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from .conftest import COMMAND, TIMEOUT
+from .conftest import COMMAND, SCRIPTS, TIMEOUT, line_of
 
-SCRIPTS = Path(__file__).parent / "scripts"
 RUN = [*COMMAND, "run"]
+SINCE_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
 
 
 @pytest.fixture
@@ -49,20 +48,12 @@ def pressed(environment):
 
 
 @pytest.fixture
-def both(environment):
+def both(execute):
     """A function that runs a program with python and with ``thingspace run``, and gives both outcomes."""
 
-    def both(*arguments):
+    def both(*arguments, safe=""):
         return [
-            subprocess.run(
-                [*command, *arguments],
-                env={**environment, "PYTHONSAFEPATH": ""},
-                cwd=SCRIPTS,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT,
-                check=False,
-            )
+            execute(*command, *arguments, cwd=SCRIPTS, PYTHONSAFEPATH=safe)
             for command in ([sys.executable], RUN)
         ]
 
@@ -137,17 +128,18 @@ def test_it_holds_in_child_processes(thingspace, sandbox, method):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "safe"),
     [
-        ("fleet/report.py", "--month", "11", "--", "-m", "-h", "--version"),
-        ("-m", "fleet.report", "-m", "--", "x"),
-        ("-m", "fleet"),
+        (("fleet/report.py", "--month", "11", "--", "-m", "-h", "--version"), ""),
+        pytest.param(("fleet/report.py",), "1", marks=SINCE_3_11),
+        (("-m", "fleet.report", "-m", "--", "x"), ""),
+        (("-m", "fleet"), ""),
     ],
-    ids=["script", "module", "package"],
+    ids=["script", "safe path", "module", "package"],
 )
-def test_a_program_sees_what_python_shows(both, arguments):
-    """Arguments, folder, name, file and loader are the same as without us."""
-    plain, ours = both(*arguments)
+def test_a_program_sees_what_python_shows(both, arguments, safe):
+    """Arguments, folder, name, file and loader are as without us; python -P adds no folder, nor do we."""
+    plain, ours = both(*arguments, safe=safe)
     assert json.loads(plain.stdout) == json.loads(ours.stdout)
     assert plain.stderr == ours.stderr == ""
 
@@ -182,34 +174,8 @@ def test_ctrl_c_in_a_program_shows_where_it_was(both):
 @pytest.mark.parametrize(
     "arguments", [["none.py"], ["."], ["-m", "nosuchmodule"], ["-m", "fleet.none"], ["-m", "multiprocessing"]]
 )
-def test_what_cannot_be_run_gets_one_line(environment, arguments):
+def test_what_cannot_be_run_gets_one_line(execute, arguments):
     """A file or module that is not there, a folder, a package without a __main__."""
-    outcome = subprocess.run(
-        [*RUN, *arguments],
-        env=environment,
-        cwd=SCRIPTS,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    assert (outcome.returncode, outcome.stdout, outcome.stderr.count("\n")) == (2, "", 1)
-    assert outcome.stderr.startswith("thingspace: ")
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
-def test_a_safe_path_stays_safe(environment):
-    """With PYTHONSAFEPATH, python adds no folder to the path, and neither do we."""
-    told = [
-        json.loads(
-            subprocess.run(
-                [*command, SCRIPTS / "fleet/report.py"],
-                env={**environment, "PYTHONSAFEPATH": "1"},
-                capture_output=True,
-                timeout=TIMEOUT,
-                check=True,
-            ).stdout
-        )
-        for command in ([sys.executable], RUN)
-    ]
-    assert told[0] == told[1]
+    outcome = execute(*RUN, *arguments, cwd=SCRIPTS)
+    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+    assert told.startswith("thingspace: ")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-SCRIPT = Path(__file__).parent / "scripts" / "other_client.py"
+from .conftest import SCRIPTS
 
 
 @pytest.fixture
@@ -14,7 +12,8 @@ def start(thingspace, sandbox):
     """A function that runs the script; the sandbox has a name that is looked up."""
     by_name = sandbox.origin.replace("127.0.0.1", "localhost")
     # without PYTHONWARNINGS, for what other libraries do with it
-    return lambda *names: thingspace("run", SCRIPT, *names, THINGSPACE_BASE_URL=by_name, PYTHONWARNINGS=None)
+    variables = {"THINGSPACE_BASE_URL": by_name, "PYTHONWARNINGS": None}
+    return lambda *names: thingspace("run", SCRIPTS / "other_client.py", *names, **variables)
 
 
 @pytest.mark.parametrize(

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from requests_thingspace.sandbox import Sandbox
 
-from .conftest import COMMAND, TIMEOUT
-
-SCRIPTS = Path(__file__).parent / "scripts"
+from .conftest import COMMAND, SCRIPTS
 
 
 @pytest.fixture
-def start(environment, sandbox, tmp_path):
+def start(execute, sandbox):
     """A function that starts a script under run; it has the credentials that the environment has."""
+    own = {
+        "OWN_KEY": sandbox.client_id,
+        "OWN_SECRET": sandbox.client_secret,
+        "OWN_USER": sandbox.username,
+        "OWN_PASSWORD": sandbox.password,
+    }
 
     def start(script="starts.py", *arguments, command=(*COMMAND, "run"), **variables):
-        own = {
-            "OWN_KEY": sandbox.client_id,
-            "OWN_SECRET": sandbox.client_secret,
-            "OWN_USER": sandbox.username,
-            "OWN_PASSWORD": sandbox.password,
-        }
-        given = {**environment, **own, **variables}
-        return subprocess.run(
-            [*command, SCRIPTS / script, *arguments],
-            env={name: value for name, value in given.items() if value is not None},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        return execute(*command, SCRIPTS / script, *arguments, **{**own, **variables})
 
     return start
 
