@@ -1,8 +1,13 @@
 """One redis-server, and a keyring, for the tests of caches."""
 
+import os
+
 import keyring
 import pytest
+import requests
 from keyrings.alt.file import PlaintextKeyring
+
+from requests_thingspace import ThingspaceAuth
 
 from .redis_server import RedisServer
 
@@ -37,3 +42,24 @@ def plain_keyring(tmp_path, use_keyring):
     plain.file_path = str(tmp_path / "keyring.cfg")
     use_keyring(plain)
     return plain
+
+
+@pytest.fixture
+def no_umask():
+    """Nothing but the code itself keeps what it makes from others."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def make_auth(sandbox):
+    """A function that makes an auth that can be pickled and trusts the sandbox."""
+
+    def make_auth(cache, ca_file=sandbox.ca_file, **more):
+        session = requests.Session()
+        session.verify, session.trust_env = ca_file, False
+        pair = sandbox.client_id, sandbox.client_secret
+        return ThingspaceAuth(*pair, environment=sandbox.environment, session=session, cache=cache, **more)
+
+    return make_auth

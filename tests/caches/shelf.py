@@ -1,9 +1,12 @@
 """A cache in memory that breaks on command, and what the tests of caches ask of an API call and the log."""
 
+import stat
 import threading
 from contextlib import contextmanager
 
-from requests_thingspace import TokenCache
+import pytest
+
+from requests_thingspace import LoginRefusedError, TokenCache, TokenRequestError
 
 KEY = "0" * 64
 ENTRY = {"access_token": "a-token"}
@@ -23,6 +26,25 @@ def get_anew(sandbox, session):
     """The statuses of API calls with a token that has just expired."""
     sandbox.advance(3601)
     return {get(sandbox, session) for _ in range(3)}
+
+
+def key_of(sandbox, **arguments):
+    """The cache key of the bearer."""
+    keys = []
+    sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key), **arguments).get_token()
+    return keys[0]
+
+
+def refused(sandbox, cache, **arguments):
+    """The refusal that a client is told."""
+    with pytest.raises((LoginRefusedError, TokenRequestError)) as kept:
+        sandbox.auth(cache=cache, **arguments).get_session_token()
+    return kept.value
+
+
+def mode(path):
+    """The permissions of a file or folder."""
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 class Shelf(TokenCache):

@@ -6,18 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
-from requests_thingspace import (
-    Clock,
-    FileTokenCache,
-    LoginRefusedError,
-    ThingspaceAuth,
-    TokenRequestError,
-)
+from requests_thingspace import Clock, FileTokenCache, LoginRefusedError, TokenRequestError
 from requests_thingspace.testing import TokenCacheContract
 
-from .shelf import Shelf, get, told
+from .shelf import Shelf, get, key_of, refused, told
 
 
 class Careless(Shelf):
@@ -97,12 +90,11 @@ def test_a_cache_out_of_reach_is_left_alone(sandbox):
 @pytest.fixture
 def held(sandbox):
     """A shelf, its only lock held by somebody else, and the entry that they are about to save."""
-    cache, keys = Shelf(), []
-    sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key)).get_token()
+    cache, key = Shelf(), key_of(sandbox)
     sandbox.auth(cache=cache).get_token()
-    entry = cache.entries.pop(keys[0])
-    with cache.lock(keys[0]):
-        yield cache, keys[0], entry
+    entry = cache.entries.pop(key)
+    with cache.lock(key):
+        yield cache, key, entry
 
 
 def test_who_waits_leaves_as_soon_as_there_is_a_token(sandbox, held, caplog):
@@ -209,8 +201,7 @@ def test_a_refusal_is_saved_when_that_becomes_possible(sandbox):
         with pytest.raises(LoginRefusedError):
             stubborn.get_session_token()
         cache.broken = {}
-    with pytest.raises(LoginRefusedError):
-        sandbox.auth(cache=cache, password="wrong").get_session_token()
+    refused(sandbox, cache, password="wrong")
     assert sandbox.calls["login"] == 1
 
 
@@ -219,8 +210,7 @@ def test_a_refusal_with_a_broken_load(sandbox):
     cache = Shelf()
     cache.broken = {"load": ValueError("gibberish")}
     for _ in range(2):
-        with pytest.raises(LoginRefusedError):
-            sandbox.auth(cache=cache, password="wrong").get_session_token()
+        refused(sandbox, cache, password="wrong")
         cache.broken = {}
     assert sandbox.calls["login"] == 1
 
@@ -229,13 +219,11 @@ def test_a_refusal_with_a_broken_load(sandbox):
 def test_a_refusal_that_was_tampered_with(sandbox, said):
     """A remembered refusal holds, whatever has become of its words: the account comes first."""
     cache = Shelf()
-    with pytest.raises(LoginRefusedError):
-        sandbox.auth(cache=cache, password="wrong").get_session_token()
+    refused(sandbox, cache, password="wrong")
     (entry,) = (e for e in cache.entries.values() if isinstance(e, dict) and e["refused"])
     entry["refused"] = dict.fromkeys(entry["refused"], said)
-    with pytest.raises(LoginRefusedError) as refused:
-        sandbox.auth(cache=cache, password="wrong").get_session_token()
-    assert (refused.value.status, refused.value.code) == (None, None)
+    error = refused(sandbox, cache, password="wrong")
+    assert (type(error), error.status, error.code) == (LoginRefusedError, None, None)
     assert sandbox.calls["login"] == 1
 
 
@@ -251,21 +239,17 @@ def test_a_copy_has_had_no_trouble(copied):
 def test_the_refusal_in_the_cache_holds_no_credentials(sandbox):
     """Neither the password nor the user is in what is stored, only a keyed hash."""
     cache = Shelf()
-    with pytest.raises(LoginRefusedError):
-        sandbox.auth(cache=cache, password="my-wrong-word").get_session_token()
+    refused(sandbox, cache, password="my-wrong-word")
     stored = repr(cache.entries)
     assert "refused" in stored
     assert "my-wrong-word" not in stored
     assert sandbox.username not in stored
 
 
-def test_a_pickled_refusal_is_not_saved_again(sandbox, tmp_path):
+def test_a_pickled_refusal_is_not_saved_again(sandbox, make_auth, tmp_path):
     """A worker that was pickled with its refused login does not undo a reset() elsewhere."""
     cache = FileTokenCache(tmp_path / "tokens" / "tokens.json")
-    http = requests.Session()
-    http.verify, http.trust_env = sandbox.ca_file, False
-    known = {"username": sandbox.username, "password": "wrong", "environment": sandbox.environment}
-    auth = ThingspaceAuth(sandbox.client_id, sandbox.client_secret, session=http, cache=cache, **known)
+    auth = make_auth(cache, username=sandbox.username, password="wrong")
     with pytest.raises(LoginRefusedError):
         auth.get_session_token()
     worker = pickle.loads(pickle.dumps(auth))
@@ -273,8 +257,7 @@ def test_a_pickled_refusal_is_not_saved_again(sandbox, tmp_path):
     with pytest.raises(LoginRefusedError):
         worker.get_session_token()
     assert sandbox.calls["login"] == 1
-    with pytest.raises(LoginRefusedError):
-        sandbox.auth(cache=cache, password="wrong").get_session_token()
+    refused(sandbox, cache, password="wrong")
     assert sandbox.calls["login"] == 2
 
 

@@ -1,12 +1,13 @@
 """A cache whose extra is not installed says how to install it, and costs nothing until it is made."""
 
-import subprocess
-import sys
+import os
 
 import pytest
 
 import requests_thingspace
 from requests_thingspace import caches
+
+from ..users import python
 
 WITHOUT = """
 import sys
@@ -34,7 +35,7 @@ except ImportError as error:
 def test_a_missing_package(package, cache, extra):
     """The error names the package and the extra that brings it."""
     script = WITHOUT.format(package=package, cache=cache)
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    told = python("-c", script, env=dict(os.environ)).stdout
     assert told == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
 
 
@@ -43,7 +44,7 @@ def test_nothing_is_imported_before_it_is_needed():
     """The front door imports no package of an extra."""
     extras = {"filelock", "platformdirs", "keyring", "redis"}
     script = f"import sys, requests_thingspace; print({extras} & sys.modules.keys())"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    told = python("-c", script, env=dict(os.environ)).stdout
     assert told == "set()\n"
 
 

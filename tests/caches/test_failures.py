@@ -13,14 +13,13 @@ from pathlib import Path
 
 import keyring
 import pytest
-import requests
 
-from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache, ThingspaceAuth
+from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
 
 from ..children import NOBODY, Child, become_nobody, fill_the_disk, let_the_disk_have_room
 from ..threads import in_threads
 from .redis_server import RedisServer
-from .shelf import Shelf, told
+from .shelf import ENTRY, KEY, Shelf, key_of, told
 
 LEASE = 2.0
 STEPS = ["look", "lock", "look again", "save", "saved", "unlock"]
@@ -83,19 +82,6 @@ class SteppingRedis(Stepping, RedisTokenCache):
 
         lock.__class__ = Lock
         return lock
-
-
-@pytest.fixture
-def make_auth(sandbox):
-    """A function that makes an auth that can be pickled and trusts the sandbox."""
-
-    def make_auth(cache, ca_file=sandbox.ca_file):
-        session = requests.Session()
-        session.verify, session.trust_env = ca_file, False
-        pair = sandbox.client_id, sandbox.client_secret
-        return ThingspaceAuth(*pair, environment=sandbox.environment, session=session, cache=cache)
-
-    return make_auth
 
 
 def die():
@@ -210,9 +196,8 @@ def scribbled(request, sandbox, tmp_path):
         cache = RedisTokenCache(request.getfixturevalue("redis_server").url)
         return cache, lambda content: [cache._client.set(name, content) for name in cache._client.keys("*}")]
     request.getfixturevalue("plain_keyring")
-    cache, keys = KeyringTokenCache(), []
-    sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key)).get_token()
-    return cache, lambda content: keyring.set_password(cache.service, keys[0], content.decode("latin1"))
+    cache, key = KeyringTokenCache(), key_of(sandbox)
+    return cache, lambda content: keyring.set_password(cache.service, key, content.decode("latin1"))
 
 
 @pytest.mark.parametrize(
@@ -237,6 +222,6 @@ def test_it_travels(scribbled, journey):
     """Copies and pickles find the same entries, and tell where they are."""
     cache, _ = scribbled
     if not isinstance(cache, Shelf):
-        cache.save("0" * 64, {"access_token": "a-token"}, 60)
-        assert journey(cache).load("0" * 64) == {"access_token": "a-token"}
+        cache.save(KEY, ENTRY, 60)
+        assert journey(cache).load(KEY) == ENTRY
         assert repr(journey(cache)) == repr(cache)

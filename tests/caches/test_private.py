@@ -4,7 +4,6 @@ import errno
 import gc
 import os
 import signal
-import stat
 import sys
 
 import filelock
@@ -15,11 +14,11 @@ from requests_thingspace.caches._private import (
     make_private_folder,
     patiently,
     read_private,
-    state_folder,
     write_private,
 )
 
 from ..children import CONTEXT, Child
+from .shelf import mode
 
 
 @pytest.fixture
@@ -28,24 +27,15 @@ def path(tmp_path):
     return tmp_path / "on" / "the" / "way" / "file"
 
 
-def mode(path):
-    """The permissions of a file or folder."""
-    return stat.S_IMODE(path.stat().st_mode)
-
-
 def descriptors():
     """The descriptors that this process has open."""
     gc.collect()
     return set(os.listdir("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"))
 
 
-def test_every_folder_on_the_way_is_private(path):
+def test_every_folder_on_the_way_is_private(path, no_umask):
     """Folders that have to be made are open to nobody, even under umask 0."""
-    before = os.umask(0)
-    try:
-        make_private_folder(path.parent)
-    finally:
-        os.umask(before)
+    make_private_folder(path.parent)
     assert [mode(folder) for folder in list(path.parents)[:3]] == [0o700] * 3
 
 
@@ -118,15 +108,6 @@ def test_one_holder_at_a_time(path):
     assert mode(path) == 0o600
 
 
-def test_a_lock_that_is_lost_is_free(path):
-    """Without its object there is no lock."""
-    lock = file_lock(path, 0)
-    lock.__enter__()
-    del lock
-    with file_lock(path, 0):
-        pass
-
-
 def test_giving_up_twice_is_fine(path):
     """An exit that was interrupted can be repeated."""
     with file_lock(path, 0) as lock:
@@ -190,9 +171,3 @@ def test_windows_has_no_modes(path, monkeypatch):
     write_private(path, b"content")
     path.chmod(0o644)
     assert read_private(path) == b"content"
-
-
-def test_the_state_folder_is_the_users(tmp_path, monkeypatch):
-    """It is where the platform keeps such things."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert state_folder() == tmp_path / "requests-thingspace"
