@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import stat
 import threading
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from requests_thingspace import FileTokenCache
 
 from ..children import NOBODY
-from .shelf import ENTRY, KEY, get_anew, told
+from .shelf import ENTRY, KEY, get_anew, mode, told
 
 OTHER_KEY = "1" * 64
 
@@ -30,19 +29,10 @@ def get(connect, sandbox, cache):
     return lambda: get_anew(sandbox, session)
 
 
-def mode(path):
-    """The permissions of a file or folder."""
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def test_only_the_owner_may_see_it(cache):
+def test_only_the_owner_may_see_it(cache, no_umask):
     """The folder has mode 0700 and every file in it 0600, whatever the umask is."""
-    before = os.umask(0)
-    try:
-        with cache.lock(KEY):
-            cache.save(KEY, ENTRY, 60)
-    finally:
-        os.umask(before)
+    with cache.lock(KEY):
+        cache.save(KEY, ENTRY, 60)
     assert mode(cache.path.parent) == 0o700
     assert {path.name: mode(path) for path in cache.path.parent.iterdir()} == {
         "tokens.json": 0o600,
@@ -61,66 +51,83 @@ def test_a_huge_file_is_not_read(cache):
     assert cache.load(KEY) == ENTRY
 
 
-def in_place_of_it(path, thing):
-    """Put something else where the file was."""
+def folder(path):
+    """A folder in place of the file."""
     path.unlink()
-    if thing == "folder":
-        path.mkdir()
-    elif thing == "pipe":
-        os.mkfifo(path, 0o600)
-    else:
-        elsewhere = path.with_name("elsewhere")
-        elsewhere.write_text("{}")
-        elsewhere.chmod(0o600)
-        path.symlink_to(elsewhere)
+    path.mkdir()
 
 
-@pytest.mark.parametrize("thing", ["folder", "pipe", "symlink"])
-def test_what_is_no_plain_file_is_refused(get, cache, caplog, thing):
-    """A folder, a pipe or a symlink in its place is told of once and left alone; a file is used again."""
-    in_place_of_it(cache.path, thing)
-    assert get() == {200}
-    assert get() == {200}
+def pipe(path):
+    """A pipe in place of the file."""
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+def symlink(path):
+    """A link to a file that would be fine in place of the file."""
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def open_file(mode):
+    """A file that others can reach."""
+    return lambda path: path.chmod(mode)
+
+
+def open_folder(path):
+    """A folder that others can reach."""
+    path.parent.chmod(0o750)
+
+
+def empty_open_folder(path):
+    """One without a file."""
+    path.unlink()
+    path.parent.chmod(0o750)
+
+
+def of_another_user(path):
+    """A file that its owner could change at any time."""
+    os.chown(path, NOBODY, -1)
+
+
+def contents(path):
+    """What is where the file should be, and in the file that a link there leads to."""
+    return [
+        (found.is_symlink(), mode(found), found.read_bytes() if found.is_file() else None)
+        for found in (path, path.with_name("elsewhere"), path.parent)
+        if found.exists()
+    ]
+
+
+ONLY_ROOT = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (folder, "Is a directory"),
+        (pipe, "is not a plain file"),
+        (symlink, ""),
+        (open_file(0o640), "chmod 600 it"),
+        (open_file(0o604), "chmod 600 it"),
+        (open_file(0o602), "chmod 600 it"),
+        (open_folder, "chmod 700 it"),
+        (empty_open_folder, "chmod 700 it"),
+        pytest.param(of_another_user, "belongs to another user", marks=ONLY_ROOT),
+    ],
+)
+def test_what_is_no_private_file_is_refused(get, cache, caplog, spoil, words):
+    """It is told of once, with what to do, and left alone; once it is gone a file is used again."""
+    spoil(cache.path)
+    before = contents(cache.path)
+    assert [get(), get()] == [{200}, {200}]
     assert told(caplog) == ["WARNING"]
-    assert not cache.path.is_file() or cache.path.read_text() == "{}"
-    shutil.rmtree(cache.path) if thing == "folder" else cache.path.unlink()
+    assert words in caplog.text
+    assert contents(cache.path) == before
+    shutil.rmtree(cache.path.parent)
     assert get() == {200}
     assert told(caplog) == ["WARNING", "INFO"]
-
-
-@pytest.mark.parametrize("open_to", [0o640, 0o604, 0o602])
-def test_a_file_that_others_can_reach_is_refused(get, cache, caplog, open_to):
-    """The warning says what to do, and nothing is read from such a file or written to it."""
-    cache.path.chmod(open_to)
-    before = cache.path.read_bytes()
-    assert get() == {200}
-    assert cache.path.read_bytes() == before
-    assert told(caplog) == ["WARNING"]
-    assert "chmod 600 it" in caplog.text
-    cache.path.chmod(0o600)
-    assert get() == {200}
-    assert told(caplog) == ["WARNING", "INFO"]
-
-
-@pytest.mark.parametrize("with_file", [True, False])
-def test_a_folder_that_others_can_reach_is_refused(get, cache, caplog, with_file):
-    """Not even an empty one is used."""
-    if not with_file:
-        cache.path.unlink()
-    cache.path.parent.chmod(0o750)
-    assert get() == {200}
-    assert told(caplog) == ["WARNING"]
-    assert "chmod 700 it" in caplog.text
-    assert cache.path.exists() == with_file
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_of_another_user_is_refused(get, cache, caplog):
-    """Who owns the file could change it at any time."""
-    os.chown(cache.path, NOBODY, -1)
-    assert get() == {200}
-    assert told(caplog) == ["WARNING"]
-    assert "belongs to another user" in caplog.text
+    assert mode(cache.path) == 0o600
 
 
 def test_what_had_its_time_is_dropped(cache):

@@ -4,13 +4,11 @@ import time
 import tracemalloc
 
 import pytest
-import requests
 
 from requests_thingspace import Environment, OAuthToken, ThingspaceAuth
 from requests_thingspace._tokens import LONGEST_LIFE
 
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, outcome_of, require_lawful
-from ..clocks import FakeClock
 from ..hostile import (
     GOOD_LOGIN_DOCUMENT,
     GOOD_SESSION_TOKEN,
@@ -137,20 +135,3 @@ def test_an_api_call_under_a_fault(fault, well, session, attach, request):
         well.script(path, behaviour)
     attach(session, auth_of(fault, well, session, 5.0))
     assert session.get(well.origin + API_PATH, timeout=5.0).status_code == 200
-
-
-def test_the_next_call_heals(well, session, attach):
-    """Without a reset: after the cool-down the very same auth goes on as if nothing had been."""
-    hands = FakeClock()
-    auth = ThingspaceAuth(
-        CLIENT_ID, CLIENT_SECRET, environment=Environment.at(well.origin), session=session, clock=hands.clock
-    )
-    attach(session, auth)
-    well.script(TOKEN_PATH, json_answer(500, {}))
-    for _ in range(2):
-        with pytest.raises(requests.RequestException):
-            session.get(well.origin + API_PATH)
-    assert well.count(TOKEN_PATH) == 1
-    well.script(TOKEN_PATH, GOOD[TOKEN_PATH])
-    hands.advance(3)
-    assert session.get(well.origin + API_PATH).status_code == 200

@@ -1,4 +1,4 @@
-"""A job that obtains both tokens at its start and makes one call, as the environment tells it."""
+"""A job that obtains both tokens at its start, makes one call and logs out, as the environment tells it."""
 
 # ruff: noqa: T201 - a job tells by print what it did
 
@@ -21,4 +21,5 @@ if not login.ok:
     sys.exit(login.status_code)
 headers["VZ-M2M-Token"] = login.json()["sessionToken"]
 account = requests.get(base + "/api/m2m/v1/accounts/TestAccount-1", headers=headers)
+requests.post(base + "/api/m2m/v1/session/logout", headers=headers).raise_for_status()
 print(json.dumps({"token": token.json(), "login": login.json(), "status": account.status_code}))
