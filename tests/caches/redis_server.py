@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ class RedisServer:
     def client(self, **settings: object) -> redis.Redis:
         """A client of its own."""
         return redis.Redis.from_url(self.url, decode_responses=True, **settings)
+
+    @contextmanager
+    def user(self, *rights: str, **settings: object) -> Iterator[redis.Redis]:
+        """A client of a user who has just these rights."""
+        with closing(self.client()) as admin:
+            admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *rights)
+            with closing(self.client(username="tokens", password="word", **settings)) as client:
+                yield client
+            admin.execute_command("ACL", "DELUSER", "tokens")
 
 
 class Sentinel:

@@ -42,6 +42,17 @@ def refused(sandbox, cache, **arguments):
     return kept.value
 
 
+@contextmanager
+def fetching(sandbox, auth, seconds=0.5):
+    """A token call of `auth` that takes so long is under way."""
+    sandbox.slow("token", seconds)
+    thread = threading.Thread(target=auth.get_token)
+    thread.start()
+    assert sandbox.wait_for_calls("token", 1)
+    yield
+    thread.join()
+
+
 def mode(path):
     """The permissions of a file or folder."""
     return stat.S_IMODE(path.stat().st_mode)

@@ -56,13 +56,8 @@ class TestRedisTokenCacheOfAnAclUser(TokenCacheContract):
 
     @pytest.fixture(autouse=True)
     def user(self, redis_server):
-        admin = redis_server.client()
-        admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *RIGHTS)
-        self.client = redis_server.client(username="tokens", password="word")
-        yield
-        self.client.close()
-        admin.execute_command("ACL", "DELUSER", "tokens")
-        admin.close()
+        with redis_server.user(*RIGHTS) as self.client:
+            yield
 
     def make_cache(self):
         return RedisTokenCache(self.client, lease=2.0)

@@ -5,9 +5,7 @@ import json
 import os
 import socket
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ import requests_thingspace
 from requests_thingspace import FileTokenCache, RedisTokenCache, TokenRequestError
 
 from ..threads import in_a_thread, in_threads
-from .shelf import Shelf, key_of, refused, told
+from .shelf import Shelf, fetching, key_of, refused, told
 
 
 def test_who_fetched_how_often(sandbox):
@@ -141,17 +139,6 @@ def test_two_in_a_row_say_what_to_do(sandbox):
     refused(sandbox, cache, password="worse")
     assert "call auth.reset()" in str(refused(sandbox, cache))
     assert sandbox.calls["login"] == 2
-
-
-@contextmanager
-def fetching(sandbox, auth):
-    """A token call is under way."""
-    sandbox.slow("token", 0.5)
-    thread = threading.Thread(target=auth.get_token)
-    thread.start()
-    assert sandbox.wait_for_calls("token", 1)
-    yield
-    thread.join()
 
 
 def test_a_reset_in_mid_fetch_saves_nothing(sandbox):

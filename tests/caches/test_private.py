@@ -19,6 +19,7 @@ from requests_thingspace.caches._private import (
 
 from ..children import CONTEXT, Child
 from .shelf import mode
+from .test_file import folder, open_file, pipe, symlink
 
 
 @pytest.fixture
@@ -50,20 +51,17 @@ def test_a_link_in_place_of_the_folder_is_refused(path, tmp_path):
         pass
 
 
-@pytest.mark.parametrize("thing", ["folder", "pipe", "link", "open to others", "huge"])
-def test_what_is_refused_leaves_no_descriptor_open(path, thing):
+def huge(path):
+    """A file that is larger than any of ours."""
+    path.write_bytes(b" " * (2**20 + 1))
+
+
+@pytest.mark.parametrize("spoil", [folder, pipe, symlink, open_file(0o644), huge])
+def test_what_is_refused_leaves_no_descriptor_open(path, spoil):
     """Each refusal closes what it has opened."""
     make_private_folder(path.parent)
-    if thing == "folder":
-        path.mkdir()
-    elif thing == "pipe":
-        os.mkfifo(path, 0o600)
-    elif thing == "link":
-        path.symlink_to(path.with_name("elsewhere"))
-        path.with_name("elsewhere").write_bytes(b"")
-    else:
-        path.write_bytes(b" " * (2**20 + 1))
-        path.chmod(0o644 if thing == "open to others" else 0o600)
+    write_private(path, b"content")
+    spoil(path)
     before = descriptors()
     for _ in range(3):
         with pytest.raises((OSError, ValueError)):

@@ -14,7 +14,7 @@ from requests_thingspace import RedisTokenCache
 
 from ..threads import in_threads
 from .redis_server import RedisServer, Sentinel, free_port
-from .shelf import ENTRY, KEY, get, get_anew, told
+from .shelf import ENTRY, KEY, fetching, get, get_anew, told
 
 RIGHTS = ["~thingspace:*", "+get", "+set", "+del", "+eval", "+pexpire", "+xadd", "+xread"]
 """What the page about fleets lists."""
@@ -75,12 +75,8 @@ def test_what_redis_has_lost_is_fetched_and_saved_again(connect, sandbox, restar
 def test_redis_is_flushed_in_mid_fetch(cache, sandbox, redis_server, caplog):
     """A lease that is lost while its holder fetches is no trouble as long as nobody else has taken it."""
     auth = sandbox.auth(cache=cache, username=None, password=None)
-    sandbox.slow("token", 0.5)
-    fetching = threading.Thread(target=auth.get_token)
-    fetching.start()
-    assert sandbox.wait_for_calls("token", 1)
-    redis_server.empty()
-    fetching.join()
+    with fetching(sandbox, auth):
+        redis_server.empty()
     assert sandbox.auth(cache=cache).get_token() == auth.get_token()
     assert told(caplog) == []
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ import redis
 from requests_thingspace import FileTokenCache, RedisTokenCache
 
 from ..threads import in_threads
+from .shelf import fetching
 
 WAITERS = 64
 
@@ -139,16 +139,12 @@ def test_commands_of_a_renewal(sandbox, counted):
 @pytest.mark.slow
 def test_commands_while_waiting(sandbox, counted, redis_server):
     """Who waits 3 s for another process sends less than 10 commands a second, and 8 around it."""
-    sandbox.slow("token", 3.0)
     holder = RedisTokenCache(redis_server.url)
     auth, other = (sandbox.auth(cache=cache, username=None, password=None) for cache in (holder, counted))
-    fetching = threading.Thread(target=auth.get_token)
-    fetching.start()
-    assert sandbox.wait_for_calls("token", 1)
-    Counting.sent.clear()
-    started = time.monotonic()
-    other.get_token()
-    fetching.join()
+    with fetching(sandbox, auth, 3.0):
+        Counting.sent.clear()
+        started = time.monotonic()
+        other.get_token()
     assert len(Counting.sent) <= 8 + 10 * (time.monotonic() - started)
     assert len(Counting.sent) <= 4 + 3 * (time.monotonic() - started)
     assert sandbox.calls["token"] == 1
@@ -157,18 +153,11 @@ def test_commands_while_waiting(sandbox, counted, redis_server):
 @pytest.mark.parametrize("forbidden", ["xread", "nothing"])
 def test_a_redis_without_notices(sandbox, redis_server, forbidden):
     """An ACL that forbids XREAD, and a client that is impatient, make the waiters poll."""
-    admin = redis_server.client()
     rights = ["~thingspace:*", "+@all", f"-{forbidden}" if forbidden != "nothing" else "+@all"]
-    admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *rights)
-    client = redis_server.client(username="tokens", password="word", socket_timeout=0.3)
-    sandbox.slow("token", 1.0)
-    caches = RedisTokenCache(redis_server.url), RedisTokenCache(client)
-    holder, waiter = (sandbox.auth(cache=cache, username=None, password=None) for cache in caches)
-    with ThreadPoolExecutor(1) as pool:
-        fetching = pool.submit(holder.get_token)
-        assert sandbox.wait_for_calls("token", 1)
-        assert waiter.get_token().value == fetching.result().value
+    with redis_server.user(*rights, socket_timeout=0.3) as client:
+        caches = RedisTokenCache(redis_server.url), RedisTokenCache(client)
+        holder, waiter = (sandbox.auth(cache=cache, username=None, password=None) for cache in caches)
+        with fetching(sandbox, holder, 1.0):
+            token = waiter.get_token()
+        assert token.value == holder.get_token().value
     assert sandbox.calls["token"] == 1
-    client.close()
-    admin.execute_command("ACL", "DELUSER", "tokens")
-    admin.close()
