@@ -1,6 +1,5 @@
 """A server that misbehaves on demand, the catalogue of what it can do, and a proxy to reach it through."""
 
-from ._behaviours import Answer, Behaviour
 from ._fault import (
     GOOD_LOGIN_DOCUMENT,
     GOOD_SESSION_TOKEN,
@@ -13,6 +12,8 @@ from ._fault import (
 )
 from ._faults import LOGIN_FAULTS, TOKEN_FAULTS
 from ._mischief import (
+    Answer,
+    Behaviour,
     answer,
     cut,
     drip_headers,

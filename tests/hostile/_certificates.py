@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import ssl
+from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 import trustme
@@ -21,24 +21,16 @@ def authority() -> trustme.CA:
 
 
 @functools.cache
-def server_context(certificate: Certificate = "good", names: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """A server-side TLS context that presents the named kind of certificate, made once and reused."""
+def server_context(kind: Certificate = "good") -> ssl.SSLContext:
+    """A server-side TLS context whose certificate is right, or wrong in exactly one respect."""
+    now, day = datetime.now(timezone.utc), timedelta(days=1)
+    validity = {
+        "expired": {"not_before": now - 2 * day, "not_after": now - day},
+        "not yet valid": {"not_before": now + day, "not_after": now + 2 * day},
+    }.get(kind, {})
+    issuer = trustme.CA() if kind == "unknown CA" else authority()
+    names = ("elsewhere.example",) if kind == "wrong name" else LOOPBACK_NAMES
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = 0  # nothing on the wire but what a behaviour sends
-    _leaf(certificate, LOOPBACK_NAMES + names).configure_cert(context)
+    issuer.issue_cert(*names, **validity).configure_cert(context)
     return context
-
-
-def _leaf(certificate: Certificate, names: tuple[str, ...]) -> trustme.LeafCert:
-    """The certificate itself, right or wrong in exactly one respect."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    day = datetime.timedelta(days=1)
-    if certificate == "unknown CA":
-        return trustme.CA().issue_cert(*names)
-    if certificate == "wrong name":
-        return authority().issue_cert("elsewhere.example")
-    if certificate == "expired":
-        return authority().issue_cert(*names, not_before=now - 2 * day, not_after=now - day)
-    if certificate == "not yet valid":
-        return authority().issue_cert(*names, not_before=now + day, not_after=now + 2 * day)
-    return authority().issue_cert(*names)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ._behaviours import Behaviour
+from ._mischief import Behaviour
 
 Expectation = Literal["error", "token"]
 Expiry = Literal["known", "none", "capped"]
@@ -42,7 +42,6 @@ class Fault:
         name: what the server does, in words, unique in the catalogue.
         behaviours: one per request; the last one repeats.
         expectation: "error" or "token".
-        note: why, where that is not plain.
         expiry: for OAuth tokens, what is known of the expiry.
         max_calls: requests that may reach the endpoint during one renewal.
         waits: whether the error may take the whole of the client's timeout, whatever that is below a minute.
@@ -52,7 +51,6 @@ class Fault:
     name: str
     behaviours: tuple[Behaviour, ...]
     expectation: Expectation = "error"
-    note: str = ""
     expiry: Expiry | None = None
     max_calls: int = 1
     waits: bool = False
@@ -73,23 +71,21 @@ class Fault:
         return self.name
 
 
-def error(name: str, *behaviours: Behaviour, note: str = "") -> Fault:
+def error(name: str, behaviour: Behaviour) -> Fault:
     """An error at once, of one call."""
-    return Fault(name, behaviours, "error", note)
+    return Fault(name, (behaviour,))
 
 
-def broken(name: str, *behaviours: Behaviour, note: str = "") -> Fault:
+def broken(name: str, behaviour: Behaviour) -> Fault:
     """An error at once, which may be tried again."""
-    return Fault(name, behaviours, "error", note, max_calls=TRIES)
+    return Fault(name, (behaviour,), max_calls=TRIES)
 
 
-def waiting(name: str, *behaviours: Behaviour, note: str = "") -> Fault:
-    """An error when the client's time is up."""
-    return Fault(name, behaviours, "error", note, max_calls=TRIES, waits=True)
+def waiting(name: str, behaviour: Behaviour) -> Fault:
+    """An error when the client's time is up, or earlier: a client may count what it gets."""
+    return Fault(name, (behaviour,), max_calls=TRIES, waits=True)
 
 
-def token(
-    name: str, *behaviours: Behaviour, note: str = "", expiry: Expiry = "known", max_calls: int = 1
-) -> Fault:
+def token(name: str, *behaviours: Behaviour, expiry: Expiry = "known") -> Fault:
     """The token, used."""
-    return Fault(name, behaviours, "token", note, expiry, max_calls)
+    return Fault(name, behaviours, "token", expiry)

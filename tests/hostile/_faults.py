@@ -14,71 +14,25 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ._fault import GOOD_LOGIN_DOCUMENT, GOOD_TOKEN_DOCUMENT, Endpoint, Fault
-from ._faults_below_answers import (
-    breakage_faults,
-    chunk_faults,
-    coding_faults,
-    connection_faults,
-    length_faults,
-    protocol_faults,
-    slow_faults,
-)
-from ._faults_of_answers import (
-    document_faults,
-    recoveries,
-    redirect_faults,
-    retry_after_faults,
-    status_faults,
-)
-from ._faults_of_fields import (
-    access_token_faults,
-    expiry_faults,
-    scope_faults,
-    session_token_faults,
-    token_type_faults,
-)
+from ._fault import GOOD_LOGIN_DOCUMENT, GOOD_TOKEN_DOCUMENT, Expectation, Fault
+from ._faults_below_answers import FAULTS_BELOW_ANSWERS
+from ._faults_of_answers import FAULTS_OF_ANSWERS, recoveries
+from ._faults_of_fields import oauth_token_faults, session_token_faults
 
 
-def _exchange_faults(body: bytes) -> Iterator[Fault]:
+def _faults(document: dict[str, object], when_repeated: Expectation) -> Iterator[Fault]:
     """All that does not depend on the fields of the token."""
-    yield from connection_faults(body)
-    yield from breakage_faults(body)
-    yield from slow_faults(body)
-    yield from chunk_faults(body)
-    yield from length_faults(body)
-    yield from coding_faults(body)
-    yield from protocol_faults(body)
-    yield from redirect_faults()
-    yield from status_faults(body)
-    yield from retry_after_faults()
-    yield from document_faults(body)
+    body = json.dumps(document).encode()
+    for faults in (*FAULTS_BELOW_ANSWERS, *FAULTS_OF_ANSWERS):
+        yield from faults(body)
+    yield from recoveries(body, when_repeated)
 
 
-def _token_faults() -> Iterator[Fault]:
-    """The rows of the OAuth token endpoint."""
-    body = json.dumps(GOOD_TOKEN_DOCUMENT).encode()
-    yield from _exchange_faults(body)
-    yield from recoveries(body, "token")
-    yield from access_token_faults()
-    yield from expiry_faults()
-    yield from token_type_faults()
-    yield from scope_faults()
-
-
-def _login_faults() -> Iterator[Fault]:
-    """The rows of the session login."""
-    body = json.dumps(GOOD_LOGIN_DOCUMENT).encode()
-    yield from _exchange_faults(body)
-    yield from recoveries(body, "error")
-    yield from session_token_faults()
-
-
-def _at(endpoint: Endpoint, fault: Fault) -> Fault:
-    """The row under the name of its endpoint; a login reaches the server once, and has no expiry."""
-    named = replace(fault, name=f"{endpoint}: {fault.name}", endpoint=endpoint)
-    return named if endpoint == "token" else replace(named, max_calls=1, expiry=None)
-
-
-TOKEN_FAULTS: list[Fault] = [_at("token", fault) for fault in _token_faults()]
-LOGIN_FAULTS: list[Fault] = [_at("login", fault) for fault in _login_faults()]
+TOKEN_FAULTS: list[Fault] = [
+    replace(fault, name=f"token: {fault.name}")
+    for fault in (*_faults(GOOD_TOKEN_DOCUMENT, "token"), *oauth_token_faults())
+]
+LOGIN_FAULTS: list[Fault] = [  # a login reaches the server once, and has no expiry
+    replace(fault, name=f"login: {fault.name}", endpoint="login", max_calls=1, expiry=None)
+    for fault in (*_faults(GOOD_LOGIN_DOCUMENT, "error"), *session_token_faults())
+]

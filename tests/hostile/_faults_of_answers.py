@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import _mischief as do
-from ._behaviours import EchoPlace
-from ._fault import GOOD_TOKEN, MARKER, RETRIED_STATUSES, Expectation, Expiry, Fault, broken, error, token
+from ._fault import GOOD_TOKEN, MARKER, RETRIED_STATUSES, Expectation, Fault, broken, error, token
 from ._wire import Ending
 
 
-def redirect_faults() -> Iterator[Fault]:
+def redirect_faults(_: bytes) -> Iterator[Fault]:
     """Redirects: none is followed."""
     for status in (301, 302, 303, 307, 308):
         for to in do.LOCATIONS:
-            yield error(f"redirects with {status} to {to}", do.redirect(status, to), note="never followed")
+            yield error(f"redirects with {status} to {to}", do.redirect(status, to))
     unreadable = {
         "http://[::1": "that is half an IPv6 address",
         "https://:0:0:0/": "with three ports",
@@ -34,7 +33,7 @@ def status_faults(body: bytes) -> Iterator[Fault]:
         yield error(f"answers {status} without a body", nothing)
     for status in (400, 401, 403, 404, 408, 418, 429, 500, 501, 502, 503, 504, 599, 999):
         make = broken if status in RETRIED_STATUSES else error
-        yield make(f"answers {status} with a good body", do.answer(status, body), note="the status decides")
+        yield make(f"answers {status} with a good body", do.answer(status, body))
     for status in (400, 401, 403, 500):
         yield error(f"answers {status} with a JSON fault", do.json_fault(status))
         yield error(f"answers {status} with an empty body", do.answer(status))
@@ -44,22 +43,24 @@ def status_faults(body: bytes) -> Iterator[Fault]:
         yield error(f"answers {status} with an HTML page", do.html_answer(status))
     for status in (502, 503, 504):
         yield broken(f"answers {status} with an HTML page", do.html_answer(status))
-    yield error("answers 403 with an XML bomb", do.xml_bomb(403))
-    places: tuple[EchoPlace, ...] = ("body", "reason", "location")
+    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    laughs = f'<!DOCTYPE fault [<!ENTITY l0 "ha">{entities}]><fault><message>&l9;</message></fault>'
+    yield error(
+        "answers 403 with an XML bomb", do.answer(403, laughs.encode(), content_type="application/xml")
+    )
+    places: tuple[do.EchoPlace, ...] = ("body", "reason", "location")
     for place in places:
         echoing = do.echo(place, 302 if place == "location" else 401)
-        yield error(f"echoes the credentials in its {place}", echoing, note="no message may show them")
+        yield error(f"echoes the credentials in its {place}", echoing)
     refused = {"error": "invalid_client", "error_description": "x" * 400_000}
-    yield error(
-        "answers 400 with a description of 400 kB", do.json_answer(400, refused), note="messages are bounded"
-    )
+    yield error("answers 400 with a description of 400 kB", do.json_answer(400, refused))
     odd = {"error": {"code": 7}, "error_description": ["no", None]}
     yield error("answers 400 with an error that is no text", do.json_answer(400, odd))
     lines = {"error": "invalid_client", "error_description": "no\r\n2026-01-01 INFO all is well\x1b[2J"}
     yield error("answers 401 with line ends and escapes in its error", do.json_answer(401, lines))
 
 
-def retry_after_faults() -> Iterator[Fault]:
+def retry_after_faults(_: bytes) -> Iterator[Fault]:
     """Retry-After: never slept for beyond the client's own time."""
     values = {
         "1": "of a second",
@@ -84,33 +85,31 @@ def document_faults(body: bytes) -> Iterator[Fault]:
         "an empty JSON object": b"{}",
         "truncated JSON": body[: len(body) // 2],
         "two JSON documents": body + b"\n" + body,
-        "a form instead of JSON": b"access_token="
-        + GOOD_TOKEN.encode()
-        + b"&sessionToken=x&token_type=Bearer",
+        "a form instead of JSON": f"access_token={GOOD_TOKEN}&sessionToken=x&token_type=Bearer".encode(),
         "JSON in UTF-16": text.encode("utf-16"),
         "invalid UTF-8 in the token": body.replace(MARKER.encode(), b"\xff\xfe\xc3"),
         "100,000 nested objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
         "an OAuth error": b'{"error": "invalid_client", "error_description": "no such client"}',
         "a gateway fault": b'{"fault": {"code": "900901", "message": "Invalid Credentials"}}',
         "an errorCode": b'{"errorCode": "UnifiedWebService.REQUEST_FAILED.Unexpected", "errorMessage": "no"}',
     }
     for words, document in bodies.items():
         yield error(f"answers 200 with {words}", do.answer(200, document))
-    yield error("answers 200 with 100,000 nested arrays", do.nested_arrays())
     yield error("answers 200 with an XML fault", do.xml_fault(200))
-    yield token(
-        "answers 200 with a byte order mark", do.answer(200, b"\xef\xbb\xbf" + body), note="RFC 8259, 8.1"
-    )
+    yield token("answers 200 with a byte order mark", do.answer(200, b"\xef\xbb\xbf" + body))
     yield token("answers 200 without a Content-Type", do.answer(200, body, content_type=None))
     yield token("answers 200 with JSON as text/plain", do.answer(200, body, content_type="text/plain"))
     extra = text.rstrip("}") + ', "nothing": null, "more": {"deep": [1, 2]}, "naïve": "ünïcödé"}'
     yield token("answers 200 with fields nobody knows", do.answer(200, extra.encode()))
 
 
+FAULTS_OF_ANSWERS = (redirect_faults, status_faults, retry_after_faults, document_faults)
+
+
 def recoveries(body: bytes, expected: Expectation) -> Iterator[Fault]:
     """One failure, then a good answer: a token call is tried again, a login that may have arrived is not."""
     good = do.answer(200, body)
-    note = "tried again inside the timeout" if expected == "token" else "a login is not sent twice"
     stumbles = {
         "answers 503 once": do.html_answer(503),
         "answers 502 once": do.html_answer(502),
@@ -118,9 +117,7 @@ def recoveries(body: bytes, expected: Expectation) -> Iterator[Fault]:
         "resets once before the headers": do.reset(),
         "closes once without an answer": do.empty_reply(),
     }
-    expiry: Expiry | None = "known" if expected == "token" else None
-    calls = 2 if expected == "token" else 1
     for words, stumble in stumbles.items():
-        yield Fault(f"{words}, then well", (stumble, good), expected, note, expiry, calls)
+        yield Fault(f"{words}, then well", (stumble, good), expected, "known", max_calls=2)
     if expected == "token":
-        yield token("resets once on accept, then answers well", do.on_accept(Ending.RESET), good, note=note)
+        yield token("resets once on accept, then answers well", do.on_accept(Ending.RESET), good)

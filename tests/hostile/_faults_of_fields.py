@@ -37,91 +37,70 @@ UNUSABLE = {
 """What cannot be a token, of either kind."""
 
 
-def access_token_faults() -> Iterator[Fault]:
-    """The field `access_token`."""
+USABLE = {
+    "an access_token 100 kB long": {"access_token": MARKER + "x" * 100_000},
+    "an access_token of one letter": {"access_token": "x"},
+    "an access_token like a JWT": {"access_token": f"{MARKER}.e30.a-b_c=="},
+    "a token_type that is missing": {"token_type": ABSENT},
+    "a token_type that is BEARER": {"token_type": "BEARER"},
+    "a scope that is absent": {"scope": ABSENT},
+    "a scope that is a list of odd things": {"scope": [None, 7, {}]},
+    "a scope that is another than was asked for": {"scope": "ts.other"},
+    "a scope that is of 5,000 words": {"scope": "ts.scope " * 5000},
+}
+"""What is an OAuth token all the same: a scope, for one, only informs."""
+
+REFUSED = {
+    "Access_Token instead of access_token": {"access_token": ABSENT, "Access_Token": GOOD_TOKEN},
+    "an access_token and an error": {"error": "invalid_client"},
+    "a token_type that is mac": {"token_type": "mac"},
+    "a token_type that is a number": {"token_type": 7},
+}
+"""What is none."""
+
+EXPIRIES: list[tuple[str, str | None, Expiry]] = [
+    ("missing", None, "none"),
+    ("0", "0", "none"),
+    ("true", "true", "none"),
+    ('"3600"', '"3600"', "known"),
+    ('"soon"', '"soon"', "none"),
+    ("NaN", "NaN", "none"),
+    ("1e999", "1e999", "none"),
+    ("1e308", "1e308", "capped"),
+    ("an integer of 400 digits", "9" * 400, "capped"),
+    ("a list", "[3600]", "none"),
+]
+"""The field `expires_in`: it never costs the token."""
+
+
+def oauth_token_faults() -> Iterator[Fault]:
+    """The fields of an OAuth token."""
     for words, value in UNUSABLE.items():
         document = _with(GOOD_TOKEN_DOCUMENT, access_token=value)
         yield error(f"gives an access_token that is {words}", json_answer(200, document))
-    usable = {
-        "100 kB long": MARKER + "x" * 100_000,
-        "of one letter": "x",
-        "like a JWT": f"{MARKER}.e30.a-b_c==",
-    }
-    for words, value in usable.items():
-        document = _with(GOOD_TOKEN_DOCUMENT, access_token=value)
-        yield token(f"gives an access_token {words}", json_answer(200, document), note="visible ASCII")
-    odd = _with(GOOD_TOKEN_DOCUMENT, access_token=ABSENT, Access_Token=GOOD_TOKEN)
-    yield error("gives Access_Token instead of access_token", json_answer(200, odd), note="names are exact")
-    both = _with(GOOD_TOKEN_DOCUMENT, error="invalid_client")
-    yield error("gives an access_token and an error", json_answer(200, both), note="an error is an error")
-
-
-def expiry_faults() -> Iterator[Fault]:
-    """The field `expires_in`: it never costs the token."""
-    table: list[tuple[str, str | None, Expiry]] = [
-        ("missing", None, "none"),
-        ("0", "0", "none"),
-        ("true", "true", "none"),
-        ('"3600"', '"3600"', "known"),
-        ('"soon"', '"soon"', "none"),
-        ("NaN", "NaN", "none"),
-        ("1e999", "1e999", "none"),
-        ("1e308", "1e308", "capped"),
-        ("an integer of 400 digits", "9" * 400, "capped"),
-        ("a list", "[3600]", "none"),
-    ]
+    for words, fields in REFUSED.items():
+        yield error(f"gives {words}", json_answer(200, _with(GOOD_TOKEN_DOCUMENT, **fields)))
+    for words, fields in USABLE.items():
+        yield token(f"gives {words}", json_answer(200, _with(GOOD_TOKEN_DOCUMENT, **fields)))
     start = json.dumps(_with(GOOD_TOKEN_DOCUMENT, expires_in=ABSENT)).rstrip("}")
-    for words, literal, expiry in table:
+    for words, literal, expiry in EXPIRIES:
         body = start + ("" if literal is None else f', "expires_in": {literal}') + "}"
         yield token(f"gives an expires_in that is {words}", answer(200, body.encode()), expiry=expiry)
 
 
-def token_type_faults() -> Iterator[Fault]:
-    """The field `token_type`."""
-    for words, value in {"missing": ABSENT, "BEARER": "BEARER"}.items():
-        document = _with(GOOD_TOKEN_DOCUMENT, token_type=value)
-        yield token(f"gives a token_type that is {words}", json_answer(200, document), note="reads as Bearer")
-    for words, value in {"mac": "mac", "a number": 7}.items():
-        document = _with(GOOD_TOKEN_DOCUMENT, token_type=value)
-        yield error(
-            f"gives a token_type that is {words}", json_answer(200, document), note="only Bearer is known"
-        )
-
-
-def scope_faults() -> Iterator[Fault]:
-    """The field `scope`: it never costs the token."""
-    scopes = {
-        "absent": ABSENT,
-        "a list of odd things": [None, 7, {}],
-        "another than was asked for": "ts.other",
-        "of 5,000 words": "ts.scope " * 5000,
-    }
-    for words, value in scopes.items():
-        document = _with(GOOD_TOKEN_DOCUMENT, scope=value)
-        yield token(f"gives a scope that is {words}", json_answer(200, document), note="scopes only inform")
-
-
 def session_token_faults() -> Iterator[Fault]:
-    """The field `sessionToken`."""
+    """The field `sessionToken`, and refusals of the login."""
     for words, value in UNUSABLE.items():
         document = _with(GOOD_LOGIN_DOCUMENT, sessionToken=value)
         yield error(f"gives a sessionToken that is {words}", json_answer(200, document))
     for wrong in ("sessiontoken", "SessionToken", "session_token", "access_token"):
-        yield error(
-            f"gives {wrong} instead of sessionToken",
-            json_answer(200, {wrong: GOOD_SESSION_TOKEN}),
-            note="names are exact",
-        )
-    simulator = json_answer(200, {"sessionToken": MARKER})
-    yield token("gives a sessionToken that is no GUID", simulator, note="the simulator does")
+        named = json_answer(200, {wrong: GOOD_SESSION_TOKEN})
+        yield error(f"gives {wrong} instead of sessionToken", named)
+    yield token("gives a sessionToken that is no GUID", json_answer(200, {"sessionToken": MARKER}))
     timed = json_answer(200, {**GOOD_LOGIN_DOCUMENT, "expiresIn": -1})
-    yield token("gives a sessionToken with an expiry", timed, note="session tokens have none")
-    locked = {"errorCode": "UnifiedWebService.REQUEST_FAILED.Login", "errorMessage": "The account is locked."}
-    yield error("refuses the login with 400", json_answer(400, locked), note="remembered: no second login")
-    expired = {
-        "errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired",
-        "errorMessage": "expired",
-    }
-    yield error(
-        "answers the login with SessionToken.Expired", json_answer(400, expired), note="no loop of logins"
-    )
+    yield token("gives a sessionToken with an expiry", timed)
+    code = "UnifiedWebService.REQUEST_FAILED."
+    locked = {"errorCode": f"{code}Login", "errorMessage": "The account is locked."}
+    yield error("refuses the login with 400", json_answer(400, locked))
+    expired = {"errorCode": f"{code}SessionToken.Expired", "errorMessage": "expired"}
+    yield error("answers the login with SessionToken.Expired", json_answer(400, expired))

@@ -1,7 +1,7 @@
 """A threaded server on loopback whose law is to leave nothing behind: no thread, no socket, in a second.
 
-Everything that waits does it in one of two ways, and `close()` ends both: on the `closing` event, or on a
-socket that `close()` shuts down.
+Everything that waits does it in one of two ways, and the end of the `with` ends both: on the `closing`
+event, or on a socket that is shut down then.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ import socket
 import ssl
 import threading
 import time
-from types import TracebackType
 from typing import TypeVar
 
 Self = TypeVar("Self", bound="LoopbackServer")
 
 LOOPBACK = "127.0.0.1"
+TIME_TO_END = 1.0  # seconds
 
 
 class LoopbackServer(abc.ABC):
-    """Accepts on any number of named listeners and serves each connection in a thread of its own."""
+    """Accepts on any number of named listeners and serves each connection in a thread of its own.
+
+    Attributes:
+        connections: how many were accepted so far, those without any request included.
+    """
 
     def __init__(self, *listeners: str) -> None:
-        """Binds one free port for each listener name; nothing is accepted before `start()`."""
+        """Binds one free port for each listener name; nothing is accepted before `with`."""
         self.closing = threading.Event()
         self._listeners = {name: socket.create_server((LOOPBACK, 0), backlog=256) for name in listeners}
         self._ports = {name: int(listener.getsockname()[1]) for name, listener in self._listeners.items()}
         self._wake, self._woken = socket.socketpair()
-        self._lock = threading.Condition()  # guards _sockets, _workers and _accepted
+        self._lock = threading.Condition()  # guards _sockets and _workers
         self._sockets: set[socket.socket] = set()
         self._workers: set[threading.Thread] = set()
-        self._accepted = 0
+        self.connections = 0
         self._acceptor = threading.Thread(target=self._accept, name=type(self).__name__, daemon=True)
 
     @abc.abstractmethod
@@ -44,18 +48,6 @@ class LoopbackServer(abc.ABC):
         """The TCP port of a listener."""
         return self._ports[listener]
 
-    @property
-    def connections(self) -> int:
-        """How many connections were accepted so far, those without any request included."""
-        with self._lock:
-            return self._accepted
-
-    @property
-    def open_connections(self) -> int:
-        """How many sockets the server holds at this moment, a proxy's outgoing ones included."""
-        with self._lock:
-            return len(self._sockets)
-
     def wait_until_idle(self, timeout: float = 5.0) -> bool:
         """Waits until no connection is open."""
         with self._lock:
@@ -64,45 +56,31 @@ class LoopbackServer(abc.ABC):
     # Life
 
     def __enter__(self: Self) -> Self:
-        """Starts the server."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stops the server, hanging connections included."""
-        self.close()
-
-    def start(self) -> None:
         """Begins to accept."""
         self._acceptor.start()
+        return self
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Ends every connection and thread; a thread that outlives `timeout` seconds is an error."""
+    def __exit__(self, *_: object) -> None:
+        """Ends every connection and thread, also one that hangs; a thread that outlives it is an error."""
+        deadline = time.monotonic() + TIME_TO_END
         self.closing.set()
-        if self._acceptor.ident is None:  # never started
-            self._close_listeners()
-        else:
-            with contextlib.suppress(OSError):
-                self._wake.send(b"x")
-            self._acceptor.join(timeout)  # from here on no connection can be added
+        self._wake.send(b"x")
+        self._acceptor.join(TIME_TO_END)  # from here on no connection can be added
         self._wake.close()
         with self._lock:
             workers = list(self._workers)
             for connection in self._sockets:
                 _shutdown(connection)
-        deadline = time.monotonic() + timeout
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
         stuck = [worker.name for worker in (*workers, self._acceptor) if worker.is_alive()]
         if stuck:
-            raise RuntimeError(f"threads still alive after {timeout} s: {stuck}")
+            raise RuntimeError(f"threads still alive after {TIME_TO_END} s: {stuck}")
 
-    # Sockets: each is known from its birth to its close, so that close() finds it
+    # Sockets: each is known from its birth to its close, so that the end finds it
 
     def adopt(self, connection: socket.socket) -> None:
-        """Takes a socket into care: `close()` will end it."""
+        """Takes a socket into care, which will be ended."""
         with self._lock:
             self._sockets.add(connection)
             if self.closing.is_set():
@@ -118,7 +96,7 @@ class LoopbackServer(abc.ABC):
             return wrapped
 
     def release(self, connection: socket.socket) -> None:
-        """Closes an adopted socket, under the lock: `close()` never shuts down a recycled descriptor."""
+        """Closes an adopted socket, under the lock: no recycled descriptor is ever shut down."""
         with self._lock:
             self._sockets.discard(connection)
             connection.close()
@@ -137,10 +115,6 @@ class LoopbackServer(abc.ABC):
                     if key.data is not None:
                         with contextlib.suppress(OSError):
                             self._welcome(self._listeners[key.data].accept()[0], key.data)
-        self._close_listeners()
-
-    def _close_listeners(self) -> None:
-        """Stops listening."""
         self._woken.close()
         for listener in self._listeners.values():
             listener.close()
@@ -149,9 +123,9 @@ class LoopbackServer(abc.ABC):
         """Gives one accepted connection its thread."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.adopt(connection)
+        self.connections += 1
         worker = threading.Thread(target=self._work, args=(connection, listener), daemon=True)
         with self._lock:
-            self._accepted += 1
             self._workers.add(worker)
         worker.start()
 

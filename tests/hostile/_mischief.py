@@ -1,31 +1,24 @@
-"""The words a test scripts a hostile server with: each function makes one named behaviour."""
+"""What a test scripts a hostile server with: an `Answer` says what is sent, the functions spoil how."""
 
 from __future__ import annotations
 
+import base64
+import http
 import json
-import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
-from ._behaviours import (
-    Answer,
-    Behaviour,
-    BrokenOff,
-    Dripped,
-    Echo,
-    EchoPlace,
-    Framing,
-    Held,
-    IdleReset,
-    OnAccept,
-    Part,
-    Presented,
-    Raw,
-)
 from ._certificates import Certificate
-from ._payloads import MEBIBYTE, GzipBomb, Payload, Repeated, zipped
-from ._wire import Ending
+from ._payloads import Payload, Repeated, bomb, pieces_of, size_of, zipped
+from ._wire import Ending, RecordedRequest, Wire
 
+Behaviour = Callable[[Wire, RecordedRequest], Ending]
+"""What a server does with one request; it says what becomes of the connection."""
+
+Framing = Literal["length", "chunked", "none"]
+Part = Literal["headers", "body"]
+EchoPlace = Literal["body", "reason", "status line", "chunk size", "location"]
 Headers = Iterable[tuple[str, str]]
 
 STRAY_PATH = "/stray"
@@ -36,9 +29,49 @@ LOCATIONS: dict[str, str | None] = {
     "a relative path": "../../../../.." + STRAY_PATH,
     "nowhere": None,
 }
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
 # Answers
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP answer; `{origin}`, `{elsewhere}`, `{http}`, `{path}` in header values are filled in."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Payload = b""
+    framing: Framing = "length"
+    ending: Ending = Ending.KEEP
+    reason: str | None = None
+
+    def head(self, wire: Wire, request: RecordedRequest) -> bytes:
+        """The status line and headers, with the blank line."""
+        reason = REASONS.get(self.status, "") if self.reason is None else self.reason
+        lines = [f"HTTP/1.1 {self.status} {reason}".rstrip()]
+        for name, value in self.headers:
+            for place, text in {**wire.places, "{path}": request.path}.items():
+                value = value.replace(place, text)  # noqa: PLW2901 - one place after the other
+            lines.append(f"{name}: {value}")
+        if self.framing == "length":
+            lines.append(f"Content-Length: {size_of(self.body)}")
+        elif self.framing == "chunked":
+            lines.append("Transfer-Encoding: chunked")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body as it goes over the wire."""
+        for piece in pieces_of(self.body):
+            yield b"%x\r\n%b\r\n" % (len(piece), piece) if self.framing == "chunked" else piece
+        if self.framing == "chunked":
+            yield b"0\r\n\r\n"
+
+    def __call__(self, wire: Wire, request: RecordedRequest) -> Ending:
+        """Sends the answer as it should be sent."""
+        wire.send(self.head(wire, request))
+        wire.pour(self.pieces())
+        return self.ending
 
 
 def answer(
@@ -50,22 +83,21 @@ def answer(
     framing: Framing = "length",
     ending: Ending = Ending.KEEP,
     reason: str | None = None,
-    name: str = "",
 ) -> Answer:
     """Any answer at all."""
     typed = (("Content-Type", content_type),) if content_type else ()
-    return Answer(name or f"{status}", status, (*typed, *headers), body, framing, ending, reason)
+    return Answer(status, (*typed, *headers), body, framing, ending, reason)
 
 
-def json_answer(status: int, document: object, *, headers: Headers = (), name: str = "") -> Answer:
+def json_answer(status: int, document: object, *, headers: Headers = ()) -> Answer:
     """A JSON answer; NaN and Infinity are written as Python writes them."""
-    return answer(status, json.dumps(document).encode(), headers=headers, name=name or f"{status} with JSON")
+    return answer(status, json.dumps(document).encode(), headers=headers)
 
 
 def html_answer(status: int) -> Answer:
     """The page of a load balancer."""
     page = b"<html><head><title>Sorry</title></head><body><h1>Come back later</h1></body></html>"
-    return answer(status, page, content_type="text/html", name=f"{status} with HTML")
+    return answer(status, page, content_type="text/html")
 
 
 def xml_fault(status: int) -> Answer:
@@ -76,220 +108,236 @@ def xml_fault(status: int) -> Answer:
         b"<am:description>The requested resource is not available."
         b"</am:description></am:fault>"
     )
-    return answer(status, body, content_type="application/xml", name=f"{status} with an am:fault")
+    return answer(status, body, content_type="application/xml")
 
 
 def json_fault(status: int, code: str = "900901", message: str = "Invalid Credentials") -> Answer:
     """The gateway's JSON fault."""
     fault = {"fault": {"code": code, "message": message, "description": "Access failure for API: /api"}}
-    return json_answer(status, fault, name=f"{status} with fault {code}")
-
-
-def xml_bomb(status: int) -> Answer:
-    """A billion laughs: XML entities that grow tenfold nine times over."""
-    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    text = f'<!DOCTYPE fault [<!ENTITY l0 "ha">{entities}]><fault><message>&l9;</message></fault>'
-    return answer(status, text.encode(), content_type="application/xml", name=f"{status} with an XML bomb")
-
-
-def oversized(body: bytes, mebibytes: int = 10) -> Answer:
-    """A JSON object, correct but for 10 MiB of padding in it."""
-    padded = Repeated(b"x" * MEBIBYTE, mebibytes, body.rstrip(b"}") + b', "padding": "', b'"}')
-    return answer(200, padded, name=f"{mebibytes} MiB of JSON")
-
-
-def nested_arrays(depth: int = 100_000) -> Answer:
-    """Arrays in arrays, below any limit of size."""
-    return answer(200, b"[" * depth + b"]" * depth, name=f"{depth} nested arrays")
+    return json_answer(status, fault)
 
 
 def gzip_bomb(
     body: bytes, *, mebibytes: int = 800, layers: int = 1, framing: Framing = "length", status: int = 200
 ) -> Answer:
     """A correct gzip answer that inflates to `mebibytes` of blanks before its JSON."""
+    packed: Payload = bomb(body, mebibytes)
+    for _ in range(layers - 1):
+        packed = zipped(b"".join(pieces_of(packed)))
     coding = [("Content-Encoding", ", ".join(["gzip"] * layers))]
-    bomb = GzipBomb(body, mebibytes, layers)
-    return answer(status, bomb, headers=coding, framing=framing, name=f"gzip bomb of {mebibytes} MiB")
-
-
-def gzipped(body: bytes, kind: Literal["right", "plain", "truncated", "bad checksum"] = "right") -> Answer:
-    """An answer that says gzip and is, or is not."""
-    packed = zipped(body)
-    sent = {
-        "right": packed,
-        "plain": body,
-        "truncated": packed[: len(packed) // 2],
-        "bad checksum": packed[:-8] + b"\0" * 8,
-    }[kind]
-    return answer(200, sent, headers=[("Content-Encoding", "gzip")], name=f"gzip, {kind}")
-
-
-def cookie_flood(body: bytes, count: int = 80, size: int = 4000) -> Answer:
-    """A good answer under a heap of Set-Cookie headers."""
-    cookies = [("Set-Cookie", f"flood{number}={'c' * size}; Path=/") for number in range(count)]
-    return answer(200, body, headers=cookies, name=f"{count} cookies")
+    return answer(status, packed, headers=coding, framing=framing)
 
 
 def redirect(status: int, to: str) -> Answer:
     """A redirect to one of `LOCATIONS` by its name, or to any Location at all."""
     location = LOCATIONS.get(to, to)
     headers = [] if location is None else [("Location", location)]
-    return answer(status, b"moved", content_type="text/plain", headers=headers, name=f"{status} to {to}")
+    return answer(status, b"moved", content_type="text/plain", headers=headers)
 
 
 def retry_after(value: str, status: int = 429) -> Answer:
     """A refusal with a Retry-After."""
     fault = {"fault": {"code": "900800", "message": "Message throttled out", "description": "quota"}}
-    return json_answer(
-        status, fault, headers=[("Retry-After", value)], name=f"{status}, Retry-After {value!r}"
-    )
+    return json_answer(status, fault, headers=[("Retry-After", value)])
 
 
 def echo(place: EchoPlace, status: int = 401) -> Behaviour:
-    """The client's own secrets, said back."""
-    return Echo(f"{status} that echoes the credentials in its {place}", place, status)
+    """The client's own credentials and body, said back: what must never reach a message or a log."""
+
+    def play(wire: Wire, request: RecordedRequest) -> Ending:
+        secrets = " ".join(_secrets_in(request))
+        if place == "status line":
+            return raw(f"{secrets}\r\n\r\n".encode())(wire, request)
+        if place == "chunk size":
+            return chunked(secrets.encode())(wire, request)
+        error = {"error": "invalid_client", "error_description": secrets if place == "body" else ""}
+        target = [("Location", "{elsewhere}/stray?" + secrets.replace(" ", "&"))]
+        headers = target if place == "location" else ()
+        body = json.dumps(error).encode()
+        return answer(status, body, headers=headers, reason=secrets if place == "reason" else None)(
+            wire, request
+        )
+
+    return play
+
+
+def _secrets_in(request: RecordedRequest) -> Iterator[str]:
+    """The Authorization header, what it decodes to, the session header, and the body."""
+    authorization = request.headers.get("Authorization", "")
+    yield authorization
+    scheme, _, coded = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        yield base64.b64decode(coded).decode("latin-1")
+    yield request.headers.get("VZ-M2M-Token", "")
+    yield request.body.decode("latin-1")
 
 
 # Slowness
 
 
-def hang() -> Behaviour:
-    """Reads the request and never answers."""
-    return BrokenOff("hang", answer(), None, Ending.HANG)
-
-
-def held(then: Behaviour, gate: threading.Event) -> Behaviour:
-    """Answers when the test sets the gate."""
-    return Held(f"held {then.name}", then, gate)
-
-
-def drip_headers(then: Answer | None = None, interval: float = 0.05) -> Behaviour:
+def drip_headers(then: Answer, interval: float = 0.05) -> Behaviour:
     """Headers byte by byte, with 2 kB of padding: minutes in all, and no pause longer than `interval`."""
-    full = then or answer()
     padded = answer(
-        full.status, full.body, headers=[*full.headers, ("X-Padding", "x" * 2000)], content_type=None
+        then.status, then.body, headers=[*then.headers, ("X-Padding", "x" * 2000)], content_type=None
     )
-    return Dripped("headers byte by byte", padded, "headers", interval)
+    return dripped(padded, "headers", interval)
 
 
 def drip_body(body: bytes, interval: float = 0.05, framing: Framing = "length") -> Behaviour:
     """A body byte by byte, 2 kB of blanks first."""
-    return Dripped("body byte by byte", answer(200, b" " * 2000 + body, framing=framing), "body", interval)
+    return dripped(answer(200, b" " * 2000 + body, framing=framing), "body", interval)
 
 
-def in_segments(then: Answer, part: Part) -> Behaviour:
-    """Byte by byte without any pause: odd, but in time."""
-    return Dripped(f"{part} in segments of one byte", then, part, 0.0)
+def dripped(then: Answer, part: Part, interval: float = 0.0) -> Behaviour:
+    """One part byte by byte; without any pause that is odd, but in time."""
 
+    def play(wire: Wire, request: RecordedRequest) -> Ending:
+        slow = [then.head(wire, request)] if part == "headers" else then.pieces()
+        if part == "body":
+            wire.send(then.head(wire, request))
+        for piece in slow:
+            wire.drip(piece, interval)
+        if part == "headers":
+            wire.pour(then.pieces())
+        return then.ending
 
-def stall(then: Answer, part: Part = "body") -> Behaviour:
-    """Half of the part, then silence."""
-    return BrokenOff(f"stall half-way through the {part}", then, part, Ending.HANG)
+    return play
 
 
 # Broken connections
 
 
-def reset(then: Answer | None = None, part: Part | None = None) -> Behaviour:
-    """RST instead of an answer, or half-way through the part."""
-    return BrokenOff(f"reset within the {part}" if part else "reset", then or answer(), part, Ending.RESET)
+def broken_off(ending: Ending, then: Answer | None = None, part: Part | None = None) -> Behaviour:
+    """Half of the headers or of the body, or nothing at all, and then the ending."""
+
+    def play(wire: Wire, request: RecordedRequest) -> Ending:
+        if then is not None and part is not None:
+            head, body = then.head(wire, request), b"".join(then.pieces())
+            wire.send(head[: len(head) // 2] if part == "headers" else head + body[: len(body) // 2])
+        return ending
+
+    return play
+
+
+def hang() -> Behaviour:
+    """Reads the request and never answers."""
+    return broken_off(Ending.HANG)
+
+
+def reset() -> Behaviour:
+    """RST instead of an answer."""
+    return broken_off(Ending.RESET)
 
 
 def empty_reply() -> Behaviour:
     """Closes in order, without a word."""
-    return BrokenOff("empty reply", answer(), None, Ending.CLOSE)
+    return broken_off(Ending.CLOSE)
 
 
-def closed(then: Answer, part: Part = "body") -> Behaviour:
-    """Half of the part, then an orderly close."""
-    return BrokenOff(f"closed within the {part}", then, part, Ending.CLOSE)
-
-
-def cut(then: Answer, part: Part | None = "body") -> Behaviour:
-    """Half of the part, then a close without TLS close_notify."""
-    return BrokenOff(f"cut within the {part}", then, part, Ending.CUT)
+def cut(then: Answer) -> Behaviour:
+    """Half of the body, then a close without TLS close_notify."""
+    return broken_off(Ending.CUT, then, "body")
 
 
 def idle_reset(then: Answer, delay: float | None = None) -> Behaviour:
     """A good answer; its connection is reset at the next request on it, or `delay` seconds later."""
-    return IdleReset("idle connection reset", then, delay)
+
+    def play(wire: Wire, request: RecordedRequest) -> Ending:
+        then(wire, request)
+        if delay is not None:
+            wire.pause(delay)
+        elif not wire.await_byte():
+            return Ending.CLOSE
+        return Ending.RESET
+
+    return play
 
 
-def silent_handshake() -> OnAccept:
-    """Accepts the connection, and no more."""
-    return OnAccept("silent handshake", Ending.HANG)
+@dataclass(frozen=True)
+class OnAccept:
+    """What strikes the next connection before any request, whatever path that one is for."""
+
+    ending: Ending
+    payload: Payload = b""
+    interval: float = 0.0
+    handshake: bool = False
+    certificate: Certificate = "good"
+    then: Answer = Answer()
+
+    def greet(self, wire: Wire) -> Ending:
+        """Plays before TLS, or right after it; KEEP goes on with the connection.
+
+        A reset waits for the client's first byte: clients that wrap a socket that is already reset leak it in
+        some releases of Python, and a test of ours must not warn of that.
+        """
+        if self.ending is Ending.RESET and not self.handshake and not wire.await_byte():
+            return Ending.CLOSE
+        wire.pour(pieces_of(self.payload), self.interval)
+        return self.ending
+
+    def __call__(self, wire: Wire, request: RecordedRequest) -> Ending:
+        """The same for a request on a connection that was open, or for who accepted the certificate."""
+        return self.then(wire, request) if self.ending is Ending.KEEP else self.ending
+
+
+def on_accept(ending: Ending, *, handshake: bool = False, payload: bytes = b"") -> OnAccept:
+    """Sends `payload` and ends, before TLS or (`handshake`) right after it, without reading a request."""
+    return OnAccept(ending, payload, handshake=handshake)
 
 
 def dripped_handshake(interval: float = 0.05) -> OnAccept:
     """A TLS record of 16 kB, byte by byte."""
-    record = Repeated(b"\x00", 16 * 1024, head=b"\x16\x03\x03\x40\x00")
-    return OnAccept("handshake byte by byte", Ending.CLOSE, record, interval)
-
-
-def on_accept(ending: Ending, *, handshake: bool = False, payload: bytes = b"") -> OnAccept:
-    """Sends `payload` and ends, before TLS or (`handshake`) right after it, without reading a request.
-
-    A reset before TLS comes with the first byte of the client's handshake.
-    """
-    return OnAccept(f"{ending.name.lower()} on accept", ending, payload, 0.0, handshake)
+    return OnAccept(Ending.CLOSE, Repeated(b"\x00", 16 * 1024, head=b"\x16\x03\x03\x40\x00"), interval)
 
 
 def present(certificate: Certificate, then: Answer) -> OnAccept:
-    """Another certificate for the next connection."""
-    return Presented(f"certificate: {certificate}", Ending.KEEP, certificate=certificate, answer=then)
+    """Another certificate for the next connection; a client that swallows it gets an answer."""
+    return OnAccept(Ending.KEEP, certificate=certificate, then=then)
 
 
 # Broken HTTP
 
 
 def raw(
-    payload: Payload, ending: Ending = Ending.CLOSE, *, interval: float = 0.0, name: str = "raw"
+    payload: Payload,
+    ending: Ending = Ending.CLOSE,
+    *,
+    interval: float = 0.0,
+    then: Behaviour | None = None,
 ) -> Behaviour:
-    """Bytes as they are."""
-    return Raw(name, payload, ending, interval)
+    """Bytes as they are, HTTP or not; `then` follows them."""
+
+    def play(wire: Wire, request: RecordedRequest) -> Ending:
+        wire.pour(pieces_of(payload), interval)
+        return then(wire, request) if then else ending
+
+    return play
 
 
-def endless_headers() -> Behaviour:
-    """Header after header."""
-    return Raw("endless headers", Repeated(b"X-Filler: " + b"x" * 1000 + b"\r\n", head=_HEAD))
+def endless(unit: bytes, head: bytes = HEAD, interval: float = 0.0) -> Behaviour:
+    """`head`, and then `unit` after `unit` for ever."""
+    return raw(Repeated(unit, head=head), interval=interval)
 
 
-def endless_body(status: int = 200, *, chunked: bool = True, headers: Headers = ()) -> Behaviour:
+def endless_body(status: int = 200, *, framing: Framing = "chunked", headers: Headers = ()) -> Behaviour:
     """A body without end, at full speed up to 256 MiB and at a crawl from there."""
-    framing: Framing = "chunked" if chunked else "none"
     body = Repeated(b" " * 16 * 1024)
-    return answer(status, body, headers=headers, framing=framing, ending=Ending.CLOSE, name="endless body")
+    return answer(status, body, headers=headers, framing=framing, ending=Ending.CLOSE)
 
 
 def continue_flood(times: int | None = None, then: Behaviour | None = None) -> Behaviour:
     """`100 Continue`, some times over or for ever, then an answer."""
     line = b"HTTP/1.1 100 Continue\r\n\r\n"
-    flood = Repeated(line * 100) if times is None else Repeated(line, times)
-    return Raw("100 Continue flood", flood, then=then)
+    return raw(Repeated(line * 100) if times is None else Repeated(line, times), then=then)
 
 
-def chunked(*lines: bytes, ending: Ending = Ending.CLOSE, name: str = "broken chunks") -> Behaviour:
+def chunked(*lines: bytes, ending: Ending = Ending.CLOSE) -> Behaviour:
     """A chunked answer whose chunk lines are given as they are, CRLF added to each."""
-    return Raw(
-        name,
-        _HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(line + b"\r\n" for line in lines),
-        ending,
-    )
-
-
-def endless_chunk_line(interval: float = 0.01) -> Behaviour:
-    """A chunk size followed by an extension that does not end."""
-    head = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n5;extension="
-    return Raw("endless chunk extension", Repeated(b"x" * 1000, head=head), interval=interval)
-
-
-def endless_trailers(body: bytes) -> Behaviour:
-    """A whole chunked body, then trailer after trailer."""
-    head = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(body), body)
-    return Raw("endless trailers", Repeated(b"X-Trailer: x\r\n" * 100, head=head))
+    body = b"".join(line + b"\r\n" for line in lines)
+    return raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body, ending)
 
 
 def content_length(*values: str, body: bytes, ending: Ending = Ending.CLOSE) -> Answer:
     """An answer with these Content-Length headers, whatever the body's length."""
     headers = [("Content-Length", value) for value in values]
-    return answer(200, body, headers=headers, framing="none", ending=ending, name=f"Content-Length {values}")
+    return answer(200, body, headers=headers, framing="none", ending=ending)

@@ -1,7 +1,7 @@
 """`ForwardProxy`: a small real HTTP proxy on loopback, to prove that a call goes through the Session's proxy.
 
 It tunnels (CONNECT) and forwards (absolute URIs), asks for Basic credentials if it has any, and writes down
-what it saw. It never leaves loopback: other names must be routed to a loopback port, or get a 502.
+what it saw. It never leaves loopback: other names must be routed to a loopback port, or are hung up on.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from ._certificates import LOOPBACK_NAMES
 from ._loopback import LOOPBACK, LoopbackServer
 from ._wire import PIECE, Ending, RecordedRequest, Wire
 
-_LOCAL = frozenset({"localhost", "127.0.0.1"})
+REFUSAL = (
+    b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="loopback"\r\n'
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 _HOP_HEADERS = frozenset({"connection", "proxy-connection", "proxy-authorization", "keep-alive"})
 
 
@@ -79,16 +83,9 @@ class ForwardProxy(LoopbackServer):
                 ProxiedRequest(request.method, request.target, authority, request.headers, admitted)
             )
         if not admitted:
-            wire.send(
-                _refusal(407, "Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="loopback"')
-            )
+            wire.send(REFUSAL)
             return
         upstream = self._connect(authority)
-        if upstream is None:
-            wire.send(
-                _refusal(502, "Bad Gateway", "X-Proxy-Error: not a loopback destination, or nobody there")
-            )
-            return
         try:
             if request.method == "CONNECT":
                 wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -107,16 +104,12 @@ class ForwardProxy(LoopbackServer):
         expected = base64.b64encode(self._credentials.encode()).decode()
         return request.headers.get("Proxy-Authorization", "") == f"Basic {expected}"
 
-    def _connect(self, authority: str) -> socket.socket | None:
-        """A connection to the destination, or None if it cannot be made."""
+    def _connect(self, authority: str) -> socket.socket:
+        """A connection to the destination, which is on loopback; else an OSError ends the client's."""
         host, _, port = authority.rpartition(":")
-        target = self._routes.get(authority, int(port) if host in _LOCAL else None)
-        if target is None:
-            return None
-        try:
-            upstream = socket.create_connection((LOOPBACK, target), timeout=5)
-        except OSError:
-            return None
+        if authority not in self._routes and host not in LOOPBACK_NAMES:
+            raise ConnectionRefusedError(f"not a loopback destination: {authority}")
+        upstream = socket.create_connection((LOOPBACK, self._routes.get(authority, int(port))), timeout=5)
         upstream.settimeout(None)
         self.adopt(upstream)
         return upstream
@@ -135,29 +128,15 @@ def _forwarded(request: RecordedRequest) -> bytes:
     parts = urlsplit(request.target)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"{request.method} {path} HTTP/1.1", "Connection: close"]
-    lines += [
-        f"{name}: {value}" for name, value in request.headers.items() if name.lower() not in _HOP_HEADERS
-    ]
-    body = request.body
-    if "Transfer-Encoding" in request.headers:
-        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-def _refusal(status: int, reason: str, header: str) -> bytes:
-    """An answer of the proxy itself."""
-    return (
-        f"HTTP/1.1 {status} {reason}\r\n{header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
-    )
+    kept = [name for name in request.headers if name.lower() not in _HOP_HEADERS]
+    lines += [f"{name}: {request.headers[name]}" for name in kept]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.body
 
 
 def _relay_head(client: socket.socket, upstream: socket.socket) -> None:
     """Copies the head of the answer, and says in it that the connection ends with the answer."""
     head = b""
-    while b"\r\n\r\n" not in head:
-        piece = upstream.recv(PIECE)
-        if not piece:
-            break
+    while b"\r\n\r\n" not in head and (piece := upstream.recv(PIECE)):
         head += piece
     client.sendall(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 

@@ -17,10 +17,9 @@ import threading
 from collections import Counter, deque
 from pathlib import Path
 
-from ._behaviours import Behaviour, OnAccept, Presented
 from ._certificates import authority, server_context
 from ._loopback import LoopbackServer
-from ._mischief import STRAY_PATH, json_answer
+from ._mischief import STRAY_PATH, Behaviour, OnAccept, json_answer
 from ._wire import Ending, RecordedRequest, Wire
 
 RECORD_LIMIT = 10_000  # requests remembered whole; they are all counted
@@ -34,41 +33,21 @@ LURE = {
 }
 
 
-class Script:
-    """What is to be done with the coming requests of one path."""
-
-    def __init__(self, behaviours: tuple[Behaviour, ...]) -> None:
-        """The last behaviour stays for ever."""
-        self._queue = deque(behaviours)
-
-    @property
-    def head(self) -> Behaviour | None:
-        """What comes next."""
-        return self._queue[0] if self._queue else None
-
-    def take(self) -> Behaviour | None:
-        """What comes next, used up."""
-        if not self._queue:
-            return None
-        return self._queue[0] if len(self._queue) == 1 else self._queue.popleft()
-
-
 class HostileServer(LoopbackServer):
     """See the module; all attributes may be read while it runs."""
 
-    def __init__(self, *, tls: bool = True, host: str = "localhost", names: tuple[str, ...] = ()) -> None:
-        """`tls=False` makes the main listener plain; `names` are further names of its certificate."""
+    def __init__(self, *, tls: bool = True) -> None:
+        """`tls=False` makes the main listener plain."""
         super().__init__("main", "elsewhere", "http")
         self._folder = tempfile.TemporaryDirectory(prefix="hostile-")
-        self._names = names
         self.ca_file = str(Path(self._folder.name) / "ca.pem")
         authority().cert_pem.write_to_path(self.ca_file)
-        self.origin = f"{'https' if tls else 'http'}://{host}:{self.port('main')}"
+        self.origin = f"{'https' if tls else 'http'}://localhost:{self.port('main')}"
         self.elsewhere = f"https://127.0.0.1:{self.port('elsewhere')}"
-        self.http_origin = f"http://{host}:{self.port('http')}"
+        self.http_origin = f"http://localhost:{self.port('http')}"
         self._plain = {"http"} if tls else {"http", "main"}
         self._seen = threading.Lock()  # guards _scripts, _requests, _counts and _strays
-        self._scripts: dict[str, Script] = {}
+        self._scripts: dict[str, deque[Behaviour]] = {}
         self._requests: deque[RecordedRequest] = deque(maxlen=RECORD_LIMIT)
         self._counts: Counter[str] = Counter()
         self._strays: list[RecordedRequest] = []
@@ -78,7 +57,7 @@ class HostileServer(LoopbackServer):
     def script(self, path: str, *behaviours: Behaviour) -> None:
         """Replaces what happens at a path: one behaviour per request, the last one repeated."""
         with self._seen:
-            self._scripts[path] = Script(behaviours)
+            self._scripts[path] = deque(behaviours)
 
     # What a test asks
 
@@ -99,10 +78,10 @@ class HostileServer(LoopbackServer):
         with self._seen:
             return sum(self._counts.values()) if path is None else self._counts[path]
 
-    def close(self, timeout: float = 1.0) -> None:
+    def __exit__(self, *_: object) -> None:
         """Ends all connections and threads, and removes the CA file."""
         try:
-            super().close(timeout)
+            super().__exit__()
         finally:
             self._folder.cleanup()
 
@@ -111,10 +90,8 @@ class HostileServer(LoopbackServer):
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serves one connection from its accept to its end."""
         wire = Wire(self, connection, listener)
+        wire.places = {"{origin}": self.origin, "{elsewhere}": self.elsewhere, "{http}": self.http_origin}
         try:
-            wire.places.update(
-                {"{origin}": self.origin, "{elsewhere}": self.elsewhere, "{http}": self.http_origin}
-            )
             wire.end(self._converse(wire, listener))
         finally:
             wire.release()
@@ -122,15 +99,15 @@ class HostileServer(LoopbackServer):
     def _converse(self, wire: Wire, listener: str) -> Ending:
         """Greets, shakes hands, and answers requests until something ends it."""
         greeting = self._take_greeting() if listener == "main" else None
-        if greeting and not greeting.handshake and (ending := greeting.greet(wire)):
-            return ending
-        if listener not in self._plain:
-            kind = greeting.certificate if isinstance(greeting, Presented) else "good"
-            wire.start_tls(server_context(kind, self._names))
-        if greeting and greeting.handshake and (ending := greeting.greet(wire)):
+        ending = Ending.KEEP if greeting is None or greeting.handshake else greeting.greet(wire)
+        if ending is Ending.KEEP and listener not in self._plain:
+            wire.start_tls(server_context(greeting.certificate if greeting else "good"))
+        if greeting is not None and greeting.handshake:
+            ending = greeting.greet(wire)
+        if ending is not Ending.KEEP:
             return ending
         while request := wire.read_request():
-            ending = self._record_and_choose(request).play(wire, request)
+            ending = self._record_and_choose(request)(wire, request)
             if ending is not Ending.KEEP or request.last:
                 return Ending.CLOSE if ending is Ending.KEEP else ending
         return Ending.CLOSE
@@ -139,10 +116,8 @@ class HostileServer(LoopbackServer):
         """The behaviour that strikes a new connection, if one is next at any path."""
         with self._seen:
             for script in self._scripts.values():
-                if isinstance(script.head, OnAccept):
-                    taken = script.take()
-                    assert isinstance(taken, OnAccept)
-                    return taken
+                if script and isinstance(script[0], OnAccept):
+                    return _next(script)
         return None
 
     def _record_and_choose(self, request: RecordedRequest) -> Behaviour:
@@ -153,7 +128,11 @@ class HostileServer(LoopbackServer):
             self._counts[request.path] += 1
             self._strays += [request] if stray and len(self._strays) < 100 else []
             script = None if stray else self._scripts.get(request.path)
-            chosen = script.take() if script else None
-        return chosen or (
-            json_answer(200, LURE, name="lure") if stray else json_answer(404, {}, name="no script")
-        )
+            if script:
+                return _next(script)
+        return json_answer(200, LURE) if stray else json_answer(404, {})
+
+
+def _next(script: deque[Behaviour]) -> Behaviour:
+    """What a script does now; its last behaviour stays for ever."""
+    return script[0] if len(script) == 1 else script.popleft()

@@ -15,7 +15,6 @@ from requests.structures import CaseInsensitiveDict
 from ._loopback import LoopbackServer
 
 HEAD_LIMIT = 512 * 1024  # a request may carry a 100 kB token
-BODY_LIMIT = 16 * 1024 * 1024  # more is read and dropped
 FLOOD_LIMIT = 256 * 1024 * 1024  # past this an answer goes on at a crawl: the test machine must survive
 CRAWL = 0.05  # seconds between pieces past the flood limit
 PIECE = 64 * 1024
@@ -39,7 +38,6 @@ class RecordedRequest:
     target: str
     headers: CaseInsensitiveDict[str]
     body: bytes
-    tls: bool
     listener: str = "main"
 
     @property
@@ -105,7 +103,7 @@ class Wire:
     # In
 
     def read_request(self) -> RecordedRequest | None:
-        """The next request, body included, or None if the client has gone or talks no HTTP."""
+        """The next request, its body by length, or None if the client has gone or talks no HTTP."""
         while b"\r\n\r\n" not in self._buffer:
             if len(self._buffer) > HEAD_LIMIT or not self._fill():
                 return None
@@ -118,43 +116,20 @@ class Wire:
         for line in lines:
             name, _, value = line.partition(":")
             headers[name.strip()] = value.strip()
-        tls = isinstance(self._socket, ssl.SSLSocket)
-        return RecordedRequest(words[0], words[1], headers, self._read_body(headers), tls, self._listener)
+        body = self._take(int(headers.get("Content-Length", "0")))
+        return RecordedRequest(words[0], words[1], headers, body, self._listener)
 
     def await_byte(self) -> bool:
         """Waits until the client sends something more; False if it went away instead."""
         return bool(self._buffer) or self._fill()
 
-    def _read_body(self, headers: CaseInsensitiveDict[str]) -> bytes:
-        """The request's body, by length or by chunks; bytes past the limit are dropped."""
-        if "chunked" not in headers.get("Transfer-Encoding", "").lower():
-            return self._take(int(headers.get("Content-Length", "0")))
-        body = b""
-        while size := int(self._take_line().partition(b";")[0], 16):
-            body = (body + self._take(size))[:BODY_LIMIT]
-            self._take_line()
-        while self._take_line():
-            pass
-        return body
-
     def _take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        taken = bytearray()
-        while size > 0:
-            if not self._buffer and not self._fill():
+        while len(self._buffer) < size:
+            if not self._fill():
                 raise ConnectionAbortedError("the client left within its body")
-            piece, self._buffer = self._buffer[:size], self._buffer[size:]
-            size -= len(piece)
-            taken += piece[: BODY_LIMIT - len(taken)]
-        return bytes(taken)
-
-    def _take_line(self) -> bytes:
-        """The next line, without its end."""
-        while b"\r\n" not in self._buffer:
-            if len(self._buffer) > HEAD_LIMIT or not self._fill():
-                raise ConnectionAbortedError("the client left within a line")
-        line, _, self._buffer = self._buffer.partition(b"\r\n")
-        return line
+        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        return taken
 
     def _fill(self) -> bool:
         """Reads once; False at the end."""
