@@ -18,9 +18,10 @@ import pytest
 import requests
 
 from ..caches.redis_server import RedisServer, free_port
-from ..users import environment_of_user
+from ..users import environment_of_user, python
 
 pytest.importorskip("gunicorn", reason="the frameworks are installed by nox -s deploy")
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "deploy"
 
@@ -81,21 +82,31 @@ def check(sandbox, call):
         sandbox.end_sessions()
 
 
+def printed(environment, script, *arguments):
+    """What a script prints, read as JSON."""
+    done = python("-c", script, *arguments, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def gunicorn(port, workers):
+    """The command that serves the example."""
+    command = f"-m gunicorn --workers {workers} --bind 127.0.0.1:{port} wsgi_app:app"
+    return [sys.executable, *command.split()]
+
+
 @needs("gunicorn", "gevent")
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [[], ["--threads", "4"], ["--worker-class", "gevent"], ["--preload"]], ids=" ".join
 )
 def test_gunicorn(sandbox, environment, options):
     """Three workers of each class, made before or after the fork."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--workers", "3", "--bind", f"127.0.0.1:{port}"]
-    with running([*command, *options, "wsgi_app:app"], environment, port):
+    with running([*gunicorn(port, 3), *options], environment, port):
         check(sandbox, lambda: statuses(port))
 
 
 @needs("gunicorn")
-@pytest.mark.slow
 def test_secrets_that_change_in_a_fleet(sandbox, environment, tmp_path):
     """Eight workers under load, secret and password are exchanged as Kubernetes does: no call fails."""
 
@@ -116,17 +127,7 @@ def test_secrets_that_change_in_a_fleet(sandbox, environment, tmp_path):
         while not over.is_set():
             seen.append(requests.get(f"http://127.0.0.1:{port}/", timeout=60).status_code)
 
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--workers",
-        "8",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "wsgi_app:app",
-    ]
-    with running(command, environment, port), ThreadPoolExecutor(8) as threads:
+    with running(gunicorn(port, 8), environment, port), ThreadPoolExecutor(8) as threads:
         try:
             for _ in range(8):
                 threads.submit(load)
@@ -146,72 +147,42 @@ def test_secrets_that_change_in_a_fleet(sandbox, environment, tmp_path):
 
 
 @needs("pyuwsgi")
-@pytest.mark.slow
 def test_uwsgi(sandbox, environment):
     """Three processes with threads enabled."""
     port = free_port()
-    options = [
-        "--http-socket",
-        f"127.0.0.1:{port}",
-        "--wsgi-file",
-        "wsgi_app.py",
-        "--callable",
-        "app",
-        "--master",
-    ]
+    options = "--wsgi-file wsgi_app.py --callable app --master --processes 3 --enable-threads --need-app"
     program = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
-    with running(
-        [program, *options, "--processes", "3", "--enable-threads", "--need-app"], environment, port
-    ):
+    with running([program, "--http-socket", f"127.0.0.1:{port}", *options.split()], environment, port):
         check(sandbox, lambda: statuses(port))
 
 
 CELERY = """
-import sys
+import json, sys
 from celery.exceptions import SoftTimeLimitExceeded
 from tasks import device_count
 limit = float(sys.argv[1]) or None
 pending = [device_count.apply_async(soft_time_limit=limit) for _ in range(10 if limit is None else 1)]
 try:
-    print([one.get(timeout=60) for one in pending])
+    print(json.dumps([one.get(timeout=60) for one in pending]))
 except SoftTimeLimitExceeded:
-    print(["limit"])
+    print('["limit"]')
 """
 
 
 @needs("celery")
-@pytest.mark.slow
 def test_celery(sandbox, environment):
     """Ten tasks in three processes; a soft time limit in mid-fetch arrives as it is and harms no other."""
     with RedisServer(tcp=True) as broker:
         environment["BROKER_URL"] = f"redis://127.0.0.1:{broker.port}/1"
-
-        def call(limit=0.0):
-            command = [sys.executable, "-c", CELERY, str(limit)]
-            outcome = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            return json.loads(outcome.stdout.strip().replace("'", '"'))
-
-        command = [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "tasks",
-            "worker",
-            "--concurrency",
-            "3",
-            "-l",
-            "error",
-        ]
-        with running(command, environment):
-            check(sandbox, call)
+        command = ["-m", "celery", "-A", "tasks", "worker", "--concurrency", "3", "-l", "error"]
+        with running([sys.executable, *command], environment):
+            check(sandbox, lambda: printed(environment, CELERY, 0.0))
             sandbox.slow("token", 3.0)
-            assert call(limit=1.0) == ["limit"]
+            assert printed(environment, CELERY, 1.0) == ["limit"]
             sandbox.slow("token", 0.0)
-            assert call() == [200] * 10
+            assert printed(environment, CELERY, 0.0) == [200] * 10
 
 
-@pytest.mark.slow
 def test_airflow(sandbox, environment):
     """The hook's call of a factory gives an auth."""
     script = (
@@ -221,17 +192,9 @@ def test_airflow(sandbox, environment):
     )
     environment["LOGIN"] = environment.pop("THINGSPACE_CLIENT_ID")
     environment["SECRET"] = environment.pop("THINGSPACE_CLIENT_SECRET")
-
-    def call():
-        command = [sys.executable, "-c", script]
-        return json.loads(
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-        )
-
-    check(sandbox, call)
+    check(sandbox, lambda: printed(environment, script))
 
 
-@pytest.mark.slow
 def test_lambda(sandbox, environment):
     """A function of which only /tmp can be written to."""
     environment["HOME"] = "/proc/nowhere"
@@ -239,20 +202,12 @@ def test_lambda(sandbox, environment):
         "import lambda_function; print([lambda_function.handler({}, None)['statusCode'] for _ in range(10)])"
     )
     shutil.rmtree("/tmp/thingspace", ignore_errors=True)
-
-    def call():
-        command = [sys.executable, "-c", script]
-        return json.loads(
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-        )
-
     try:
-        check(sandbox, call)
+        check(sandbox, lambda: printed(environment, script))
     finally:
         shutil.rmtree("/tmp/thingspace", ignore_errors=True)
 
 
-@pytest.mark.slow
 def test_jobs_that_start_together(sandbox, environment, tmp_path):
     """Ten jobs of cron or systemd in the same second, with a secret in a file."""
     secret = tmp_path / "secret"
@@ -268,7 +223,6 @@ def test_jobs_that_start_together(sandbox, environment, tmp_path):
 
 
 @needs("nbclient", "ipykernel")
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of the packages of Jupyter
 def test_jupyter(sandbox, environment, monkeypatch):
     """Five cells in each of two kernels, which share a token."""

@@ -39,6 +39,7 @@ REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 class Answer:
     """A whole HTTP answer; `{origin}`, `{elsewhere}`, `{http}`, `{path}` in header values are filled in."""
 
+    name: str  # for whoever debugs a test
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: Payload = b""
@@ -86,7 +87,7 @@ def answer(
 ) -> Answer:
     """Any answer at all."""
     typed = (("Content-Type", content_type),) if content_type else ()
-    return Answer(status, (*typed, *headers), body, framing, ending, reason)
+    return Answer(f"{status}", status, (*typed, *headers), body, framing, ending, reason)
 
 
 def json_answer(status: int, document: object, *, headers: Headers = ()) -> Answer:
@@ -224,9 +225,9 @@ def hang() -> Behaviour:
     return broken_off(Ending.HANG)
 
 
-def reset() -> Behaviour:
-    """RST instead of an answer."""
-    return broken_off(Ending.RESET)
+def reset(then: Answer | None = None, part: Part | None = None) -> Behaviour:
+    """RST instead of an answer, or half-way through the part."""
+    return broken_off(Ending.RESET, then, part)
 
 
 def empty_reply() -> Behaviour:
@@ -262,7 +263,7 @@ class OnAccept:
     interval: float = 0.0
     handshake: bool = False
     certificate: Certificate = "good"
-    then: Answer = Answer()
+    then: Answer = Answer("nothing")
 
     def greet(self, wire: Wire) -> Ending:
         """Plays before TLS, or right after it; KEEP goes on with the connection.

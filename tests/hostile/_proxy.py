@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import selectors
 import socket
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
 from ._certificates import LOOPBACK_NAMES
@@ -25,19 +24,13 @@ REFUSAL = (
 _HOP_HEADERS = frozenset({"connection", "proxy-connection", "proxy-authorization", "keep-alive"})
 
 
-@dataclass(frozen=True)
-class ProxiedRequest:
-    """What the proxy saw; `authority` is host:port of the destination."""
-
-    method: str
-    target: str
-    authority: str
-    headers: Mapping[str, str]
-    admitted: bool
-
-
 class ForwardProxy(LoopbackServer):
-    """A context manager; `url` goes into `session.proxies`."""
+    """A context manager; `url` goes into `session.proxies`.
+
+    Attributes:
+        requests: what was asked of the proxy so far, refused requests included.
+        proxies: for `Session.proxies`, this proxy for both schemes.
+    """
 
     def __init__(
         self, username: str | None = None, password: str = "", *, routes: Mapping[str, int] | None = None
@@ -46,29 +39,15 @@ class ForwardProxy(LoopbackServer):
         super().__init__("proxy")
         self._routes = dict(routes or {})
         self._credentials = None if username is None else f"{username}:{password}"
-        self._seen = threading.Lock()  # guards _requests
-        self._requests: list[ProxiedRequest] = []
+        self.requests: list[RecordedRequest] = []
         self.bare_url = f"http://{LOOPBACK}:{self.port('proxy')}"
         user = "" if username is None else f"{quote(username, safe='')}:{quote(password, safe='')}@"
         self.url = self.bare_url.replace("://", f"://{user}")
+        self.proxies = {"http": self.url, "https": self.url}
 
-    @property
-    def requests(self) -> list[ProxiedRequest]:
-        """What was asked of the proxy so far, refused requests included."""
-        with self._seen:
-            return list(self._requests)
-
-    @property
-    def proxies(self) -> dict[str, str]:
-        """For `Session.proxies`: this proxy for both schemes."""
-        return {"http": self.url, "https": self.url}
-
-    def count(self, method: str | None = None, authority: str | None = None) -> int:
-        """How many admitted requests had this method and this destination."""
-        return sum(
-            seen.admitted and method in (None, seen.method) and authority in (None, seen.authority)
-            for seen in self.requests
-        )
+    def count(self, method: str) -> int:
+        """How many admitted requests had this method."""
+        return sum(seen.method == method and self._admits(seen) for seen in self.requests)
 
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serves one request or one tunnel, and closes."""
@@ -76,26 +55,23 @@ class ForwardProxy(LoopbackServer):
         request = wire.read_request()
         if request is None:
             return
-        authority = _authority_of(request)
-        admitted = self._admits(request)
-        with self._seen:
-            self._requests.append(
-                ProxiedRequest(request.method, request.target, authority, request.headers, admitted)
-            )
-        if not admitted:
+        self.requests.append(request)
+        if not self._admits(request):
             wire.send(REFUSAL)
             return
-        upstream = self._connect(authority)
-        try:
-            if request.method == "CONNECT":
+        is_tunnel = request.method == "CONNECT"
+        authority = request.target if is_tunnel else urlsplit(request.target).netloc
+        host, _, port = authority.rpartition(":")
+        if authority not in self._routes and host not in LOOPBACK_NAMES:
+            return
+        with connected(self, self._routes.get(authority, int(port))) as upstream:
+            if is_tunnel:
                 wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
                 upstream.sendall(_forwarded(request))
                 _relay_head(connection, upstream)
-            _relay(connection, upstream)
+            relay(connection, upstream)
             wire.end(Ending.CLOSE)
-        finally:
-            self.release(upstream)
 
     def _admits(self, request: RecordedRequest) -> bool:
         """Whether the credentials are right, or none are needed."""
@@ -103,24 +79,6 @@ class ForwardProxy(LoopbackServer):
             return True
         expected = base64.b64encode(self._credentials.encode()).decode()
         return request.headers.get("Proxy-Authorization", "") == f"Basic {expected}"
-
-    def _connect(self, authority: str) -> socket.socket:
-        """A connection to the destination, which is on loopback; else an OSError ends the client's."""
-        host, _, port = authority.rpartition(":")
-        if authority not in self._routes and host not in LOOPBACK_NAMES:
-            raise ConnectionRefusedError(f"not a loopback destination: {authority}")
-        upstream = socket.create_connection((LOOPBACK, self._routes.get(authority, int(port))), timeout=5)
-        upstream.settimeout(None)
-        self.adopt(upstream)
-        return upstream
-
-
-def _authority_of(request: RecordedRequest) -> str:
-    """host:port of the destination."""
-    if request.method == "CONNECT":
-        return request.target
-    parts = urlsplit(request.target)
-    return f"{parts.hostname}:{parts.port or 80}"
 
 
 def _forwarded(request: RecordedRequest) -> bytes:
@@ -141,15 +99,26 @@ def _relay_head(client: socket.socket, upstream: socket.socket) -> None:
     client.sendall(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 
 
-def _relay(client: socket.socket, upstream: socket.socket) -> None:
+@contextmanager
+def connected(server: LoopbackServer, port: int) -> Iterator[socket.socket]:
+    """A connection to another port of loopback, in the care of a server."""
+    upstream = socket.create_connection((LOOPBACK, port), timeout=5)
+    upstream.settimeout(None)
+    server.adopt(upstream)
+    try:
+        yield upstream
+    finally:
+        server.release(upstream)
+
+
+def relay(client: socket.socket, upstream: socket.socket) -> None:
     """Copies bytes in both directions until either side ends."""
     with selectors.DefaultSelector() as selector:
         selector.register(client, selectors.EVENT_READ, upstream)
         selector.register(upstream, selectors.EVENT_READ, client)
         while True:
             for key, _ in selector.select():
-                source, sink = (client, upstream) if key.data is upstream else (upstream, client)
-                piece = source.recv(PIECE)
+                piece = key.fileobj.recv(PIECE)
                 if not piece:
                     return
-                sink.sendall(piece)
+                key.data.sendall(piece)

@@ -9,6 +9,7 @@ import ssl
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
@@ -76,6 +77,11 @@ class Wire:
         wrapped = self._owner.wrap(self._socket, context)
         self._socket = wrapped
         wrapped.do_handshake()
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """That of the client, where TLS asked for one."""
+        return self._socket.getpeercert()
 
     # Out
 

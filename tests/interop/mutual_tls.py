@@ -2,77 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import socket
 import ssl
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import trustme
 
-
-class _ThingSpace(BaseHTTPRequestHandler):
-    """Gives a token to whoever asks, and an empty document for all else."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Answer, and note the e-mail address in the client's certificate."""
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        ((_, caller),) = self.connection.getpeercert()["subjectAltName"]
-        self.server.callers.append((self.path, caller))
-        body = json.dumps({"access_token": "a-token", "expires_in": 3600}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_GET  # noqa: N815 - the same
-
-    def log_message(self, *arguments) -> None:
-        """Be quiet."""
+from ..hostile import json_answer
+from ..hostile._loopback import LOOPBACK, LoopbackServer
+from ..hostile._wire import Wire
 
 
-class _Server(ThreadingHTTPServer):
-    """Shakes hands in the thread of the connection, and keeps its failures to itself."""
+class MutualTls(LoopbackServer):
+    """A context manager that gives a token to whoever presents `certificate` (a path).
 
-    daemon_threads = False
-    allow_reuse_address = False
+    Attributes:
+        callers: the path of each call, and the e-mail address in its client's certificate.
+    """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(("127.0.0.1", 0), _ThingSpace)
+    def __init__(self, folder: Path) -> None:
+        super().__init__("main")
+        authority = trustme.CA()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(self._context)
+        authority.issue_cert(LOOPBACK).configure_cert(self._context)
+        self.origin = f"https://{LOOPBACK}:{self.port('main')}"
         self.callers: list[tuple[str, str]] = []
-        self._context = context
+        self.ca_file, self.certificate = str(folder / "ca.pem"), str(folder / "client.pem")
+        authority.cert_pem.write_to_path(self.ca_file)
+        client = authority.issue_cert("client@example.com")
+        client.private_key_and_cert_chain_pem.write_to_path(self.certificate)
 
-    def finish_request(self, request, client_address) -> None:
-        """Put TLS around the connection first."""
-        with self._context.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)
-
-    def handle_error(self, request, client_address) -> None:
-        """A client without a certificate is turned away, and that is all."""
-
-
-@contextmanager
-def mutual_tls(folder: Path):
-    """Serve, and give `origin`, `ca_file`, `certificate` (a path) and `callers` (path and e-mail address)."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.verify_mode = ssl.CERT_REQUIRED
-    authority.configure_trust(context)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = _Server(context)
-    server.origin = "https://{}:{}".format(*server.server_address)
-    server.ca_file, server.certificate = str(folder / "ca.pem"), str(folder / "client.pem")
-    authority.cert_pem.write_to_path(server.ca_file)
-    client = authority.issue_cert("client@example.com")
-    client.private_key_and_cert_chain_pem.write_to_path(server.certificate)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    def serve(self, connection: socket.socket, listener: str) -> None:
+        """Answer each request; a client without a certificate is turned away."""
+        wire = Wire(self, connection)
+        try:
+            wire.start_tls(self._context)
+            ((_, caller),) = wire.certificate["subjectAltName"]
+            while request := wire.read_request():
+                self.callers.append((request.path, caller))
+                json_answer(200, {"access_token": "a-token", "expires_in": 3600})(wire, request)
+        finally:
+            wire.release()

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 
 from ..hostile._loopback import LoopbackServer
-from ..hostile._proxy import _relay
+from ..hostile._proxy import connected, relay
 
 _NO_AUTHENTICATION = b"\x05\x00"
 _CONNECTED = b"\x05\x00\x00\x01" + bytes(6)
-_IPV4, _NAME = 1, 3
+_NAME = 3
 
 
 class SocksProxy(LoopbackServer):
-    """A context manager; `url` goes into `session.proxies`."""
+    """A context manager; `url` goes into `session.proxies`.
+
+    Attributes:
+        destinations: the ``host:port`` of each tunnel so far.
+    """
 
     def __init__(self) -> None:
         super().__init__("socks")
         self.url = f"socks5h://127.0.0.1:{self.port('socks')}"
-        self._seen = threading.Lock()  # guards _destinations
-        self._destinations: list[str] = []
-
-    @property
-    def destinations(self) -> list[str]:
-        """The ``host:port`` of each tunnel so far."""
-        with self._seen:
-            return list(self._destinations)
+        self.destinations: list[str] = []
 
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serve one tunnel."""
@@ -35,20 +31,10 @@ class SocksProxy(LoopbackServer):
             _, methods = stream.read(2)
             stream.read(methods)
             connection.sendall(_NO_AUTHENTICATION)
-            kind = stream.read(4)[3]
-            if kind == _IPV4:
-                host = socket.inet_ntoa(stream.read(4))
-            else:
-                assert kind == _NAME
-                host = stream.read(stream.read(1)[0]).decode()
+            is_named = stream.read(4)[3] == _NAME
+            host = stream.read(stream.read(1)[0]).decode() if is_named else socket.inet_ntoa(stream.read(4))
             (port,) = struct.unpack("!H", stream.read(2))
-        with self._seen:
-            self._destinations.append(f"{host}:{port}")
-        upstream = socket.create_connection((host, port), timeout=5)
-        upstream.settimeout(None)
-        self.adopt(upstream)
-        try:
+        self.destinations.append(f"{host}:{port}")
+        with connected(self, port) as upstream:
             connection.sendall(_CONNECTED)
-            _relay(connection, upstream)
-        finally:
-            self.release(upstream)
+            relay(connection, upstream)

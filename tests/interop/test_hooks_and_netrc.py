@@ -27,42 +27,39 @@ def test_a_sessions_hook_is_not_called_for_our_calls(sandbox, connect, account):
 
 
 @pytest.fixture(params=["machine 127.0.0.1", "default"])
-def netrc(request, tmp_path, monkeypatch):
-    """A netrc with an entry that fits the sandbox."""
+def by_netrc(request, tmp_path, monkeypatch, connect):
+    """A Session with an auth that reads a netrc with an entry that fits the sandbox."""
     path = tmp_path / "netrc"
     path.write_text(f"{request.param} login somebody password something\n")
     monkeypatch.setenv("NETRC", str(path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for bundle in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # they would win over session.verify
         monkeypatch.delenv(bundle, raising=False)
-
-
-def test_netrc_disturbs_nothing(netrc, sandbox, connect, account):
-    """Neither a call, nor the token call and the login, which have passwords of their own."""
     session = connect()
     session.trust_env = True
-    assert session.get(account).status_code == 200
+    return session
+
+
+def test_netrc_disturbs_nothing(by_netrc, sandbox, account):
+    """Neither a call, nor the token call and the login, which have passwords of their own."""
+    assert by_netrc.get(account).status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.calls["api"]) == (1, 1, 1)
 
 
-def test_netrc_on_a_redirect_disturbs_nothing(netrc, sandbox, connect, account):
+def test_netrc_on_a_redirect_disturbs_nothing(by_netrc, sandbox, account):
     """requests puts netrc's password on the redirected request; the token takes its place again."""
-    session = connect()
-    session.trust_env = True
     url = f"{sandbox.origin}/sandbox/redirect"
-    assert session.get(url, params={"to": account}).status_code == 200
+    assert by_netrc.get(url, params={"to": account}).status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
-def test_netrc_on_a_redirect_hides_no_dead_token(netrc, sandbox, connect, account):
+def test_netrc_on_a_redirect_hides_no_dead_token(by_netrc, sandbox, account):
     """Both tokens died before a redirect to another covered host; what is put back first proves nothing."""
-    session = connect()
-    session.trust_env = True
-    session.get(account)
+    by_netrc.get(account)
     sandbox.revoke_tokens()
     sandbox.end_sessions()
     to = f"{sandbox.imp_origin}/api/v2/clients/registration"
     sandbox.fail_next("api", status=307, headers={"Location": to})
-    assert session.post(account, json={}).status_code == 200
-    assert session.get(account).status_code == 200
+    assert by_netrc.post(account, json={}).status_code == 200
+    assert by_netrc.get(account).status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)

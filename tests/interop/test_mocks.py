@@ -1,5 +1,7 @@
 """responses and requests-mock: what stands in for ThingSpace stands in for token calls too."""
 
+import contextlib
+
 import pytest
 import requests
 import requests_mock
@@ -26,21 +28,17 @@ def mocked():
         yield mocked
 
 
-def test_responses_gives_token_and_answer(session, mocked):
-    """The API call carries the token that the mocked endpoint gave."""
-    mocked.post(PRODUCTION.token_url, json=TOKEN)
-    bearer = responses.matchers.header_matcher({"Authorization": "Bearer first-token"})
-    mocked.get(URL, json={"n": 1}, match=[bearer])
-    assert session.get(URL).json() == {"n": 1}
+def bearer(token):
+    """What matches a request with that token."""
+    return [responses.matchers.header_matcher({"Authorization": f"Bearer {token}"})]
 
 
 def test_responses_gives_a_401_and_it_is_healed(session, mocked):
-    """With the next token, and one replay."""
+    """The API call carries the token that the mocked endpoint gave, and its one replay the next token."""
     mocked.post(PRODUCTION.token_url, json=TOKEN)
     mocked.post(PRODUCTION.token_url, json=NEW_TOKEN)
-    mocked.get(URL, status=401)
-    bearer = responses.matchers.header_matcher({"Authorization": "Bearer second-token"})
-    mocked.get(URL, json={"n": 1}, match=[bearer])
+    mocked.get(URL, status=401, match=bearer("first-token"))
+    mocked.get(URL, json={"n": 1}, match=bearer("second-token"))
     assert session.get(URL).json() == {"n": 1}
 
 
@@ -61,38 +59,37 @@ def test_responses_knows_no_token_endpoint(session, mocked):
 # requests-mock has two forms: a Mocker in place of all Sessions' adapters, and an adapter of its own
 
 
-@pytest.fixture
-def by_the_auth():
-    """A Session with the auth: the Mocker takes the place of each adapter, a mounted one of ours too."""
-    with requests.Session() as session:
-        session.auth = ThingspaceAuth("client-id", "the-client-secret")
-        yield session
+@pytest.fixture(params=["Mocker", "Adapter"])
+def mocker(request):
+    """Either form, with a Session that has the auth; a Mocker replaces each adapter, ours too."""
+    with requests.Session() as session, contextlib.ExitStack() as at_the_end:
+        if request.param == "Mocker":
+            mocker, where = at_the_end.enter_context(requests_mock.Mocker()), None
+        else:
+            mocker, where = (
+                requests_mock.Adapter(),
+                session,
+            )  # the Session's own way, which the auth is told of
+            session.mount("https://", mocker)
+        session.auth = ThingspaceAuth("client-id", "the-client-secret", session=where)
+        mocker.session = session
+        yield mocker
 
 
-def test_a_mocker_gives_token_and_answer(by_the_auth):
-    """No token call escapes to the real ThingSpace."""
-    with requests_mock.Mocker() as mocker:
-        mocker.post(PRODUCTION.token_url, json=TOKEN)
-        mocker.get(URL, json={"n": 1}, request_headers={"Authorization": "Bearer first-token"})
-        assert by_the_auth.get(URL).json() == {"n": 1}
-        assert mocker.call_count == 2
+def test_a_mocker_gives_a_401_and_it_is_healed(mocker):
+    """With the next token, and one replay; no token call escapes to the real ThingSpace."""
+    mocker.register_uri("POST", PRODUCTION.token_url, [{"json": TOKEN}, {"json": NEW_TOKEN}])
+    refused = {"Authorization": "Bearer first-token"}
+    mocker.register_uri("GET", URL, json={"n": 1}, request_headers={"Authorization": "Bearer second-token"})
+    mocker.register_uri("GET", URL, status_code=401, request_headers=refused)
+    assert mocker.session.get(URL).json() == {"n": 1}
+    assert mocker.call_count == 4
 
 
-def test_a_mocker_gives_a_401_and_it_is_healed(by_the_auth):
-    """With the next token, and one replay."""
-    with requests_mock.Mocker() as mocker:
-        mocker.post(PRODUCTION.token_url, [{"json": TOKEN}, {"json": NEW_TOKEN}])
-        mocker.get(URL, [{"status_code": 401}, {"json": {"n": 1}}])
-        answer = by_the_auth.get(URL)
-        assert answer.json() == {"n": 1}
-        assert answer.request.headers["Authorization"] == "Bearer second-token"
-        assert mocker.call_count == 4
-
-
-def test_a_mocker_that_knows_no_token_endpoint(by_the_auth):
+def test_a_mocker_that_knows_no_token_endpoint(mocker):
     """A test that forgot to mock it hears so, in an error of requests."""
-    with requests_mock.Mocker() as mocker, pytest.raises(requests.RequestException):
-        by_the_auth.get(URL)
+    with pytest.raises(requests.RequestException):
+        mocker.session.get(URL)
     assert mocker.call_count == 1
 
 
@@ -105,21 +102,8 @@ def test_a_mocker_and_a_preset_token(attach):
         assert mocker.call_count == 1
 
 
-def test_a_mock_adapter_that_is_mounted(sandbox):
-    """It is the Session's own way, so that token calls take it where the auth is told of the Session."""
-    with requests.Session() as session:
-        adapter = requests_mock.Adapter()
-        session.mount("https://", adapter)
-        session.auth = ThingspaceAuth("client-id", "the-client-secret", session=session)
-        adapter.register_uri("POST", PRODUCTION.token_url, [{"json": TOKEN}, {"json": NEW_TOKEN}])
-        adapter.register_uri("GET", URL, [{"status_code": 401}, {"json": {"n": 1}}])
-        assert session.get(URL).json() == {"n": 1}
-        assert adapter.call_count == 4
-
-
-def test_a_mocked_error_of_the_token_endpoint(by_the_auth):
+def test_a_mocked_error_of_the_token_endpoint(mocker):
     """It is judged like a real one."""
-    with requests_mock.Mocker() as mocker:
-        mocker.post(PRODUCTION.token_url, status_code=401, json={"error": "invalid_client"})
-        with pytest.raises(TokenRequestError, match="invalid_client"):
-            by_the_auth.get(URL)
+    mocker.register_uri("POST", PRODUCTION.token_url, status_code=401, json={"error": "invalid_client"})
+    with pytest.raises(TokenRequestError, match="invalid_client"):
+        mocker.session.get(URL)

@@ -11,7 +11,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from requests_thingspace import Environment, ThingspaceAuth, mount
 
 from ..hostile import ForwardProxy
-from .mutual_tls import mutual_tls
+from .mutual_tls import MutualTls
 from .socks_proxy import SocksProxy
 
 
@@ -41,17 +41,14 @@ def behind(proxy, sandbox, auth):
     return behind
 
 
-def test_the_first_token_call_takes_the_proxy(plain, behind, proxy):
-    """The adapter is told of it, and needs no session=."""
+@pytest.mark.parametrize("where", ["session", "call"])
+def test_the_first_token_call_takes_the_proxy(plain, behind, proxy, where):
+    """The adapter is told of it, of the Session's or of a single call's, and needs no session=."""
     auth, url = behind()
-    plain.proxies = proxy.proxies
-    assert mount(plain, auth).get(url).status_code == 200
-
-
-def test_the_proxy_of_a_single_call_counts_too(plain, behind, proxy):
-    """It is nowhere but in the arguments of that call."""
-    auth, url = behind()
-    assert mount(plain, auth).get(url, proxies=proxy.proxies).status_code == 200
+    if where == "session":
+        plain.proxies = proxy.proxies
+    arguments = {"proxies": proxy.proxies} if where == "call" else {}
+    assert mount(plain, auth).get(url, **arguments).status_code == 200
 
 
 def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, behind, auth, proxy):
@@ -97,7 +94,7 @@ def test_socks(sandbox, plain, share_the_way, account):
 
 def test_a_client_certificate_is_presented(attach, plain, tmp_path):
     """To the token endpoint as well as to the API."""
-    with mutual_tls(tmp_path) as server:
+    with MutualTls(tmp_path) as server:
         plain.verify, plain.cert = server.ca_file, server.certificate
         arguments = {"environment": Environment.at(server.origin), "session": plain}
         attach(plain, ThingspaceAuth("id", "the-client-secret", **arguments))
@@ -109,7 +106,7 @@ def test_a_client_certificate_is_presented(attach, plain, tmp_path):
 
 def test_the_adapter_is_told_of_the_client_certificate(plain, tmp_path):
     """Without session=, and from the arguments of a single call."""
-    with mutual_tls(tmp_path) as server:
+    with MutualTls(tmp_path) as server:
         plain.verify = server.ca_file
         mount(plain, ThingspaceAuth("id", "the-client-secret", environment=Environment.at(server.origin)))
         url = f"{server.origin}/api/x"
@@ -120,7 +117,7 @@ def test_the_adapter_is_told_of_the_client_certificate(plain, tmp_path):
 
 def test_without_the_client_certificate_there_is_an_error_of_requests(share_the_way, plain, tmp_path):
     """Of the token call, which is turned away first."""
-    with mutual_tls(tmp_path) as server:
+    with MutualTls(tmp_path) as server:
         plain.verify = server.ca_file
         share_the_way(plain, environment=Environment.at(server.origin))
         with pytest.raises(requests.ConnectionError):
