@@ -23,21 +23,15 @@ class Client:
     def __exit__(self, *_):
         self.http.close()
 
-    def ask_token(self, *, auth=(), origin=None, **form):
+    def ask_token(self, *, auth=None, origin=None, path="token", **form):
         """The answer of the token endpoint."""
-        return self.http.post(
-            f"{origin or self.sandbox.origin}/api/ts/v1/oauth2/token",
-            auth=(self.sandbox.client_id, self.sandbox.client_secret) if auth == () else auth,
-            data={"grant_type": "client_credentials", **form},
-        )
+        auth = auth or (self.sandbox.client_id, self.sandbox.client_secret)
+        url = f"{origin or self.sandbox.origin}/api/ts/v1/oauth2/{path}"
+        return self.http.post(url, auth=auth, data={"grant_type": "client_credentials", **form})
 
     def revoke(self, token):
         """The answer of the revoke endpoint."""
-        return self.http.post(
-            f"{self.sandbox.origin}/api/ts/v1/oauth2/revoke",
-            auth=(self.sandbox.client_id, self.sandbox.client_secret),
-            data={"grant_type": "client_credentials", "token": token},
-        )
+        return self.ask_token(path="revoke", token=token)
 
     def bearer(self):
         """Headers with a good OAuth token."""
@@ -62,10 +56,5 @@ class Client:
     def aid(self, path, method="GET", **arguments):
         """The answer of a test aid, to a good bearer."""
         headers = {**self.bearer(), **arguments.pop("headers", {})}
-        return self.http.request(
-            method,
-            f"{self.sandbox.origin}/sandbox/{path}",
-            headers=headers,
-            allow_redirects=False,
-            **arguments,
-        )
+        url = f"{self.sandbox.origin}/sandbox/{path}"
+        return self.http.request(method, url, headers=headers, allow_redirects=False, **arguments)

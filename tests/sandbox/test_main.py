@@ -16,6 +16,8 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from requests_thingspace.sandbox.__main__ import _bundle, main, serve
 
+from ..users import python
+
 NAMES = ["THINGSPACE_BASE_URL", "THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET", "THINGSPACE_USERNAME"]
 NAMES += ["THINGSPACE_PASSWORD", "THINGSPACE_ACCOUNT_NAME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
 
@@ -112,9 +114,7 @@ def test_the_bundle_holds_what_is_trusted_already(tmp_path, monkeypatch, variabl
 def test_a_missing_extra_is_named_where_the_sandbox_is_imported(package):
     """Whoever tries the first example of the page on testing is told what to install."""
     script = f"import sys; sys.modules[{package!r}] = None; from requests_thingspace.sandbox import Sandbox"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
-    )
+    done = python("-c", script, env=dict(os.environ))
     assert done.stderr.splitlines()[-1] == (
         f"ImportError: the sandbox needs {package}: pip install 'requests-thingspace[sandbox]'"
     )
@@ -156,5 +156,5 @@ def test_as_a_process_it_serves_and_exits_with_0():
 
 def test_a_sandbox_that_nobody_closed_does_not_hold_up_its_process():
     script = "from requests_thingspace.sandbox import Sandbox; print(Sandbox().start().origin)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=True)
-    assert done.stdout.startswith(b"https://127.0.0.1:")
+    done = python("-c", script, env=dict(os.environ))
+    assert done.stdout.startswith("https://127.0.0.1:")

@@ -58,16 +58,12 @@ def test_devices_come_by_date_after_the_earliest(devices):
     assert len(second.json()["devices"]) == 55
 
 
-def test_without_parameters_all_devices_are_listed(client, sandbox):
-    url = f"{sandbox.origin}/api/m2m/v1/devices/actions/list"
-    answer = client.http.post(url, headers=client.both())
-    assert len(answer.json()["devices"]) == 255
-
-
-def test_one_device_is_found_by_its_identifier(devices):
-    wanted = devices({}).json()["devices"][7]
-    for identifier in wanted["deviceIds"]:
-        assert devices({"deviceId": identifier}).json()["devices"] == [wanted]
+def test_without_parameters_all_devices_are_listed(devices):
+    """One is found by any of its identifiers."""
+    found = devices(None).json()["devices"]
+    assert len(found) == 255
+    for identifier in found[7]["deviceIds"]:
+        assert devices({"deviceId": identifier}).json()["devices"] == [found[7]]
 
 
 @pytest.mark.parametrize(
@@ -107,27 +103,21 @@ def test_imp_registers_a_client(client, sandbox):
 
 
 @pytest.mark.parametrize(
-    ("path", "api"),
+    ("origin", "path", "api"),
     [
-        ("/api/m2m/v1/nothing", "/m2m/v1, version: v1"),
-        ("/api/m2m/v2/session/token", "/m2m/v2, version: v2"),
-        ("/api/m2m/v1/session/login", "/m2m/v1, version: v1"),
-        ("/", "/, version: v1"),
+        ("origin", "/api/m2m/v1/nothing", "/m2m/v1, version: v1"),
+        ("origin", "/api/m2m/v2/session/token", "/m2m/v2, version: v2"),
+        ("origin", "/api/m2m/v1/session/login", "/m2m/v1, version: v1"),
+        ("origin", "/", "/, version: v1"),
+        ("origin", "/api/mec/eds/serviceendpoints", "/mec/eds"),
+        ("edge_origin", "/api/m2m/v1/accounts/0000123456-00001", "/m2m/v1"),
     ],
 )
-def test_what_is_not_there_is_fault_900906(client, sandbox, path, api):
-    answer = client.http.get(sandbox.origin + path)
+def test_what_is_not_there_is_fault_900906(client, sandbox, origin, path, api):
+    """A resource is on its own origin only."""
+    answer = client.http.get(getattr(sandbox, origin) + path, headers=client.both())
     assert answer.status_code == 400
     described = answer.json()["fault"]
     assert described["code"] == "900906"
     assert described["message"] == "No matching resource found in the API for the given request"
-    assert described["description"].startswith(f"Access failure for API: {api}.")
-
-
-def test_a_resource_is_on_its_own_origin_only(client, sandbox):
-    headers = client.both()
-    for url in (
-        f"{sandbox.edge_origin}/api/m2m/v1/accounts/{sandbox.account}",
-        f"{sandbox.origin}/api/mec/eds/serviceendpoints",
-    ):
-        assert client.http.get(url, headers=headers).json()["fault"]["code"] == "900906"
+    assert described["description"].startswith(f"Access failure for API: {api}")

@@ -1,7 +1,9 @@
 """The sandbox as a whole: its life, what it hands out, and that it keeps its secrets."""
 
+import gc
 import time
 import uuid
+import weakref
 
 import pytest
 import requests
@@ -15,8 +17,7 @@ from .client import Client
 def test_it_can_be_started_and_closed_again_and_again():
     sandbox = Sandbox()
     sandbox.close()
-    first = sandbox.start()
-    assert first is sandbox
+    assert sandbox.start() is sandbox
     origin = sandbox.origin
     assert sandbox.start().origin == origin
     sandbox.close()
@@ -28,12 +29,10 @@ def test_it_can_be_started_and_closed_again_and_again():
 
 @pytest.mark.parametrize("name", ["origin", "imp_origin", "edge_origin", "ca_file", "environment"])
 def test_a_closed_one_says_how_to_start_it(name):
-    with pytest.raises(RuntimeError, match="with Sandbox"):
-        getattr(Sandbox(), name)
-
-
-def test_a_closed_one_can_be_reset_and_driven():
+    """It can be reset and driven all the same."""
     sandbox = Sandbox()
+    with pytest.raises(RuntimeError, match="with Sandbox"):
+        getattr(sandbox, name)
     sandbox.advance(5)
     sandbox.revoke_tokens()
     sandbox.end_sessions()
@@ -126,9 +125,6 @@ def test_it_shows_where_it_is_and_no_secret(sandbox):
 
 
 def test_it_keeps_no_session_that_nobody_uses(sandbox):
-    import gc
-    import weakref
-
     gone = weakref.ref(sandbox.session())
     gc.collect()
     assert gone() is None
@@ -140,39 +136,26 @@ def test_both_clocks_move_together_and_reset_returns_to_real_time():
     clock.advance(0.5)
     assert clock.wall() - time.time() == pytest.approx(3600.5, abs=1)
     assert clock.monotonic() - time.monotonic() == pytest.approx(3600.5, abs=1)
+    for seconds in (-1, float("nan")):
+        with pytest.raises(ValueError, match="only goes forward"):
+            clock.advance(seconds)
     clock.reset()
     assert clock.wall() == pytest.approx(time.time(), abs=1)
     assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan")])
-def test_time_does_not_go_back(seconds):
-    with pytest.raises(ValueError, match="only goes forward"):
-        SandboxClock().advance(seconds)
-
-
-def test_only_the_new_secret_brings_a_token(sandbox):
-    """What `auth` gives knows it; the token that was out stays the current one."""
-    before = sandbox.auth()
-    token = before.get_token()
+def test_only_the_new_credentials_are_good(sandbox):
+    """What `auth` gives knows them; the token that was out stays the current one; a reset takes them back."""
+    old = {"client_secret": "the-client-secret", "password": "the-password"}
+    token = sandbox.auth().get_token()
     sandbox.change_secret("the-new-client-secret")
+    sandbox.change_password("the-new-password")
     assert sandbox.auth().get_token().access_token == token.access_token
-    with pytest.raises(TokenRequestError, match="invalid_client"):
-        sandbox.auth(client_secret="the-client-secret").get_token()
-
-
-def test_only_the_new_password_logs_in(sandbox):
-    """Its failures count as any others do."""
-    sandbox.change_password("the-new-password")
     assert sandbox.auth().get_session_token()
+    with pytest.raises(TokenRequestError, match="invalid_client"):
+        sandbox.auth(client_secret=old["client_secret"]).get_token()
     with pytest.raises(LoginRefusedError):
-        sandbox.auth(password="the-password").get_session_token()
-
-
-def test_a_reset_brings_back_the_first_credentials(sandbox):
-    """Those that the sandbox began with."""
-    sandbox.change_secret("the-new-client-secret")
-    sandbox.change_password("the-new-password")
+        sandbox.auth(password=old["password"]).get_session_token()
     sandbox.reset()
-    assert (sandbox.client_secret, sandbox.password) == ("the-client-secret", "the-password")
-    assert sandbox.auth(client_secret="the-client-secret", password="the-password").get_session_token()
+    assert {"client_secret": sandbox.client_secret, "password": sandbox.password} == old
+    assert sandbox.auth(**old).get_session_token()
