@@ -5,7 +5,6 @@ programs leave threads and locks as they are: ``patch_all(thread=False)``, and s
 """
 
 import json
-import os
 import threading
 
 import gevent.monkey
@@ -15,7 +14,7 @@ from requests_futures.sessions import FuturesSession
 from requests_thingspace._endpoints.worker import Call
 from requests_thingspace._turns import Turn
 
-from ..users import python
+from ..users import environment_of_user, python
 
 
 def test_futures_share_one_token_call(sandbox, attach, auth, account):
@@ -100,20 +99,12 @@ print(json.dumps(sorted(set(at_once()))))
 
 
 @pytest.fixture
-def run(sandbox):
+def run(sandbox, tmp_path):
     """A function that runs a program against the sandbox and gives what it printed, line by line."""
-    settings = {
-        "THINGSPACE_BASE_URL": sandbox.origin,
-        "THINGSPACE_CLIENT_ID": sandbox.client_id,
-        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
-        "THINGSPACE_USERNAME": sandbox.username,
-        "THINGSPACE_PASSWORD": sandbox.password,
-        "REQUESTS_CA_BUNDLE": sandbox.ca_file,
-        "NO_PROXY": "127.0.0.1",
-    }
+    environment = environment_of_user(sandbox, tmp_path)
 
     def run(source, *arguments):
-        done = python("-W", "error", "-c", source, *arguments, env={**os.environ, **settings})
+        done = python("-W", "error", "-c", source, *arguments, env=environment)
         assert (done.returncode, done.stderr) == (0, "")
         return [json.loads(line) for line in done.stdout.splitlines()]
 

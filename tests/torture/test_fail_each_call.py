@@ -3,7 +3,6 @@
 import gc
 import http.server
 import itertools
-import logging
 import os
 import pickle
 import sys
@@ -17,10 +16,14 @@ import requests
 from requests_thingspace import Environment, FileTokenCache, LoginRefusedError
 
 from .fail_each_call import FAULTS, SystemCalls, open_files
+from .scenarios import outcome_of
 from .scheduler import import_all
 from .wire import API, M2M, ThingSpace, connect
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted there")
+pytestmark = [
+    pytest.mark.usefixtures("quiet"),
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted there"),
+]
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -191,14 +194,6 @@ class Forked(Case):
 CASES = (Case, Login, RefusedLogin, FirstInCache, FoundInCache, ReplacedInCache, ForgottenInCache, Forked)
 
 
-def outcome_of(work):
-    """What `work` returns or raises, without its frames."""
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001 - it is looked at
-        return error.with_traceback(None)
-
-
 def run(kind, folder, calls):
     """What is wrong after one run of a case, in which one of its system calls may fail."""
     folder.mkdir(mode=0o700)
@@ -225,17 +220,6 @@ def run(kind, folder, calls):
     return faults
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    """Warnings are expected, and not shown."""
-    import_all()
-    logging.disable(logging.ERROR)
-    hook = sys.unraisablehook
-    yield
-    sys.unraisablehook = hook
-    logging.disable(logging.NOTSET)
-
-
 @pytest.mark.skipif(
     int(filelock.__version__.split(".")[0]) < 4, reason="this filelock leaves a file open if flock fails"
 )
@@ -243,6 +227,7 @@ def quiet():
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 def test_a_call_that_fails_costs_a_token_at_most(kind, tmp_path, amount):
     """A token or a promised error comes of it; nothing leaks; the next call succeeds."""
+    import_all()
     calls = SystemCalls()
     faults = run(kind, tmp_path / "all is well", calls)
     each = [(at, made, fault) for at, made in enumerate(calls.made) for fault in FAULTS[made]]

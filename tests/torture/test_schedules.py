@@ -1,7 +1,6 @@
 """In whatever order threads come to run, the laws hold."""
 
 import itertools
-import logging
 
 import pytest
 
@@ -9,13 +8,7 @@ from .primitives import Lock
 from .scheduler import Scheduler, StuckError
 from .schedules import Schedule
 
-
-@pytest.fixture(autouse=True)
-def quiet():
-    """Warnings are expected, and not shown."""
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("first", range(0, 6000, 600))
