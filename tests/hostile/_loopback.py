@@ -64,7 +64,8 @@ class LoopbackServer(abc.ABC):
         """Ends every connection and thread, also one that hangs; a thread that outlives it is an error."""
         deadline = time.monotonic() + TIME_TO_END
         self.closing.set()
-        self._wake.send(b"x")
+        with contextlib.suppress(OSError):  # the acceptor may have seen `closing` and gone already
+            self._wake.send(b"x")
         self._acceptor.join(TIME_TO_END)  # from here on no connection can be added
         self._wake.close()
         with self._lock:

@@ -14,15 +14,13 @@ from __future__ import annotations
 import socket
 import tempfile
 import threading
-from collections import Counter, deque
+from collections import deque
 from pathlib import Path
 
 from ._certificates import authority, server_context
 from ._loopback import LoopbackServer
 from ._mischief import STRAY_PATH, Behaviour, OnAccept, json_answer
 from ._wire import Ending, RecordedRequest, Wire
-
-RECORD_LIMIT = 10_000  # requests remembered whole; they are all counted
 
 LURE = {
     "access_token": "stray-token-that-nobody-may-use",
@@ -46,37 +44,27 @@ class HostileServer(LoopbackServer):
         self.elsewhere = f"https://127.0.0.1:{self.port('elsewhere')}"
         self.http_origin = f"http://localhost:{self.port('http')}"
         self._plain = {"http"} if tls else {"http", "main"}
-        self._seen = threading.Lock()  # guards _scripts, _requests, _counts and _strays
+        self._choosing = threading.Lock()  # guards _scripts
         self._scripts: dict[str, deque[Behaviour]] = {}
-        self._requests: deque[RecordedRequest] = deque(maxlen=RECORD_LIMIT)
-        self._counts: Counter[str] = Counter()
-        self._strays: list[RecordedRequest] = []
+        self.requests: list[RecordedRequest] = []
 
     # What a test says
 
     def script(self, path: str, *behaviours: Behaviour) -> None:
         """Replaces what happens at a path: one behaviour per request, the last one repeated."""
-        with self._seen:
+        with self._choosing:
             self._scripts[path] = deque(behaviours)
 
     # What a test asks
 
     @property
-    def requests(self) -> list[RecordedRequest]:
-        """The requests so far, the last 10,000 of them."""
-        with self._seen:
-            return list(self._requests)
-
-    @property
     def strays(self) -> list[RecordedRequest]:
-        """Requests that no well-behaved client would have made (the first 100)."""
-        with self._seen:
-            return list(self._strays)
+        """Requests that no well-behaved client would have made."""
+        return [request for request in list(self.requests) if _is_stray(request)]
 
     def count(self, path: str | None = None) -> int:
         """How many requests came for a path, or in all."""
-        with self._seen:
-            return sum(self._counts.values()) if path is None else self._counts[path]
+        return sum(path in (None, request.path) for request in list(self.requests))
 
     def __exit__(self, *_: object) -> None:
         """Ends all connections and threads, and removes the CA file."""
@@ -114,7 +102,7 @@ class HostileServer(LoopbackServer):
 
     def _take_greeting(self) -> OnAccept | None:
         """The behaviour that strikes a new connection, if one is next at any path."""
-        with self._seen:
+        with self._choosing:
             for script in self._scripts.values():
                 if script and isinstance(script[0], OnAccept):
                     return _next(script)
@@ -122,15 +110,17 @@ class HostileServer(LoopbackServer):
 
     def _record_and_choose(self, request: RecordedRequest) -> Behaviour:
         """Writes the request down and says what to do with it."""
-        stray = request.listener != "main" or request.path == STRAY_PATH
-        with self._seen:
-            self._requests.append(request)
-            self._counts[request.path] += 1
-            self._strays += [request] if stray and len(self._strays) < 100 else []
-            script = None if stray else self._scripts.get(request.path)
-            if script:
-                return _next(script)
-        return json_answer(200, LURE) if stray else json_answer(404, {})
+        self.requests.append(request)
+        if _is_stray(request):
+            return json_answer(200, LURE)
+        with self._choosing:
+            script = self._scripts.get(request.path)
+            return _next(script) if script else json_answer(404, {})
+
+
+def _is_stray(request: RecordedRequest) -> bool:
+    """Whether it came to where only a redirect leads."""
+    return request.listener != "main" or request.path == STRAY_PATH
 
 
 def _next(script: deque[Behaviour]) -> Behaviour:

@@ -95,10 +95,13 @@ def provider():
 
 
 def test_a_provider_that_was_written_for_the_sdk(sandbox, connect, account, provider):
-    """It gives the SDK's OauthToken, with an expiry, and asks the manager for what it has not."""
+    """It asks the manager for what it has not; after a revocation its stored token is not believed."""
     session = connect(token_provider=provider)
     assert [session.get(account).status_code for _ in range(3)] == [200] * 3
     assert (provider.fetches, sandbox.calls["token"]) == (1, 1)
+    sandbox.revoke_tokens()
+    assert session.get(account).status_code == 200
+    assert (provider.fetches, sandbox.calls["token"]) == (1, 2)
 
 
 def test_such_a_provider_has_what_another_process_stored(sandbox, connect, account, auth, provider):
@@ -107,15 +110,6 @@ def test_such_a_provider_has_what_another_process_stored(sandbox, connect, accou
     provider.stored = OauthToken(known.access_token, "Bearer", expiry=int(known.expires_at))
     assert connect(token_provider=provider).get(account).status_code == 200
     assert (provider.fetches, sandbox.calls["token"]) == (0, 1)
-
-
-def test_such_a_provider_is_not_believed_after_a_revocation(sandbox, connect, account, provider):
-    """It goes on offering the stored token; ThingSpace is asked instead."""
-    session = connect(token_provider=provider)
-    session.get(account)
-    sandbox.revoke_tokens()
-    assert session.get(account).status_code == 200
-    assert (provider.fetches, sandbox.calls["token"]) == (1, 2)
 
 
 def test_the_sdks_token_may_lack_its_optional_fields(sandbox, connect, account, auth, provider):
