@@ -201,7 +201,7 @@ def test_a_call_without_tls_is_really_over():
 @pytest.mark.parametrize("status", [101, 102, 103])
 def test_after_an_interim_answer_the_connection_is_not_used_again(status, ask, server):
     """http.client takes it for the final one, so that the next call would get the answer to this one."""
-    server.script(TOKEN_PATH, do.Answer("interim", status, framing="none"), WELL)
+    server.script(TOKEN_PATH, do.Answer(status, framing="none"), WELL)
     with pytest.raises(TokenRequestError, match=f"HTTP {status} is not a final answer"):
         ask()
     assert ask().status == 200

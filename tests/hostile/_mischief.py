@@ -39,7 +39,6 @@ REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 class Answer:
     """A whole HTTP answer; `{origin}`, `{elsewhere}`, `{http}`, `{path}` in header values are filled in."""
 
-    name: str  # for whoever debugs a test
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: Payload = b""
@@ -87,7 +86,7 @@ def answer(
 ) -> Answer:
     """Any answer at all."""
     typed = (("Content-Type", content_type),) if content_type else ()
-    return Answer(f"{status}", status, (*typed, *headers), body, framing, ending, reason)
+    return Answer(status, (*typed, *headers), body, framing, ending, reason)
 
 
 def json_answer(status: int, document: object, *, headers: Headers = ()) -> Answer:
@@ -263,7 +262,7 @@ class OnAccept:
     interval: float = 0.0
     handshake: bool = False
     certificate: Certificate = "good"
-    then: Answer = Answer("nothing")
+    then: Answer = Answer()
 
     def greet(self, wire: Wire) -> Ending:
         """Plays before TLS, or right after it; KEEP goes on with the connection.

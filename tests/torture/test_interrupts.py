@@ -2,7 +2,6 @@
 
 import gc
 import itertools
-import logging
 import random
 import sys
 from contextvars import copy_context
@@ -23,14 +22,10 @@ CASES = [
 
 
 @pytest.fixture(autouse=True)
-def visible_locks():
-    """Locks that can be interrupted directly after they are taken; warnings are expected, and not shown."""
-    logging.disable(logging.ERROR)
-    hook = sys.unraisablehook
+def visible_locks(quiet):
+    """Locks that can be interrupted directly after they are taken."""
     with with_visible_locks():
         yield
-    sys.unraisablehook = hook
-    logging.disable(logging.NOTSET)
 
 
 def moments_of(scenario, face, cached, sample):
