@@ -88,11 +88,36 @@ def connect(attach, sandbox, auth):
 
 
 @pytest.fixture
+def warm(connect, account):
+    """A function that makes such a Session, lets one call bring both tokens, and gives Session and auth."""
+
+    def warm(**arguments) -> tuple[requests.Session, ThingspaceAuth]:
+        session = connect(**arguments)
+        session.get(account)
+        return session, session.auth or session.get_adapter(account).auth
+
+    return warm
+
+
+@pytest.fixture
+def spent(sandbox):
+    """A function that tells how many token calls and logins the sandbox has received."""
+    return lambda: (sandbox.calls["token"], sandbox.calls["login"])
+
+
+@pytest.fixture
 def plain(sandbox):
     """A Session without any auth that trusts the sandbox and hears nothing of the machine's settings."""
     with requests.Session() as session:
         session.trust_env, session.verify = False, sandbox.ca_file
         yield session
+
+
+@pytest.fixture
+def beside():
+    """A function that runs work in a thread beside the test."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool.submit
 
 
 @pytest.fixture

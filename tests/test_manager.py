@@ -1,64 +1,38 @@
 """One renewal at a time, shared by all, and never a token call for each API call."""
 
-import logging
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from requests_thingspace import (
-    Clock,
     InvalidTokenError,
     OAuthToken,
-    SessionToken,
+    ThingspaceAuth,
     ThingspaceError,
-    TokenManager,
     TokenRequestError,
 )
-from requests_thingspace._endpoints.exchange import Transport
-from requests_thingspace._events import Events
 from requests_thingspace._manager import COOL_DOWN, LONGEST_COOL_DOWN
-from requests_thingspace._values import Secret
 
 from .clocks import FakeClock
-from .endpoints.clients import manager_of
-from .threads import in_threads
-
-ROUTE = Transport()
+from .threads import Gate
 
 
-class Endpoint:
-    """A token endpoint in memory, which gives tokens as ThingSpace does: the same one for an hour."""
+class Provider:
+    """It gives tokens as ThingSpace does: the same one until it expires."""
 
-    def __init__(self, hands: FakeClock):
-        self.hands = hands
-        self.calls = 0
-        self.life = 3600.0
-        self.failure: Exception | None = None
-        self.routes: list[Transport | None] = []
-        self.gate: threading.Event | None = None
-        self.entered = threading.Event()
-        self._number = 0
-        self._until = 0.0
+    def __init__(self, hands):
+        self.hands, self.life, self.asked, self.error, self.token = hands, 3600.0, 0, None, None
 
-    def revoke(self):
-        """The next call gives a new token."""
-        self._until = 0.0
-
-    def __call__(self, route):
-        """Give the token of this hour; the answer is settled before it waits at the gate."""
-        self.calls += 1
-        self.routes.append(route)
-        if self.hands.wall >= self._until and self.failure is None:
-            self._number, self._until = self._number + 1, self.hands.wall + self.life
-        failure, token = self.failure, OAuthToken(f"the-client-secret-{self._number}", expires_at=self._until)
-        self.entered.set()
-        if self.gate is not None:
-            assert self.gate.wait(10)
-        if failure is not None:
-            raise failure
-        return token
+    def __call__(self, *_):
+        """Give the token of this hour."""
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        if self.token is None or self.token.is_expired(now=self.hands.wall):
+            expires_at = self.hands.wall + self.life
+            self.token = OAuthToken(f"the-password-{self.asked}", expires_at=expires_at)
+        return self.token
 
 
 @pytest.fixture
@@ -68,139 +42,116 @@ def hands():
 
 
 @pytest.fixture
-def endpoint(hands):
-    """A token endpoint in memory."""
-    return Endpoint(hands)
+def provider(hands):
+    """A token provider that counts how often it was asked."""
+    return Provider(hands)
 
 
 @pytest.fixture
-def make(endpoint, hands):
-    """A function that makes a manager of the endpoint."""
-
-    def make(**arguments):
-        arguments = {"identity": ("one",), **arguments}
-        events = Events(None, hands.clock.wall)
-        return TokenManager(
-            OAuthToken, endpoint, fingerprint=str, events=events, clock=hands.clock, **arguments
-        )
-
-    return make
+def mine(provider, hands):
+    """An auth that has all its tokens from the provider."""
+    return ThingspaceAuth("id", "the-client-secret", token_provider=provider, clock=hands.clock)
 
 
-def value(token):
-    """The number of the endpoint's token."""
-    return int(token.access_token.rsplit("-", 1)[1])
+# One renewal
 
 
-def test_a_usable_token_costs_no_call_and_no_lock(make, endpoint, monkeypatch):
+def test_a_usable_token_costs_no_call_and_no_lock(mine, provider, monkeypatch):
     """The fast path takes none."""
-    manager = make()
-    manager.get(ROUTE)
-    with monkeypatch.context() as patched:
-        patched.setattr(threading, "Lock", None)
-        assert value(manager.get(ROUTE)) == 1
-    assert endpoint.calls == 1
+    first = mine.get_token()
+    monkeypatch.setattr(threading, "Lock", None)
+    assert mine.get_token() is first
+    assert provider.asked == 1
 
 
-def test_many_threads_share_a_failure(make, endpoint):
-    """64 threads and a dead endpoint: one call, each caller gets an error object of its own."""
-    manager, endpoint.failure = make(), TokenRequestError("down", status=503, retryable=True)
-    errors = in_threads(64, lambda: manager.get(ROUTE))
-    assert endpoint.calls == 1
-    assert {(type(error), str(error), error.status) for error in errors} == {(TokenRequestError, "down", 503)}
-    assert len({id(error) for error in errors}) == 64
-
-
-def test_a_due_token_is_used_while_another_thread_renews_it(make, endpoint, hands):
+def test_a_due_token_is_used_while_another_thread_renews_it(sandbox, auth, beside):
     """Nobody waits for a renewal that is only due."""
-    manager = make()
-    first = manager.get(ROUTE)
-    hands.advance(3550)
-    endpoint.gate = threading.Event()
-    endpoint.entered.clear()
-    endpoint.revoke()
-    with ThreadPoolExecutor(1) as pool:
-        renewing = pool.submit(manager.get, ROUTE)
-        assert endpoint.entered.wait(10)
-        assert manager.get(ROUTE) is first
-        endpoint.gate.set()
-        assert value(renewing.result(10)) == 2
+    gate = Gate()
+
+    def provide(last, manager):
+        if last is not None:
+            gate.stop()
+        return manager.fetch_token()
+
+    mine = auth(token_provider=provide)
+    first = mine.get_token()
+    sandbox.advance(3550)
+    sandbox.revoke_tokens()
+    renewing = beside(mine.get_token)
+    gate.reached()
+    assert mine.get_token() is first
+    gate.open()
+    assert renewing.result(10) != first
 
 
-def test_who_comes_second_uses_what_the_first_one_fetched(endpoint, hands):
-    """Two find no token at the same time: one of them fetches it."""
-    others = []
-
-    def wall():
-        if others:
-            others.pop()()
-        return hands.wall
-
-    manager = manager_of(endpoint, clock=Clock(wall=wall, monotonic=lambda: hands.monotonic))
-    others.append(lambda: manager.get(ROUTE))
-    assert value(manager.get(ROUTE)) == 1
-    assert endpoint.calls == 1
-
-
-def test_a_login_waits_for_the_token_that_another_thread_renews(endpoint, hands):
+def test_a_login_waits_for_the_token_that_another_thread_renews(auth, beside, spent):
     """Who waits inside a renewal of its own waits too."""
-    endpoint.gate = threading.Event()
+    gate = Gate()
 
-    def hear(event):
-        if event.name == "renewal_awaited":
-            endpoint.gate.set()
+    def provide(_, manager):
+        gate.stop()
+        return manager.fetch_token()
 
-    of = {"identity": ("one",), "fingerprint": str, "clock": hands.clock}
-    bearers = TokenManager(OAuthToken, endpoint, events=Events(hear, hands.clock.wall), **of)
-    sessions = TokenManager(
-        SessionToken, lambda _: SessionToken(bearers.get().value), events=Events(None, hands.clock.wall), **of
+    mine = auth(token_provider=provide, on_event=lambda event: event.name != "renewal_awaited" or gate.open())
+    renewing = beside(mine.get_token)
+    gate.reached()
+    assert mine.get_session_token()
+    assert renewing.result(10) == mine.token
+    assert spent() == (1, 1)
+
+
+def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(sandbox, warm, echo, beside, spent):
+    """The renewal began before the rejection: the same token as its answer proves nothing."""
+    gates = [gate := Gate()]
+
+    def provide(last, manager):
+        token = manager.fetch_token()
+        if last is not None and gates:
+            gates.pop().stop()
+        return token
+
+    session, mine = warm(
+        token_provider=provide, on_event=lambda event: event.name != "renewal_awaited" or gate.open()
     )
-    with ThreadPoolExecutor(1) as pool:
-        renewing = pool.submit(bearers.get)
-        assert endpoint.entered.wait(10)
-        assert sessions.get().session_token == renewing.result(10).value
-    assert endpoint.calls == 1
+    first = mine.token
+    sandbox.advance(3550)
+    renewing = beside(mine.get_token)
+    gate.reached()
+    sandbox.revoke_tokens()
+    assert session.get(echo).status_code == 200
+    assert renewing.result(10) == mine.token != first
+    assert spent()[0] == 3
+
+
+# Neither clock nor endpoint brings about a call for each call
 
 
 @pytest.mark.parametrize("life", [0.0001, 30, 59.9, 60])
-def test_no_lifetime_makes_a_call_per_call(make, endpoint, life):
+def test_no_lifetime_makes_a_call_per_call(mine, provider, life):
     """A skew larger than the whole life is the normal case at ThingSpace, not an error."""
-    manager, endpoint.life = make(), life
+    provider.life = life
     for _ in range(100):
-        manager.get(ROUTE)
-    assert endpoint.calls <= 2
+        mine.get_token()
+    assert provider.asked <= 2
 
 
 @pytest.mark.parametrize("step", [-86400, -3600, 3599, 86400])
-def test_a_clock_that_is_set_costs_at_most_one_call(make, endpoint, hands, step):
+def test_a_clock_that_is_set_costs_at_most_one_call(mine, provider, hands, step):
     """NTP sets the wall clock back or forth; the token calls stay bounded."""
-    manager = make()
-    manager.get(ROUTE)
+    mine.get_token()
     hands.wall += step
     for _ in range(100):
-        manager.get(ROUTE)
-    assert endpoint.calls <= 2
+        mine.get_token()
+    assert provider.asked <= 2
 
 
-def test_a_wall_clock_set_back_keeps_no_dead_token_alive(make, endpoint, hands):
-    """The monotonic clock says that the hour is over."""
-    manager = make()
-    manager.get(ROUTE)
-    hands.wall -= 86400
-    hands.monotonic += 3600
-    endpoint.revoke()
-    assert value(manager.get(ROUTE)) == 2
-
-
-def test_a_failed_renewal_keeps_a_usable_token(make, endpoint, hands, caplog):
-    """The failure is a warning, the token so far is used, and the endpoint gets its rest."""
-    manager = make()
-    first = manager.get(ROUTE)
+def test_a_failed_renewal_keeps_a_usable_token(mine, provider, hands, caplog):
+    """The failure is a warning without the token, which is used, and the endpoint gets its rest."""
+    first = mine.get_token()
     hands.advance(3550)
-    endpoint.failure = TokenRequestError(f"down, {first.access_token}")
-    with caplog.at_level(logging.WARNING):
-        assert [manager.get(ROUTE) for _ in range(10)] == [first] * 10
-    assert endpoint.calls == 2
+    provider.error = TokenRequestError(f"down, {first.access_token}")
+    assert [mine.get_token() for _ in range(10)] == [first] * 10
+    assert provider.asked == 2
     assert [r.levelname for r in caplog.records if "failed" in r.getMessage()] == ["WARNING"]
     assert "TokenRequestError: down, ***" in caplog.text
 
@@ -208,222 +159,112 @@ def test_a_failed_renewal_keeps_a_usable_token(make, endpoint, hands, caplog):
 @pytest.mark.parametrize(
     ("wait", "cool_down"), [(None, COOL_DOWN), (0.5, COOL_DOWN), (10, 10), (3600, LONGEST_COOL_DOWN)]
 )
-def test_no_attempt_is_made_in_the_cool_down(make, endpoint, hands, wait, cool_down):
+def test_no_attempt_is_made_in_the_cool_down(mine, provider, hands, wait, cool_down):
     """2 s after a failure, or as long as the server asks, but never more than a minute."""
-    manager, endpoint.failure = make(), TokenRequestError("down", retry_after=wait)
-    for _ in range(3):
-        with pytest.raises(TokenRequestError, match="down"):
-            manager.get(ROUTE)
-        hands.advance((cool_down - 0.001) / 3)
-    assert endpoint.calls == 1
+    provider.error = TokenRequestError("down", retry_after=wait)
+    for _ in range(100):
+        with pytest.raises(TokenRequestError, match="down") as caught:
+            mine.get_token()
+        hands.advance((cool_down - 0.001) / 100)
+    assert len(caught.traceback) < 10  # an error that is raised again does not grow
+    assert provider.asked == 1
     hands.advance(0.002)
-    endpoint.failure = None
-    assert value(manager.get(ROUTE)) == 1
+    provider.error = None
+    assert mine.get_token()
 
 
-def test_an_error_raised_again_does_not_grow(make, endpoint):
-    """A thousand callers in the cool-down get the error with a traceback of their own."""
-    manager, endpoint.failure = make(), TokenRequestError("down")
-    for _ in range(1000):
-        with pytest.raises(TokenRequestError) as caught:
-            manager.get(ROUTE)
-    assert len(caught.traceback) < 10
+def test_a_token_without_expiry_is_used_and_warned_of_once(sandbox, auth, caplog):
+    """Until the server says otherwise; one line in the log."""
+    sandbox.fail_next("token", status=200, body={"access_token": "without-expiry"}, times=2)
+    mine = auth()
+    first = mine.get_token()
+    sandbox.advance(10**9)
+    assert mine.get_token() is first
+    mine.token = None
+    mine.get_token()
+    assert caplog.text.count("no known expiry") == 1
 
 
-def test_a_token_that_is_no_longer_current_is_not_renewed(make, endpoint):
-    """A 401 that speaks of an older token only learns the current one."""
-    manager = make()
-    manager.get(ROUTE)
-    assert value(manager.replace(Secret("an-older-one"), ROUTE)) == 1
-    assert value(manager.replace(Secret(None), ROUTE)) == 1
-    manager.confirm(Secret("an-older-one"))
-    assert manager.active.confirmed_until < 0
-    assert endpoint.calls == 1
+# Providers
 
 
-def test_a_token_that_the_endpoint_insists_on_is_left_alone_for_a_minute(make, endpoint, hands):
-    """The 401 was about something else: the caller gets it, and it costs one token call a minute."""
-    manager = make()
-    first = manager.get(ROUTE)
-    assert [manager.replace(Secret(first.value), ROUTE) for _ in range(100)] == [None] * 100
-    assert endpoint.calls == 2
-    assert manager.get(ROUTE) == first
-    hands.advance(60)
-    assert manager.replace(Secret(first.value), ROUTE) is None
-    assert endpoint.calls == 3
+def test_a_provider_is_asked_first(sandbox, auth, spent):
+    """In the caller's thread: it may hold a sqlite connection; it is told of the last token."""
+    database, asked = sqlite3.connect(":memory:"), []
 
-
-def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(make, endpoint, hands):
-    """The renewal began before the rejection: the same token as its answer proves nothing."""
-    manager = make()
-    first = manager.get(ROUTE)
-    hands.advance(3550)
-    endpoint.gate = threading.Event()
-    endpoint.entered.clear()
-    with ThreadPoolExecutor(2) as pool:
-        soft = pool.submit(manager.get, ROUTE)
-        assert endpoint.entered.wait(10)
-        replacing = pool.submit(manager.replace, first.secret, ROUTE)
-        while not manager.active.rejected:
-            assert not replacing.done()
-        endpoint.revoke()
-        endpoint.gate.set()
-        assert value(soft.result(10)) == value(replacing.result(10)) == 2
-    assert endpoint.calls == 3
-
-
-def test_a_provider_is_asked_first(make, endpoint):
-    """It gets the last token and the manager, in the caller's thread: it may hold a sqlite connection."""
-    database = sqlite3.connect(":memory:")
-    asked = []
-
-    def provider(last_token, manager):
-        asked.append((last_token, manager))
+    def provider(last_token, _):
         database.execute("select 1")
-        return {"access_token": "the-password-stored", "expires_in": 3600}
+        asked.append(last_token)
+        return {"access_token": f"stored-{len(asked)}", "expires_in": 3600}
 
-    manager = make(provider=provider)
-    assert manager.get(ROUTE).access_token == "the-password-stored"
-    assert asked == [(None, manager)]
-    assert endpoint.calls == 0
+    mine = auth(token_provider=provider)
+    first = mine.get_token()
+    sandbox.advance(3600)
+    assert mine.get_token().access_token == "stored-2"
+    assert asked == [None, first]
+    assert spent() == (0, 0)
     database.close()
 
 
-def test_a_provider_may_ask_the_endpoint(make, endpoint):
-    """`manager.fetch_token()` asks ThingSpace by the route of the caller; the outcome is adopted once."""
-    told = []
-    manager = make(provider=lambda last, manager: manager.fetch_token(), on_token_update=told.append)
-    route = Transport()
-    assert manager.get(route) is told[0]
-    assert endpoint.routes == [route]
-    assert endpoint.routes[0] is route
-    manager.fetch_token()
-    assert endpoint.routes[1] is None
-
-
-@pytest.mark.parametrize("offer", ["nothing", "expired", "rejected"])
-def test_a_provider_with_nothing_to_offer_is_passed_over(make, endpoint, hands, offer):
-    """None, an expired and the just-rejected token: the manager fetches."""
-    offers = {
-        "nothing": None,
-        "expired": OAuthToken("old", expires_at=hands.wall),
-        "rejected": OAuthToken("preset"),
-    }
-    manager = make(provider=lambda *_: offers[offer], token=OAuthToken("preset"))
-    assert value(manager.replace(Secret("preset"), ROUTE)) == 1
+@pytest.mark.parametrize("offer", [None, OAuthToken("old", expires_at=0), OAuthToken("preset")])
+def test_a_provider_with_nothing_to_offer_is_passed_over(connect, echo, spent, offer):
+    """None, an expired and the just-rejected token: ThingSpace is asked."""
+    session = connect(
+        token_provider=lambda *_: offer, token=OAuthToken("preset"), username=None, password=None
+    )
+    assert session.get(echo).status_code == 200
+    assert spent()[0] == 1
 
 
 @pytest.mark.parametrize(
     "offered", ["a bare string", 7, {"access_token": "cr\rlf"}, {"token_type": "Bearer"}]
 )
-def test_what_a_provider_cannot_mean_is_an_error(make, offered):
+def test_what_a_provider_cannot_mean_is_an_error(mine, offered):
     """The message says that it was the provider, and what to give."""
-    manager = make(provider=lambda *_: offered)
+    mine.token_provider = lambda *_: offered
     with pytest.raises(InvalidTokenError, match="the token provider gave no usable token"):
-        manager.get(ROUTE)
+        mine.get_token()
 
 
-def test_a_providers_errors_reach_the_caller_unchanged(make):
+def test_a_providers_errors_reach_the_caller_unchanged(mine, provider):
     """The very object that it raised."""
-    problem = LookupError("no database")
-
-    def provider(last_token, manager):
-        raise problem
-
+    provider.error = LookupError("no database")
     with pytest.raises(LookupError) as caught:
-        make(provider=provider).get(ROUTE)
-    assert caught.value is problem
+        mine.get_token()
+    assert caught.value is provider.error
 
 
-def test_a_provider_that_calls_itself_gets_an_error(make):
+def test_a_provider_that_calls_itself_gets_an_error(mine):
     """It would wait for itself for ever."""
-    manager = make(provider=lambda *_: manager.get(ROUTE))
+    mine.token_provider = lambda *_: mine.get_token()
     with pytest.raises(ThingspaceError, match="the very token being renewed"):
-        manager.get(ROUTE)
+        mine.get_token()
 
 
-def test_the_update_callback_hears_of_each_token_once(make, endpoint, hands):
-    """Once for a token that becomes current, after it is in place, in the renewing thread."""
-    told = []
-
-    def on_token_update(token):
-        told.append((token, threading.get_ident()))
-        assert manager.get(ROUTE) is token
-
-    manager = make(on_token_update=on_token_update)
-    first = manager.get(ROUTE)
-    hands.advance(3550)
-    assert manager.get(ROUTE) == first
+def test_the_update_callback_hears_of_each_new_token_once(provider, hands):
+    """After it is in place, and neither of a preset one nor of one that a renewal brings again."""
+    provider.life, told = 100, []
+    first = provider()
+    mine = ThingspaceAuth("id", "the-client-secret", token=first, token_provider=provider, clock=hands.clock)
+    mine.on_token_update = lambda token: told.append((token, mine.get_token()))
     hands.advance(50)
-    second = manager.get(ROUTE)
-    manager.forget()
-    manager.get(ROUTE)
-    assert told == [(first, threading.get_ident()), (second, threading.get_ident())]
-
-
-def test_the_update_callback_does_not_hear_of_a_preset_token(make, endpoint, hands):
-    """The user knows it already, also when the endpoint gives it again."""
-    told = []
-    endpoint.life = 100
-    manager = make(token=endpoint(None), on_token_update=told.append)
+    assert mine.get_token() == first
+    assert (told, provider.asked) == ([], 2)
     hands.advance(50)
-    manager.get(ROUTE)
-    assert endpoint.calls == 2
-    assert told == []
+    second = mine.get_token()
+    mine.reset()
+    assert mine.get_token() == second
+    assert told == [(second, second)]
 
 
-def test_a_token_without_expiry_is_used_and_warned_of_once(hands, caplog):
-    """Until the server says otherwise; one line in the log."""
-    numbers = iter(range(10))
-    manager = manager_of(lambda _: OAuthToken(f"number-{next(numbers)}"), clock=hands.clock)
-    first = manager.get(ROUTE)
-    hands.advance(10**9)
-    assert manager.get(ROUTE) is first
-    manager.replace(Secret(first.value), ROUTE)
-    assert caplog.text.count("no known expiry") == 1
-
-
-def test_forgetting_starts_anew(make, endpoint):
-    """No token and no cool-down are left."""
-    manager = make()
-    manager.get(ROUTE)
-    manager.forget()
-    assert manager.active is None
-    endpoint.failure = TokenRequestError("down")
-    with pytest.raises(TokenRequestError):
-        manager.get(ROUTE)
-    manager.forget()
-    endpoint.failure = None
-    assert value(manager.get(ROUTE)) == 1
-    assert value(manager.active.token) == 1
-
-
-def test_cache_keys_tell_clients_and_kinds_apart_and_nothing_else(make, endpoint):
+def test_cache_keys_tell_clients_and_kinds_apart_and_nothing_else():
     """A hash, equal for the same client, different for every other and for the other kind."""
-    keys = {
-        make(identity=("a", "b")).cache_key,
-        make(identity=("ab", "")).cache_key,
-        make(identity=("a", "c")).cache_key,
-        TokenManager(
-            SessionToken, endpoint, identity=("a", "b"), fingerprint=str, events=Events(None, float)
-        ).cache_key,
-    }
-    assert len(keys) == 4
-    assert make(identity=("a", "b")).cache_key in keys
-    assert all(len(key) == 64 for key in keys)
 
+    def keys(client_id, scopes):
+        secrets = {"client_secret": "the-client-secret", "username": "user", "password": "the-password"}
+        return ThingspaceAuth(client_id, scopes=scopes, **secrets).cache_keys.values()
 
-def test_repr_tells_no_token():
-    """Which kind, nothing else."""
-    manager = manager_of(None, OAuthToken("the-client-secret"))
-    assert repr(manager) == "<TokenManager of the token>"
-
-
-def test_what_a_fetch_outside_of_a_renewal_raises_comes_through():
-    """A program that asks the manager itself hears what happened."""
-
-    def fetch(_):
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        manager_of(fetch).fetch_token()
+    found = [*keys("ab", ""), *keys("a", "b"), *keys("a", "c")]
+    assert len(set(found)) == 3 + 2  # a session does not depend on scopes
+    assert all(len(key) == 64 for key in found)
+    assert set(keys("a", "b")) < set(found)

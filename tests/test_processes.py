@@ -213,7 +213,7 @@ def by_pickle(thing):
 
 @pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, by_pickle])
 @pytest.mark.parametrize("carrier", ["auth", "adapter", "session with auth", "session with adapter"])
-def test_twins(sandbox, cache, account, make_auth, twin_of, carrier):  # noqa: PLR0917 - fixtures
+def test_twins(sandbox, cache, account, make_auth, twin_of, carrier):
     """A copied or pickled auth, adapter or Session has the tokens, and renews and shares them on its own."""
     auth = make_auth(cache=cache)
     session = new_session(auth, sandbox.ca_file, "adapter" if "adapter" in carrier else "auth")

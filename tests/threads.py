@@ -10,6 +10,26 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
+class Gate:
+    """A place where a thread waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._arrived, self._open = threading.Event(), threading.Event()
+
+    def stop(self) -> None:
+        """Wait here, in the thread that is to be held up."""
+        self._arrived.set()
+        assert self._open.wait(10)
+
+    def reached(self) -> None:
+        """Wait until a thread stands here."""
+        assert self._arrived.wait(10)
+
+    def open(self) -> None:
+        """Let it go on."""
+        self._open.set()
+
+
 def in_threads(count: int, work: Callable[[], Any]) -> list[Any]:
     """Run `work` in `count` threads that start together; give back their results and errors."""
     barrier = threading.Barrier(count)

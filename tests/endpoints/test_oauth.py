@@ -129,7 +129,7 @@ def test_another_scope_than_was_asked_for_is_recorded(server, route, new_client)
         (do.redirect(302, "another host"), 302, None, "not followed"),
     ],
 )
-def test_a_refusal_says_what_thingspace_said(behaviour, status, code, words, server, route, credentials):  # noqa: PLR0917
+def test_a_refusal_says_what_thingspace_said(behaviour, status, code, words, server, route, credentials):
     """Through oauthlib all of these would be "missing access token"."""
     server.script(TOKEN_PATH, behaviour)
     server.script(REVOKE_PATH, behaviour)

@@ -160,7 +160,7 @@ class Wire(HTTPAdapter):
 
     thingspace: ThingSpace
 
-    def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):  # noqa: PLR0917
+    def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
         """Give the answer of the ThingSpace, as requests' own adapter would."""
         body = request.body or ""
         text = body.decode() if isinstance(body, bytes) else str(body)
