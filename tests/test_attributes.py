@@ -20,19 +20,17 @@ def give(*_):
     return "the-given"
 
 
-READ_AND_SET = [
-    ("client_id", ["another-id"], ["", None, 5, "a:b"]),
-    ("client_secret", ["the-other", Path("/a/file"), give], ["", None, 5, b"the-other"]),
-    ("token", [OAuthToken("a"), None], ["text", 5, {}]),
-    ("session_token", [SessionToken("a"), None], [5, {}, "cr\r\nlf"]),
-    ("clock_skew", [0, 12.5], [None, -1, "60", True, float("nan")]),
-    ("token_provider", [give, None], ["text", 5]),
-    ("on_token_update", [give, None], ["text", 5]),
-    ("username", ["another", None], ["", 5]),
-    ("password", ["the-other", Path("/a/file"), give], ["", 5, b"the-other"]),
-]
-SETTINGS = [(name, value) for name, values, _ in READ_AND_SET for value in values]
-REFUSALS = [(name, value) for name, _, values in READ_AND_SET for value in values]
+READ_AND_SET = {
+    "client_id": ["another-id"],
+    "client_secret": ["the-other", Path("/a/file"), give],
+    "token": [OAuthToken("a"), None],
+    "session_token": [SessionToken("a"), None],
+    "clock_skew": [0, 12.5],
+    "token_provider": [give, None],
+    "on_token_update": [give, None],
+    "username": ["another", None],
+    "password": ["the-other", Path("/a/file"), give],
+}
 GIVEN = {
     "client_id": "id",
     "client_secret": "the-client-secret",
@@ -47,43 +45,26 @@ GIVEN = {
 READ_ONLY = {"environment": PRODUCTION, "scopes": ("read", "write"), "timeout": 5.0, "cache": None}
 
 
-def ident(case):
-    """How a case of these tables is called."""
-    return f"{case[0]}-{case[1]!a}".replace(repr(give), "function")
-
-
 @pytest.mark.parametrize("name", GIVEN)
 def test_what_was_given_is_read(name):
     """Secrets read back as what was given; tokens as values; nothing is fetched for it."""
     assert getattr(ThingspaceAuth(**GIVEN), name) is GIVEN[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "absent"), [(name, None) for name in GIVEN if not name.startswith("client_")]
-)
-def test_what_was_not_given_is_absent(name, absent):
+def test_what_was_not_given_is_absent():
     """No token is fetched by looking; the clock skew has its default."""
-    absent = 60.0 if name == "clock_skew" else absent
-    assert getattr(ThingspaceAuth("id", "the-client-secret"), name) == absent
+    auth = ThingspaceAuth("id", "the-client-secret")
+    assert [getattr(auth, name) for name in GIVEN][2:] == [None] * 4 + [60.0, None, None]
 
 
-@pytest.mark.parametrize(("name", "value"), SETTINGS, ids=map(ident, SETTINGS))
-def test_what_is_set_is_read(name, value):
+@pytest.mark.parametrize("name", READ_AND_SET)
+def test_what_is_set_is_read(name):
     """Of the kinds that the constructor takes."""
-    auth = ThingspaceAuth(**GIVEN)
-    setattr(auth, name, value)
-    assert getattr(auth, name) == value
-    assert "the-other" not in f"{auth!r} {vars(auth)!r}"
-
-
-@pytest.mark.parametrize(("name", "value"), REFUSALS, ids=map(ident, REFUSALS))
-def test_what_cannot_be_used_is_refused_and_changes_nothing(name, value):
-    """By its name, as by the constructor."""
-    auth = ThingspaceAuth(**GIVEN)
-    with pytest.raises((ValueError, TypeError)) as caught:
+    for value in READ_AND_SET[name]:
+        auth = ThingspaceAuth(**GIVEN)
         setattr(auth, name, value)
-    assert name in str(caught.value) or name in ("token", "session_token")
-    assert getattr(auth, name) is GIVEN[name]
+        assert getattr(auth, name) == value
+        assert "the-other" not in f"{auth!r} {vars(auth)!r}"
 
 
 @pytest.mark.parametrize("name", READ_ONLY)
@@ -107,13 +88,6 @@ def test_a_misspelled_attribute_is_refused(name):
         getattr(auth, name)
 
 
-@pytest.mark.parametrize("name", [*GIVEN, *READ_ONLY])
-def test_nothing_can_be_deleted(name):
-    """``None`` is how a token goes."""
-    with pytest.raises(AttributeError):
-        delattr(ThingspaceAuth(**GIVEN), name)
-
-
 def test_names_that_a_subclass_declares_are_its_own():
     """As attributes of its class, or in its annotations."""
 
@@ -125,26 +99,15 @@ def test_names_that_a_subclass_declares_are_its_own():
     auth = Labelled(**GIVEN)
     auth.label = "fleet"
     assert auth.label == "fleet"
-    with pytest.raises(AttributeError):
-        auth.lable = "fleet"
 
 
 # What setting does
 
 
-@pytest.fixture
-def watched(sandbox, connect, account):
-    """A Session and its auth; what it was told stands in `told`."""
-    told = []
-    session = connect(on_token_update=told.append)
-    auth = session.auth or session.get_adapter(account).auth
-    session.get(account)
-    return session, auth, told
-
-
-def test_a_set_token_counts_from_the_next_request(sandbox, watched, account):
+def test_a_set_token_counts_from_the_next_request(sandbox, warm, account):
     """It is not announced, and what it replaces is not revoked."""
-    session, auth, told = watched
+    told = []
+    session, auth = warm(on_token_update=told.append)
     first = auth.token
     sandbox.revoke_tokens()
     auth.token = second = sandbox.auth().get_token().to_dict()
@@ -158,9 +121,9 @@ def test_a_set_token_counts_from_the_next_request(sandbox, watched, account):
     assert told == [first, auth.token]
 
 
-def test_a_set_session_token_counts_from_the_next_request(sandbox, watched, account):
+def test_a_set_session_token_counts_from_the_next_request(sandbox, warm, account):
     """And when it dies, there is a login for it."""
-    session, auth, _ = watched
+    session, auth = warm()
     auth.session_token = other = sandbox.auth(token=auth.token).get_session_token()
     assert session.get(account).request.headers["VZ-M2M-Token"] == other.session_token
     auth.session_token = None
@@ -169,18 +132,18 @@ def test_a_set_session_token_counts_from_the_next_request(sandbox, watched, acco
     assert sandbox.calls["login"] == 3
 
 
-def test_another_id_drops_both_tokens(sandbox, watched):
+def test_another_id_drops_both_tokens(sandbox, warm):
     """They were another client's."""
-    _, auth, _ = watched
+    _, auth = warm()
     auth.client_id = "another-client"
     assert (auth.token, auth.session_token) == (None, None)
     with pytest.raises(TokenRequestError):
         auth.get_token()
 
 
-def test_another_secret_keeps_the_token_and_clears_failures(sandbox, auth, watched):
+def test_another_secret_keeps_the_token_and_clears_failures(sandbox, warm):
     """The corrected secret is tried at once, within the cool-down of the wrong one."""
-    _, held, _ = watched
+    _, held = warm()
     before = held.token
     held.client_secret = "the-client-secret-but-wrong"
     assert held.token is before
@@ -192,9 +155,9 @@ def test_another_secret_keeps_the_token_and_clears_failures(sandbox, auth, watch
     assert sandbox.calls["token"] == 3
 
 
-def test_another_user_needs_a_password(sandbox, watched, account):
+def test_another_user_needs_a_password(sandbox, warm, account):
     """Its session is dropped at once; ``None`` ends the M2M session for good."""
-    session, auth, _ = watched
+    session, auth = warm()
     auth.username = "another"
     assert auth.session_token is None
     with pytest.raises(ValueError, match="password"):
@@ -274,11 +237,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_session_under_load_does_not_notice(sandbox, connect, account, under_load, change):
+def test_a_session_under_load_does_not_notice(sandbox, warm, account, under_load, change):
     """Eight threads, each attribute set thirty times: no failed call."""
-    session = connect()
-    auth = session.auth or session.get_adapter(account).auth
-    session.get(account)
+    session, auth = warm()
 
     def happening():
         for _ in range(30):

@@ -265,6 +265,6 @@ def test_cache_keys_tell_clients_and_kinds_apart_and_nothing_else():
         return ThingspaceAuth(client_id, scopes=scopes, **secrets).cache_keys.values()
 
     found = [*keys("ab", ""), *keys("a", "b"), *keys("a", "c")]
-    assert len(set(found)) == 3 + 2  # a session does not depend on scopes
+    assert len(set(found)) == 3 + 1  # the session is the user's, whatever the client
     assert all(len(key) == 64 for key in found)
     assert set(keys("a", "b")) < set(found)
