@@ -9,8 +9,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, Counter
 
-from .threads import in_threads
-
 
 @pytest.fixture
 def exporter():
@@ -74,27 +72,6 @@ def test_each_token_call_and_login_is_one_span_under_its_call(sandbox, connect, 
     with pytest.raises(requests.RequestException):
         call("fourth")
     assert parents() == {("renewal_failed", "fourth"): 1}
-
-
-def test_16_threads_share_one_span(connect, account, tracer, trace, parents):
-    """Under the call that renewed; those that waited for it have none."""
-    session = connect(on_event=trace)
-
-    def call():
-        with tracer.start_as_current_span("call"):
-            return session.get(account).status_code
-
-    assert set(in_threads(16, call)) == {200}
-    assert parents() == {("token_fetched", "call"): 1, ("session_started", "call"): 1}
-
-
-def test_a_refused_login_is_one_span(connect, account, tracer, trace, parents):
-    """However often it is asked for."""
-    session = connect(on_event=trace, password="the-password-but-wrong")
-    for _ in range(3):
-        with tracer.start_as_current_span("call"), pytest.raises(requests.RequestException):
-            session.get(account)
-    assert parents() == {("token_fetched", "call"): 1, ("login_refused", "call"): 1}
 
 
 def test_counters_say_what_happened(sandbox, connect, account):

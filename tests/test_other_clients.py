@@ -166,14 +166,8 @@ def test_what_does_not_speak_of_a_token_is_not_worth_another_try(sandbox, auth, 
     ours = auth()
     headers = ours.headers(account)
     assert ours.refused(headers, status, body) is False
+    assert ours.refused({}, 401, b"") is False  # what a URL that is not covered gets
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
-
-
-def test_a_refusal_of_another_clients_headers_is_not_ours(sandbox, auth, account):
-    """An empty dict, which is what a URL that is not covered gets, and foreign values."""
-    ours = auth()
-    ours.headers(account)
-    assert ours.refused({}, 401, b"") is False
 
 
 def test_a_token_that_was_replaced_already_is_worth_a_try(sandbox, auth, account):
@@ -221,27 +215,22 @@ def told(caplog):
 )
 def test_a_host_that_looks_like_thingspace_is_warned_of_once(told, url):
     """The warning names the host and what is covered, once for each host."""
-    auth = ThingspaceAuth("client-id", "the-client-secret")
+    heard = []
+    auth = ThingspaceAuth("client-id", "the-client-secret", on_event=heard.append)
     for _ in range(3):
         request = requests.Request("GET", url, auth=auth).prepare()
         assert "Authorization" not in request.headers
+    assert [event.name for event in heard] == ["host_not_covered"]
     host = url.split("/")[2]
     [(level, line)] = told(host)
     assert level == "WARNING"
     assert "thingspace.verizon.com" in line
 
 
-def test_another_host_is_told_of_at_debug(told):
-    """A Session may well call others."""
-    auth = ThingspaceAuth("client-id", "the-client-secret")
-    for _ in range(3):
-        requests.Request("GET", "https://example.org/x", auth=auth).prepare()
+def test_another_host_is_told_of_at_debug_and_a_covered_one_not_at_all(told, sandbox, auth, account):
+    """A Session may well call others; token and login URLs are left alone without a word."""
+    ours, environment = auth(), sandbox.environment
+    for url in ("https://example.org/x", account, environment.token_url, environment.login_url):
+        requests.Request("GET", url, auth=ours).prepare()
     assert {level for level, _ in told("example.org")} == {"DEBUG"}
-
-
-def test_a_covered_host_is_not_told_of(told, sandbox, auth, account):
-    """Nor are its token and login URLs."""
-    ours = auth()
-    for covered in (account, sandbox.environment.token_url, sandbox.environment.login_url):
-        requests.Request("GET", covered, auth=ours).prepare()
-    assert not [line for level, line in told("127.0.0.1") if "cover" in line]
+    assert not [line for _, line in told("127.0.0.1") if "cover" in line and "example.org" not in line]
