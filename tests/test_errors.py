@@ -34,17 +34,13 @@ def test_each_error_is_a_request_exception_with_evidence(kind):
     assert {name: getattr(error, name) for name in EVIDENCE} == EVIDENCE
 
 
-def test_evidence_is_empty_where_there_is_none():
-    """An error without an answer says so, and promises nothing."""
+def test_the_families_that_callers_may_catch():
+    """And an error without an answer promises nothing."""
+    assert issubclass(LoginRefusedError, LoginError)
+    assert issubclass(InvalidTokenError, ValueError)
     error = ThingspaceError("no answer")
     assert (error.status, error.code, error.description, error.retry_after) == (None,) * 4
     assert error.retryable is False
-
-
-def test_a_refused_login_is_a_login_error_and_an_invalid_token_a_value_error():
-    """The families that callers may catch."""
-    assert issubclass(LoginRefusedError, LoginError)
-    assert issubclass(InvalidTokenError, ValueError)
 
 
 @pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e)), copy_of])
@@ -56,15 +52,6 @@ def test_errors_travel(kind, again):
     assert twin is not error
     assert type(twin) is kind
     assert (str(twin), vars(twin)) == (str(error), vars(error))
-
-
-def test_copy_of_has_no_traceback():
-    """A stored error does not grow a traceback by being raised over and over."""
-    error = TokenRequestError("refused")
-    with pytest.raises(TokenRequestError):
-        raise error
-    assert error.__traceback__ is not None
-    assert copy_of(error).__traceback__ is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from requests_thingspace import Clock, OAuthToken, SessionToken
-from requests_thingspace._validity import CONFIRMED, SHORTEST_USE, ActiveToken, Moment
+from requests_thingspace._validity import SHORTEST_USE, ActiveToken, Moment
 
 START = Moment(1_000_000.0, 50.0)
 
@@ -91,13 +91,6 @@ def test_a_new_skew_judges_the_token_that_is_held_but_revives_none():
     one.reject()
     one.judge_by(0.0)
     assert one.is_due(START)
-
-
-def test_a_confirmed_token_is_not_tested_for_a_minute():
-    """By the monotonic clock, which nobody sets."""
-    one = active(3600)
-    one.confirm(START)
-    assert one.confirmed_until == START.monotonic + CONFIRMED
 
 
 def test_the_clock_of_the_machine_is_the_default():
