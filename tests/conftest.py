@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from requests_thingspace import ThingspaceAuth, mount
+from requests_thingspace import Clock, ThingspaceAuth, mount
 from requests_thingspace.sandbox import Sandbox
 
 
@@ -111,6 +111,18 @@ def plain(sandbox):
     with requests.Session() as session:
         session.trust_env, session.verify = False, sandbox.ca_file
         yield session
+
+
+@pytest.fixture
+def bare(sandbox):
+    """A function that makes an auth of the sandbox of nothing but what can be pickled."""
+
+    def bare(**arguments) -> ThingspaceAuth:
+        session = requests.Session()
+        session.verify, session.trust_env = sandbox.ca_file, False
+        return sandbox.auth(**{"session": session, "clock": Clock(), **arguments})
+
+    return bare
 
 
 @pytest.fixture

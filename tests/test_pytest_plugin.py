@@ -7,48 +7,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
-import urllib3
 
 import requests_thingspace
 
 pytest_plugins = ["pytester"]
-
-WHOLE_EXAMPLE = '''
-    import requests
-    from requests_thingspace import ThingspaceAuth
-
-
-    def connected(session, origin, account):
-        """The script that is tested: it counts an account's connected devices."""
-        query = {"accountName": account}
-        answer = session.post(f"{origin}/api/m2m/v1/devices/actions/list", json=query)
-        answer.raise_for_status()
-        return sum(device["connected"] for device in answer.json()["devices"])
-
-
-    def test_it_counts(thingspace):
-        assert connected(thingspace.session(), thingspace.origin, thingspace.account) > 0
-
-
-    def test_it_survives_a_night(thingspace):
-        session = thingspace.session()
-        connected(session, thingspace.origin, thingspace.account)
-        thingspace.advance(12 * 3600)
-        assert connected(session, thingspace.origin, thingspace.account) > 0
-        assert thingspace.calls["token"] == 2
-
-
-    def test_it_survives_an_outage(thingspace):
-        thingspace.fail_next("token", status=503)
-        assert connected(thingspace.session(), thingspace.origin, thingspace.account) > 0
-
-
-    def test_it_is_configured_by_the_environment(thingspace_env):
-        session = requests.Session()
-        session.auth = ThingspaceAuth.from_env()
-        assert connected(session, session.auth.environment.origins[0], thingspace_env.account) > 0
-        session.close()
-'''
 
 
 @pytest.fixture
@@ -66,13 +28,6 @@ def run(pytester, monkeypatch):
         return runpytest(*plugin, "-p", "no:cacheprovider", *arguments)
 
     return run
-
-
-def test_a_whole_example(run):
-    """The clock, the faults, the counts, and the environment, each test from a clean state."""
-    # urllib3 1.26 leaves the connections of a Session that nobody closes to the garbage collector
-    ignored = () if urllib3.__version__ >= "2" else ("-W", "ignore::ResourceWarning")
-    run(WHOLE_EXAMPLE, "-W", "error", *ignored, apart=True).assert_outcomes(passed=4)
 
 
 def test_one_server_for_a_run_and_a_clean_state_for_each_test(run):

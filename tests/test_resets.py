@@ -1,34 +1,14 @@
 """What a reset, a revocation or a logout ends does not come back, and two users are never mixed up."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 
 import pytest
-import requests
 
-from requests_thingspace import FileTokenCache, LoginRefusedError, OAuthToken, ThingspaceAuth
+from requests_thingspace import FileTokenCache, LoginRefusedError, OAuthToken
+
+from .threads import Gate
 
 WAIT = 10  # seconds that a broken test takes to end
-
-
-class Gate:
-    """A place where a thread waits until the test lets it go on."""
-
-    def __init__(self):
-        self._arrived, self._open = threading.Event(), threading.Event()
-
-    def stop(self):
-        """Wait here, in the thread that is to be held up."""
-        self._arrived.set()
-        assert self._open.wait(WAIT)
-
-    def reached(self):
-        """Wait until a thread stands here."""
-        assert self._arrived.wait(WAIT)
-
-    def open(self):
-        """Let it go on."""
-        self._open.set()
 
 
 class GatedCache(FileTokenCache):
@@ -50,47 +30,39 @@ def cache(tmp_path):
     return GatedCache(tmp_path / "tokens.json")
 
 
-@pytest.fixture
-def beside():
-    """A function that runs work in a thread beside the test."""
-    with ThreadPoolExecutor(4) as pool:
-        yield pool.submit
-
-
-def calls(sandbox, *names):
-    """How many calls these endpoints have received."""
-    return {name: sandbox.calls[name] for name in names}
-
-
 # Two users
 
 
-def test_a_waiting_login_does_not_become_the_next_users(sandbox, auth, cache, beside):
+@pytest.fixture
+def during_login(cache, beside):
+    """A function that resets an auth with other credentials while its login waits for the cache's lock."""
+
+    def during_login(mine, **credentials):
+        mine.get_token()
+        cache.gate = gate = Gate()
+        login = beside(mine.get_session_token)
+        gate.reached()
+        mine.reset(**credentials)
+        gate.open()
+        wait([login], WAIT)
+
+    return during_login
+
+
+def test_a_waiting_login_does_not_become_the_next_users(sandbox, auth, cache, during_login):
     """Bob's reset comes while Alice's login waits for the cache's lock: her key never holds his session."""
     alice = {"username": "alice", "password": "the-password-of-alice"}
     mine = auth(cache=cache, **alice)
-    mine.get_token()
-    cache.gate = gate = Gate()
-    login = beside(mine.get_session_token)
-    gate.reached()
-    mine.reset(username=sandbox.username, password=sandbox.password)
-    gate.open()
-    wait([login], WAIT)
+    during_login(mine, username=sandbox.username, password=sandbox.password)
     with pytest.raises(LoginRefusedError):
         auth(cache=cache, **alice).get_session_token()
     assert mine.get_session_token()
 
 
-def test_the_next_users_wrong_password_is_not_the_waiting_users_refusal(sandbox, auth, cache, beside):
+def test_the_next_users_wrong_password_is_not_the_waiting_users_refusal(sandbox, auth, cache, during_login):
     """Bob's wrong password is Bob's: Alice logs in with hers."""
     mine = auth(cache=cache)
-    mine.get_token()
-    cache.gate = gate = Gate()
-    login = beside(mine.get_session_token)
-    gate.reached()
-    mine.reset(username="bob", password="the-password-but-wrong")
-    gate.open()
-    wait([login], WAIT)
+    during_login(mine, username="bob", password="the-password-but-wrong")
     again = auth(cache=cache)
     assert again.get_session_token()
     with pytest.raises(LoginRefusedError):
@@ -125,11 +97,9 @@ def test_a_request_of_one_user_never_goes_out_as_another(sandbox, connect, accou
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_no_call_is_lost_when_the_user_is_reset_under_load(sandbox, connect, account, under_load, same):
+def test_no_call_is_lost_when_the_user_is_reset_under_load(sandbox, warm, account, under_load, same):
     """The same user, or another one that is the right one, while threads go on calling."""
-    session = connect()
-    auth = session.auth or session.get_adapter(account).auth
-    session.get(account)
+    session, auth = warm()
 
     def happening():
         for _ in range(10):
@@ -184,7 +154,7 @@ def test_a_session_that_was_ended_during_its_login_does_not_stay(sandbox, auth, 
     given = login.result(WAIT)
     assert mine.session_token is None
     assert mine.get_session_token() != given
-    assert calls(sandbox, "login") == {"login": 2}
+    assert sandbox.calls["login"] == 2
 
 
 def test_a_token_that_was_set_during_a_renewal_stays(sandbox, auth, beside):
@@ -207,30 +177,20 @@ def test_a_token_that_was_set_during_a_renewal_stays(sandbox, auth, beside):
 # Logout and revoke
 
 
-def test_a_logout_replaces_a_bearer_that_died(sandbox, auth):
+def test_a_logout_replaces_a_bearer_that_died(sandbox, auth, connect, account, spent):
     """The 401 speaks of the bearer; the session is ended with another one."""
     mine = auth()
-    session_token = mine.get_session_token().session_token
+    session_token = mine.get_session_token()
     sandbox.revoke_tokens()
     mine.logout()
     assert (sandbox.answers["logout", 401], sandbox.answers["logout", 200]) == (1, 1)
-    answer = requests.get(
-        f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}",
-        headers={"Authorization": mine.get_token().authorization, "VZ-M2M-Token": session_token},
-        verify=sandbox.ca_file,
-    )
-    assert answer.status_code == 400
-    assert calls(sandbox, "token", "login") == {"token": 2, "login": 1}
-
-
-def test_an_auth_is_no_context_manager():
-    """The end of a copy's block would end the session of the original."""
-    assert not hasattr(ThingspaceAuth, "__enter__")
-    assert not hasattr(ThingspaceAuth, "__exit__")
+    session = connect(token=mine.token, session_token=session_token, username=None, password=None)
+    assert session.get(account).status_code == 400
+    assert spent() == (2, 1)
 
 
 @pytest.mark.parametrize("end", ["revoke", "logout", "reset"])
-def test_it_may_be_done_inside_a_provider(sandbox, auth, end):
+def test_it_may_be_done_inside_a_provider(sandbox, auth, beside, end):
     """The very thread that renews does not wait for itself."""
     mine = None
 
@@ -242,6 +202,5 @@ def test_it_may_be_done_inside_a_provider(sandbox, auth, end):
     mine = auth(token_provider=provide, timeout=5.0)
     mine.get_token()
     sandbox.advance(3600)
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(mine.get_token).result(WAIT)
+    assert beside(mine.get_token).result(WAIT)
     assert mine.get_token()

@@ -7,7 +7,6 @@ import requests
 
 from requests_thingspace import LoginRefusedError, ThingspaceAuth, ThingspaceError, TokenRequestError
 
-WAIT = 20  # seconds that a broken test takes to end
 NEW = "the-new-client-secret"
 
 
@@ -16,10 +15,9 @@ class Mounted:
 
     def __init__(self, folder):
         self._folder, self._versions = folder, 0
-        self._link = folder / "..data"
 
     def write(self, **values):
-        """Put new contents in place of all files at once, and give the path of each."""
+        """Put new contents in place of all files at once."""
         self._versions += 1
         version = self._folder / f"..{self._versions}"
         version.mkdir()
@@ -27,15 +25,14 @@ class Mounted:
             (version / name).write_text(f"{value}\n")
         fresh = self._folder / "..data_tmp"
         fresh.symlink_to(version.name)
-        os.replace(fresh, self._link)
-        for name in values:
-            path = self._folder / name
-            if not path.is_symlink():
-                path.symlink_to(f"..data/{name}")
+        os.replace(fresh, self._folder / "..data")
 
     def __getitem__(self, name):
         """The path that a program is given."""
-        return self._folder / name
+        path = self._folder / name
+        if not path.is_symlink():
+            path.symlink_to(f"..data/{name}")
+        return path
 
 
 @pytest.fixture
@@ -78,25 +75,21 @@ def test_an_exchange_under_load_costs_one_token_call(sandbox, connect, secret, u
     assert sandbox.answers["token", 401] == 0
 
 
-def test_a_file_that_a_variable_names_is_read_again(sandbox, mounted, monkeypatch):
+def test_a_file_that_a_variable_names_is_read_again(sandbox, mounted, monkeypatch, plain):
     """`THINGSPACE_CLIENT_SECRET_FILE` and `THINGSPACE_PASSWORD_FILE` are paths, not values."""
-    for name in [name for name in os.environ if name.startswith("THINGSPACE_")]:
-        monkeypatch.delenv(name)
     mounted.write(client_secret=sandbox.client_secret, password=sandbox.password)
     monkeypatch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_id)
     monkeypatch.setenv("THINGSPACE_USERNAME", sandbox.username)
     monkeypatch.setenv("THINGSPACE_CLIENT_SECRET_FILE", str(mounted["client_secret"]))
     monkeypatch.setenv("THINGSPACE_PASSWORD_FILE", str(mounted["password"]))
-    with requests.Session() as session:
-        session.verify, session.trust_env = sandbox.ca_file, False
-        auth = ThingspaceAuth.from_env(environment=sandbox.environment, session=session)
-        auth.get_session_token()
-        sandbox.change_secret(NEW)
-        sandbox.change_password("the-new-password")
-        mounted.write(client_secret=NEW, password="the-new-password")
-        sandbox.revoke_tokens()
-        auth.token = auth.session_token = None
-        assert auth.get_session_token()
+    auth = ThingspaceAuth.from_env(environment=sandbox.environment, session=plain)
+    auth.get_session_token()
+    sandbox.change_secret(NEW)
+    sandbox.change_password("the-new-password")
+    mounted.write(client_secret=NEW, password="the-new-password")
+    sandbox.revoke_tokens()
+    auth.token = auth.session_token = None
+    assert auth.get_session_token()
     assert sandbox.answers == {("token", 200): 2, ("login", 200): 2}
 
 

@@ -1,6 +1,5 @@
 """What is given wrongly is refused at once, by name, and without showing a secret."""
 
-import os
 import subprocess
 import sys
 from functools import partial
@@ -121,9 +120,7 @@ class TestVariables:
 
     @pytest.fixture(autouse=True)
     def variables(self, sandbox, monkeypatch):
-        """The four of the sandbox, and no other; a value of None takes one away."""
-        for name in [name for name in os.environ if name.startswith("THINGSPACE_")]:
-            monkeypatch.delenv(name)
+        """The four of the sandbox; a value of None takes one away."""
 
         def variables(**given):
             for name, value in given.items():
