@@ -11,9 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
-from requests_thingspace import FileTokenCache, RedisTokenCache, ThingspaceAdapter, ThingspaceAuth
+from requests_thingspace import FileTokenCache, RedisTokenCache, ThingspaceAdapter
 
 from .caches.redis_server import RedisServer
 from .children import (
@@ -42,7 +41,9 @@ def redis_server():
 
 @pytest.fixture(params=["file", "redis"])
 def cache(request, tmp_path):
-    """An empty cache that processes can share, of either kind."""
+    """An empty cache that processes can share, of either kind; or none, where a test asks for that."""
+    if request.param is None:
+        return None
     if request.param == "file":
         return FileTokenCache(tmp_path / "tokens" / "tokens.json")
     server = request.getfixturevalue("redis_server")
@@ -50,59 +51,39 @@ def cache(request, tmp_path):
     return RedisTokenCache(server.url, lease=2.0)
 
 
-@pytest.fixture
-def make_auth(sandbox):
-    """A function that makes an auth that can be pickled and trusts the sandbox."""
-
-    def make_auth(**overrides) -> ThingspaceAuth:
-        session = requests.Session()
-        session.verify, session.trust_env = sandbox.ca_file, False
-        arguments = {
-            "client_id": sandbox.client_id,
-            "client_secret": sandbox.client_secret,
-            "username": sandbox.username,
-            "password": sandbox.password,
-            "environment": sandbox.environment,
-            "session": session,
-        }
-        return ThingspaceAuth(**{**arguments, **overrides})
-
-    return make_auth
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("face", ["auth", "adapter"])
-def test_a_fleet_has_one_token(sandbox, cache, account, make_auth, face):
+def test_a_fleet_has_one_token(sandbox, cache, account, bare, face, spent):
     """8 processes of 8 threads: one token call and one login when cold, one each time it ends."""
     ahead, gate, phases = Ahead(), CONTEXT.Barrier(PROCESSES + 1), 3
-    auth = make_auth(cache=cache, clock=ahead.clock)
+    auth = bare(cache=cache, clock=ahead.clock)
     sessions = [new_session(auth, sandbox.ca_file, face) for _ in range(THREADS)]
     fleet = [Child(member, sessions, account, gate, phases) for _ in range(PROCESSES)]
 
     gate.wait(60)  # cold
     gate.wait(60)
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+    assert spent() == (1, 1)
 
     ahead.seconds.value = 3601.0  # expired, and the session has been idle for too long
     sandbox.advance(3601)
     gate.wait(60)
     gate.wait(60)
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+    assert spent() == (2, 2)
 
     gate.wait(60)  # revoked while they are at it
     assert sandbox.wait_for_calls("api", sandbox.calls["api"] + 40)
     sandbox.revoke_tokens()
     gate.wait(60)
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (3, 2)
+    assert spent() == (3, 2)
 
     statuses = [status for child in fleet for status in child.result()]
     assert statuses == [200] * (PROCESSES * THREADS * 3 * phases)
 
 
 @pytest.mark.slow
-def test_a_crash_loop_with_a_wrong_password_logs_in_once(sandbox, cache, make_auth):
+def test_a_crash_loop_with_a_wrong_password_logs_in_once(sandbox, cache, bare):
     """8 services with a wrong password, each restarted 10 times: one login, and the account is not locked."""
-    auth = make_auth(cache=cache, password="wrong")
+    auth = bare(cache=cache, password="wrong")
 
     def restarts(_):
         return [Child(is_refused, auth).result() for _ in range(10)]
@@ -114,9 +95,9 @@ def test_a_crash_loop_with_a_wrong_password_logs_in_once(sandbox, cache, make_au
 
 
 @pytest.mark.slow
-def test_the_holder_of_the_lock_is_killed(sandbox, cache, account, make_auth):
+def test_the_holder_of_the_lock_is_killed(sandbox, cache, account, bare, spent):
     """After a SIGKILL in mid-fetch the others go on within seconds, and fetch once."""
-    auth = make_auth(cache=cache)
+    auth = bare(cache=cache)
     sandbox.slow("token", 60)
     holder = Child(call, auth, sandbox.ca_file, account)
     assert sandbox.wait_for_calls("token", 1)
@@ -126,21 +107,21 @@ def test_the_holder_of_the_lock_is_killed(sandbox, cache, account, make_auth):
     killed = time.monotonic()
     assert [child.result(10) for child in others] == [200] * PROCESSES
     assert time.monotonic() - killed < 8
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
+    assert spent() == (2, 1)
 
 
 @pytest.mark.slow
-def test_the_holder_of_the_lock_hangs(sandbox, cache, account, make_auth, caplog):
+def test_the_holder_of_the_lock_hangs(sandbox, cache, account, bare, caplog):
     """A process that is stopped in mid-fetch delays the others by the lock's timeout, no more."""
     cache.lock_timeout = 0.5
-    auth = make_auth(cache=cache, username=None, password=None)
+    auth = bare(cache=cache, username=None, password=None)
     sandbox.slow("token", 60)
     holder = Child(call, auth, sandbox.ca_file, account)
     assert sandbox.wait_for_calls("token", 1)
     os.kill(holder.process.pid, signal.SIGSTOP)
     sandbox.slow("token", 0)
     token = auth.get_token()
-    assert make_auth(cache=cache, username=None, password=None).get_token() == token
+    assert bare(cache=cache, username=None, password=None).get_token() == token
     holder.kill()
     assert sandbox.calls["token"] == 2
     assert [r.levelname for r in caplog.records if "the token cache" in r.getMessage()] == ["WARNING"]
@@ -165,45 +146,35 @@ def test_the_file_is_whole_at_any_time(tmp_path):
     assert cache.load(key)["filler"] == "x" * 50_000
 
 
-def test_a_server_forks_in_mid_fetch(sandbox, cache, account, make_auth):
-    """Workers that are forked while a thread of the parent renews do not inherit its locks."""
+@pytest.mark.parametrize("cache", ["file", "redis", None], indirect=True)
+def test_a_server_forks_in_mid_fetch(sandbox, cache, account, bare, spent):
+    """Workers that are forked while a thread renews do not inherit its locks; without a cache each asks."""
     gate = CONTEXT.Barrier(2)
     sandbox.slow("token", 0.5)
-    server = Child(forking_server, make_auth(cache=cache), gate, sandbox.ca_file, account, daemon=False)
+    server = Child(forking_server, bare(cache=cache), gate, sandbox.ca_file, account, daemon=False)
     assert sandbox.wait_for_calls("token", 1)
     gate.wait(60)
     assert server.result(20) == [0, 0]
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+    assert spent() == ((1, 1) if cache else (3, 2))
 
 
-def test_a_server_without_a_cache_forks_in_mid_fetch(sandbox, account, make_auth):
-    """Without a cache each worker fetches for itself, and none waits for a thread that it has not."""
-    gate = CONTEXT.Barrier(2)
-    sandbox.slow("token", 0.5)
-    server = Child(forking_server, make_auth(), gate, sandbox.ca_file, account, daemon=False)
-    assert sandbox.wait_for_calls("token", 1)
-    gate.wait(60)
-    assert server.result(20) == [0, 0]
-    assert sandbox.calls["token"] == 3
-
-
-def test_multiprocessing_by_fork(sandbox, cache, account, make_auth):
+def test_multiprocessing_by_fork(sandbox, cache, account, bare, spent):
     """A forked process goes on with the token of its parent, and with the cache."""
-    auth = make_auth(cache=cache)
+    auth = bare(cache=cache)
     child = Child(forked_once_more, call, auth, sandbox.ca_file, account, daemon=False)
     assert child.result() == 200
     assert call(auth, sandbox.ca_file, account) == 200
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+    assert spent() == (1, 1)
 
 
 @pytest.mark.slow
-def test_multiprocessing_by_spawn(sandbox, cache, account, make_auth):
+def test_multiprocessing_by_spawn(sandbox, cache, account, bare, spent):
     """A spawned process takes the auth with it, token and cache included."""
-    auth = make_auth(cache=cache)
+    auth = bare(cache=cache)
     assert call(auth, sandbox.ca_file, account) == 200
     spawn = multiprocessing.get_context("spawn")
     assert Child(call, auth, sandbox.ca_file, account, context=spawn).result() == 200
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+    assert spent() == (1, 1)
 
 
 def by_pickle(thing):
@@ -213,31 +184,30 @@ def by_pickle(thing):
 
 @pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, by_pickle])
 @pytest.mark.parametrize("carrier", ["auth", "adapter", "session with auth", "session with adapter"])
-def test_twins(sandbox, cache, account, make_auth, twin_of, carrier):
+def test_twins(sandbox, cache, account, bare, twin_of, carrier, spent):
     """A copied or pickled auth, adapter or Session has the tokens, and renews and shares them on its own."""
-    auth = make_auth(cache=cache)
+    auth = bare(cache=cache)
     session = new_session(auth, sandbox.ca_file, "adapter" if "adapter" in carrier else "auth")
     assert session.get(account).status_code == 200
     if carrier == "auth":
         twin = new_session(twin_of(auth), sandbox.ca_file)
     elif carrier == "adapter":
-        twin = requests.Session()
-        twin.verify, twin.trust_env = sandbox.ca_file, False
+        twin = new_session(None, sandbox.ca_file)
         twin.mount(sandbox.origin, twin_of(ThingspaceAdapter(auth)))
     else:
         twin = twin_of(session)
     with session, twin:
         assert twin.get(account).status_code == 200
-        assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+        assert spent() == (1, 1)
         sandbox.revoke_tokens()
         sandbox.end_sessions()
         assert [s.get(account).status_code for s in (twin, session)] == [200, 200]
-        assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+        assert spent() == (2, 2)
 
 
-def test_a_token_of_another_time_zone(sandbox, cache, make_auth):
+def test_a_token_of_another_time_zone(sandbox, cache, bare):
     """What a machine in Tokyo wrote expires in New York at the same instant."""
-    auth = make_auth(cache=cache)
+    auth = bare(cache=cache)
     # Zones in POSIX's own words: a machine may have no time zone data.
     there, hour_there = Child(token_in_time_zone, auth, "JST-9").result()
     here, hour_here = Child(token_in_time_zone, auth, "EST5EDT,M3.2.0,M11.1.0").result()
