@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,55 +52,32 @@ DEAD_SESSION = {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expi
 HTML = "<html>maintenance</html>"
 
 
-# The calls: a 200 that does not hold what it should is an outcome that nothing explains
+# The calls: method, URL, arguments, and whether a 200 holds what it should
+Kind = tuple[str, str, dict[str, Any], Callable[[requests.Response], bool]]
 
 
-def get_account(session: requests.Session, sandbox: Sandbox) -> Any:
-    """A resource that wants both tokens."""
-    answer = session.get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}", timeout=READ_TIMEOUT)
-    return answer, lambda: answer.json()["accountName"] == sandbox.account
+def kinds(sandbox: Sandbox) -> list[Kind]:
+    """Both tokens, JSON, Cloud Connector, the other header name, a redirect, a file to rewind, a stream."""
+    main, imp = sandbox.origin, sandbox.imp_origin
+    elsewhere = {"to": f"{sandbox.edge_origin}/sandbox/echo", "status": "307"}
+    devices = {"json": {"accountName": "TestAccount-1"}}
+    return [
+        ("GET", f"{main}/api/m2m/v1/accounts/{sandbox.account}", {}, lambda a: "accountName" in a.json()),
+        ("POST", f"{main}/api/m2m/v1/devices/actions/list", devices, lambda a: len(a.json()["devices"]) == 5),
+        ("POST", f"{main}/api/cc/v1/targets/actions/query", {"json": {}}, bool),
+        ("POST", f"{imp}/api/v2/clients/registration", {"json": {}}, bool),
+        ("GET", f"{main}/sandbox/redirect", {"params": elsewhere}, bool),
+        ("PUT", f"{main}/sandbox/echo", {"data": io.BytesIO(UPLOAD)}, lambda a: a.json()["sha256"] == DIGEST),
+        ("GET", f"{main}/sandbox/bytes?n={DOWNLOAD}", {"stream": True}, lambda a: length_of(a) == DOWNLOAD),
+    ]
 
 
-def list_devices(session: requests.Session, sandbox: Sandbox) -> Any:
-    """A JSON body, which may have to be sent twice."""
-    url = f"{sandbox.origin}/api/m2m/v1/devices/actions/list"
-    answer = session.post(url, json={"accountName": "TestAccount-1"}, timeout=READ_TIMEOUT)
-    return answer, lambda: len(answer.json()["devices"]) == 5
+KINDS = 7
 
 
-def query_targets(session: requests.Session, sandbox: Sandbox) -> Any:
-    """Cloud Connector, which reports a dead session in words of its own."""
-    url = f"{sandbox.origin}/api/cc/v1/targets/actions/query"
-    return session.post(url, json={}, timeout=READ_TIMEOUT), lambda: True
-
-
-def register(session: requests.Session, sandbox: Sandbox) -> Any:
-    """An origin where the session token's header has another name."""
-    url = f"{sandbox.imp_origin}/api/v2/clients/registration"
-    return session.post(url, json={}, timeout=READ_TIMEOUT), lambda: True
-
-
-def follow(session: requests.Session, sandbox: Sandbox) -> Any:
-    """A redirect to another covered origin."""
-    to = {"to": f"{sandbox.edge_origin}/sandbox/echo", "status": "307"}
-    return session.get(f"{sandbox.origin}/sandbox/redirect", params=to, timeout=READ_TIMEOUT), lambda: True
-
-
-def upload(session: requests.Session, sandbox: Sandbox) -> Any:
-    """A file, which has to be rewound if it is sent twice."""
-    answer = session.put(f"{sandbox.origin}/sandbox/echo", data=io.BytesIO(UPLOAD), timeout=READ_TIMEOUT)
-    return answer, lambda: answer.json()["sha256"] == DIGEST
-
-
-def download(session: requests.Session, sandbox: Sandbox) -> Any:
-    """A stream, which is the caller's to read."""
-    url = f"{sandbox.origin}/sandbox/bytes?n={DOWNLOAD}"
-    with session.get(url, stream=True, timeout=READ_TIMEOUT) as answer:
-        length = sum(len(piece) for piece in answer.iter_content(50_000))
-    return answer, lambda: length == DOWNLOAD
-
-
-KINDS = (get_account, list_devices, query_targets, register, follow, upload, download)
+def length_of(answer: requests.Response) -> int:
+    """Of a stream, which is read piece by piece."""
+    return sum(len(piece) for piece in answer.iter_content(50_000))
 
 
 # The troubles
@@ -125,26 +102,29 @@ class Trouble:
     times: int = 0
 
 
-def unnoticed() -> Iterator[Trouble]:
-    """Those that no caller may notice."""
-    yield Trouble("the token expires", lambda sandbox: sandbox.advance(3601))
-    yield Trouble("the session is idle for 21 minutes", lambda sandbox: sandbox.advance(21 * 60))
-    yield Trouble("the token is due", lambda sandbox: sandbox.advance(3480))
-    yield Trouble("the tokens are revoked", Sandbox.revoke_tokens)
-    yield Trouble("the sessions end", Sandbox.end_sessions)
+def both_end(sandbox: Sandbox) -> None:
+    """Both tokens are dead."""
+    sandbox.revoke_tokens()
+    sandbox.end_sessions()
 
-    def both(sandbox: Sandbox) -> None:
-        sandbox.revoke_tokens()
-        sandbox.end_sessions()
 
-    yield Trouble("the tokens are revoked and the sessions end", both)
+def slowly(sandbox: Sandbox) -> None:
+    """Both tokens are dead, and both endpoints are slow."""
+    sandbox.slow("token", 0.3)
+    sandbox.slow("login", 0.3)
+    both_end(sandbox)
 
-    def slowly(sandbox: Sandbox) -> None:
-        sandbox.slow("token", 0.3)
-        sandbox.slow("login", 0.3)
-        both(sandbox)
 
-    yield Trouble("both endpoints are slow and both tokens dead", slowly)
+UNNOTICED = (
+    Trouble("the token expires", lambda sandbox: sandbox.advance(3601)),
+    Trouble("the session is idle for 21 minutes", lambda sandbox: sandbox.advance(21 * 60)),
+    Trouble("the token is due", lambda sandbox: sandbox.advance(3480)),
+    Trouble("the tokens are revoked", Sandbox.revoke_tokens),
+    Trouble("the sessions end", Sandbox.end_sessions),
+    Trouble("the tokens are revoked and the sessions end", both_end),
+    Trouble("both endpoints are slow and both tokens dead", slowly),
+)
+"""Those that no caller may notice."""
 
 
 def failing(endpoint: str, times: int, words: tuple[str, ...], **fault: Any) -> Trouble:
@@ -171,7 +151,7 @@ def troubles(chance: random.Random) -> list[Trouble]:
     unavailable = {"status": 429, "headers": {"Retry-After": "3"}}
     cut = {"status": 200, "body": "x", "headers": {"Content-Length": "1000"}}
     return [
-        *unnoticed(),
+        *UNNOTICED,
         failing("token", times, (f"TokenRequestError {status}",), status=status),
         failing("token", times, ("TokenRequestError 429",), **unavailable),
         failing("token", times, ("TokenRequestError 200",), status=200, body=HTML),
@@ -214,18 +194,18 @@ class Run:
         """One trouble, and calm after it."""
         trouble = self.chance.choice(troubles(self.chance))
         before = self.sandbox.calls[trouble.endpoint]
-        plans = [[self.chance.choice(KINDS) for _ in range(CALLS)] for _ in range(THREADS)]
+        plans = [[self.chance.randrange(KINDS) for _ in range(CALLS)] for _ in range(THREADS)]
         callers = [pool.submit(self._work, plan, number) for number, plan in enumerate(plans)]
         trouble.strike(self.sandbox)
         seen = [outcome for caller in callers for outcome in caller.result(300)]
         while self.sandbox.calls[trouble.endpoint] < before + trouble.times:
             self.sandbox.advance(3601)  # so that what was asked for comes about
-            seen += self._work([get_account], 0) + self._work([get_account], 1)
+            seen += self._work([0], 0) + self._work([0], 1)
         self.sandbox.slow("token", 0)
         self.sandbox.slow("login", 0)
         self._judge(trouble, Counter(seen))
         self.sandbox.advance(301)  # past every cool-down
-        calm = Counter(self._work(list(KINDS), 0) + self._work(list(KINDS), 1))
+        calm = Counter(self._work(list(range(KINDS)), 0) + self._work(list(range(KINDS)), 1))
         self._judge(Trouble(f"the calm after {trouble.name}", repr), calm)
 
     def _judge(self, trouble: Trouble, seen: Counter[str]) -> None:
@@ -237,22 +217,22 @@ class Run:
         if strange:
             self.faults.append(f"{trouble.name}: {strange}")
 
-    def _work(self, plan: list[Callable[..., Any]], number: int) -> list[str]:
+    def _work(self, plan: list[int], number: int) -> list[str]:
         """The outcomes of these calls, made by one thread."""
         return [self._outcome(call, self.sessions[number % 2]) for call in plan]
 
-    def _outcome(self, call: Callable[..., Any], session: requests.Session) -> str:
+    def _outcome(self, kind: int, session: requests.Session) -> str:
         """What came of one call."""
         started = time.monotonic()
         try:
-            answer, is_right = call(session, self.sandbox)
-            if answer.status_code != 200:
-                return f"status {answer.status_code}"
-            return "200" if is_right() else f"{call.__name__}: a wrong answer"
+            method, url, arguments, is_right = kinds(self.sandbox)[kind]
+            with session.request(method, url, timeout=READ_TIMEOUT, **arguments) as answer:
+                if answer.status_code != 200:
+                    return f"status {answer.status_code}"
+                return "200" if is_right(answer) else f"{url}: a wrong answer"
         except requests.RequestException as error:
-            return (
-                f"{type(error).__name__} {error.status}" if hasattr(error, "status") else type(error).__name__
-            )
+            said = f" {error.status}" if hasattr(error, "status") else ""
+            return f"{type(error).__name__}{said}"
         except Exception as error:  # noqa: BLE001 - this is what must not happen
             return f"NOT ALLOWED: {error!r:.300}"
         finally:
