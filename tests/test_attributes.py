@@ -76,29 +76,20 @@ def test_the_rest_is_read_only(name):
         setattr(auth, name, READ_ONLY[name])
 
 
-@pytest.mark.parametrize(
-    "name", ["tokn", "clientId", "client_secrets", "oauth_token", "tokens", "on_event_", "x"]
-)
+@pytest.mark.parametrize("name", ["tokn", "clientId", "oauth_token", "on_event_", "x"])
 def test_a_misspelled_attribute_is_refused(name):
-    """Never silently kept and ignored."""
-    auth = ThingspaceAuth(**GIVEN)
-    with pytest.raises(AttributeError, match=name):
-        setattr(auth, name, "x")
-    with pytest.raises(AttributeError):
-        getattr(auth, name)
-
-
-def test_names_that_a_subclass_declares_are_its_own():
-    """As attributes of its class, or in its annotations."""
+    """Never silently kept and ignored; what a subclass declares is its own."""
 
     class Labelled(ThingspaceAuth):
         """With a label for its users."""
 
         label = None
 
-    auth = Labelled(**GIVEN)
-    auth.label = "fleet"
-    assert auth.label == "fleet"
+    for auth in (ThingspaceAuth(**GIVEN), labelled := Labelled(**GIVEN)):
+        with pytest.raises(AttributeError, match=name):
+            setattr(auth, name, "x")
+    labelled.label = "fleet"
+    assert labelled.label == "fleet"
 
 
 # What setting does
@@ -171,34 +162,25 @@ def test_another_user_needs_a_password(sandbox, warm, account):
     assert sandbox.calls["login"] == 2
 
 
-def test_another_skew_judges_the_token_that_is_held(sandbox, auth):
-    """From the next request on."""
-    asked = []
+def test_another_skew_provider_and_callback_count_from_then_on(sandbox, auth):
+    """The skew judges the token that is held; ``None`` brings back what an auth does by itself."""
+    asked, told = [], []
 
-    def provide(last, manager):
+    def provide(last, _):
         asked.append(last)
-        return manager.fetch_token()
+        return {"access_token": f"of-the-provider-{len(asked)}", "expires_in": 3600}
 
-    mine = auth(token_provider=provide)
-    mine.get_token()
+    mine = auth()
+    mine.token_provider, mine.on_token_update = provide, told.append
+    first = mine.get_token()
     sandbox.advance(3400)
-    mine.get_token()
-    assert len(asked) == 1
+    assert mine.get_token() is first
     mine.clock_skew = 300
-    mine.get_token()
-    assert len(asked) == 2
-
-
-def test_another_provider_and_callback_are_asked_and_told_from_then_on(auth):
-    """None brings back what an auth does by itself."""
-    mine, told = auth(), []
-    mine.token_provider = lambda *_: OAuthToken("of the provider".replace(" ", "-"))
-    mine.on_token_update = told.append
-    assert mine.get_token().access_token == "of-the-provider"
-    mine.token_provider = None
-    mine.token = None
-    assert mine.get_token().access_token != "of-the-provider"
-    assert len(told) == 2
+    second = mine.get_token()
+    assert asked == [None, first]
+    mine.token_provider = mine.token = None
+    assert told == [first, second, mine.get_token()]
+    assert "of-the-provider" not in mine.token.access_token
 
 
 def test_a_provider_beside_a_cache_is_refused(auth, tmp_path):
@@ -210,16 +192,6 @@ def test_a_provider_beside_a_cache_is_refused(auth, tmp_path):
     first = mine.get_token()
     mine.token = None
     assert mine.get_token() == first
-
-
-def test_an_auth_of_the_bearer_alone_takes_them_too():
-    """Without a user there is no session that would have to hear of it, and none in a copy."""
-    auth = ThingspaceAuth("id", "the-client-secret")
-    auth.client_secret, auth.clock_skew, auth.session_token = give, 10, None
-    auth.logout()
-    auth.reset()
-    twin = copy.copy(auth)
-    assert (twin.client_secret, twin.clock_skew, twin.session_token, twin.username) == (give, 10, None, None)
 
 
 CHANGES = {
@@ -250,11 +222,16 @@ def test_a_session_under_load_does_not_notice(sandbox, warm, account, under_load
     assert sandbox.answers["api", 401] == sandbox.answers["api", 400] == 0
 
 
-def test_a_session_token_may_be_set_on_an_auth_without_a_user(sandbox, auth):
-    """It is used as one that was given at the start; what is set again as it was changes nothing."""
+def test_an_auth_without_a_user_takes_them_too(sandbox, auth):
+    """A session token that is set is used as one given at the start; in a copy all is as it was."""
     one = auth(username=None, password=None)
+    one.client_secret, one.clock_skew, one.session_token = give, 10, None
+    one.logout()
+    one.reset()
+    twin = copy.copy(one)
+    assert (twin.client_secret, twin.clock_skew, twin.session_token, twin.username) == (give, 10, None, None)
     one.session_token = given = sandbox.auth().get_session_token()
-    one.username = one.password = None
+    one.username = one.password = None  # as they were: that changes nothing
     assert one.get_session_token() == given
     assert one.cache_keys["session"] != one.cache_keys["bearer"]
 
