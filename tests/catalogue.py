@@ -1,13 +1,7 @@
-"""One row of the catalogue of faults, run: what came of it, in how many seconds and calls, and what it told.
-
-Where the environment variable FAULTS_JSON names a file, each outcome is appended to it as a line of JSON;
-tests/faults_table.py makes a table from it.
-"""
+"""One row of the catalogue of faults, run: what came of it, in how many seconds and calls."""
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
 import traceback
@@ -81,8 +75,8 @@ def both_cas(sandbox: Any, server: HostileServer) -> str:
     return str(path)
 
 
-def outcome_of(call: Callable[[], Any], server: HostileServer, fault: Fault, through: str) -> Outcome:
-    """Run `call` with the fault in place, and write down what came of it."""
+def outcome_of(call: Callable[[], Any], server: HostileServer, fault: Fault) -> Outcome:
+    """Run `call` with the fault in place; what came of it."""
     server.script(fault.path, *fault.behaviours)
     before, started = server.count(fault.path), time.monotonic()
     result, error = None, None
@@ -90,9 +84,7 @@ def outcome_of(call: Callable[[], Any], server: HostileServer, fault: Fault, thr
         result = call()
     except Exception as caught:  # noqa: BLE001 - what it is gets judged later
         error = caught
-    outcome = Outcome(result, error, time.monotonic() - started, server.count(fault.path) - before)
-    _write_down(outcome, fault, through)
-    return outcome
+    return Outcome(result, error, time.monotonic() - started, server.count(fault.path) - before)
 
 
 def require_lawful(outcome: Outcome, fault: Fault, server: HostileServer, timeout: float) -> None:
@@ -114,19 +106,3 @@ def told_by(error: Exception) -> str:
     evidence = [error.args, vars(error), None if request is None else vars(request)]
     frames = traceback.format_exception(type(error), error, error.__traceback__)
     return "".join([*frames, *map(repr, evidence)])
-
-
-def _write_down(outcome: Outcome, fault: Fault, through: str) -> None:
-    """Append the outcome to the file that the environment names."""
-    path = os.environ.get("FAULTS_JSON")
-    if path:
-        row = {
-            "fault": fault.title,
-            "endpoint": fault.endpoint,
-            "through": through,
-            "outcome": "token" if outcome.error is None else type(outcome.error).__name__,
-            "seconds": round(outcome.seconds, 2),
-            "calls": outcome.calls,
-        }
-        with open(path, "a", encoding="utf-8") as rows:
-            rows.write(json.dumps(row) + "\n")

@@ -13,7 +13,6 @@ from .users import environment_of_user, python
 
 pytest.importorskip("httpie")
 
-TIMEOUT = 60  # seconds for a process that hangs
 ENTRY_POINT = "[httpie.plugins.auth.v1]\nthingspace = requests_thingspace.httpie_plugin:ThingspacePlugin\n"
 
 
@@ -35,16 +34,8 @@ def http(environment, sandbox, tmp_path):
     """A function that calls the account with HTTPie; a variable given as ``None`` is not set."""
 
     def http(*options, path=f"/api/m2m/v1/accounts/{sandbox.account}", **variables):
-        url = sandbox.origin + path
-        command = (
-            "-m",
-            "httpie",
-            "--ignore-stdin",
-            "--auth-type=thingspace",
-            "--check-status",
-            *options,
-            url,
-        )
+        ours = ("--ignore-stdin", "--auth-type=thingspace", "--check-status")
+        command = ("-m", "httpie", *ours, *options, sandbox.origin + path)
         known = {n: v for n, v in {**environment, **variables}.items() if v is not None}
         return python(*command, env=known, cwd=tmp_path)
 
@@ -90,28 +81,22 @@ def test_verify_holds_for_the_token_call(http, sandbox, verify):
     assert outcome.returncode == 0, outcome.stderr
 
 
-def test_without_it_an_unknown_ca_is_an_error(http, sandbox):
-    """The token call is not less careful than HTTPie."""
-    outcome = http(REQUESTS_CA_BUNDLE=None)
+@pytest.mark.parametrize(
+    ("options", "variables", "words"),
+    [
+        ([], {"REQUESTS_CA_BUNDLE": None}, "SSLError"),
+        (["--proxy=https:http://127.0.0.1:1"], {}, "oauth2/token"),
+        ([], {"THINGSPACE_CLIENT_SECRET": None}, "THINGSPACE_CLIENT_SECRET"),
+    ],
+    ids=["an unknown CA", "a proxy that does not answer", "a missing credential"],
+)
+def test_what_stops_the_token_call_is_told(http, sandbox, options, variables, words):
+    """It is as careful as HTTPie, goes by the same proxy, and gets one line, not a traceback of ours."""
+    outcome = http(*options, **variables)
     assert outcome.returncode != 0
-    assert "SSLError" in outcome.stderr
-    assert sandbox.calls["token"] == 0
-
-
-def test_the_proxy_holds_for_the_token_call(http, sandbox):
-    """One that does not answer stops the token call too."""
-    outcome = http("--proxy=https:http://127.0.0.1:1")
-    assert outcome.returncode != 0
-    assert "oauth2/token" in outcome.stderr
-    assert sandbox.calls["token"] == 0
-
-
-def test_a_missing_credential_gets_one_line(http, sandbox):
-    """The line names the variable."""
-    outcome = http(THINGSPACE_CLIENT_SECRET=None)
-    assert outcome.returncode != 0
-    assert "THINGSPACE_CLIENT_SECRET" in outcome.stderr
+    assert words in outcome.stderr
     assert "Traceback" not in outcome.stderr
+    assert sandbox.calls["token"] == 0
 
 
 def test_without_the_extra_each_call_fetches_its_own(http, environment, sandbox, tmp_path):

@@ -241,6 +241,21 @@ def test_a_provider_that_calls_itself_gets_an_error(mine):
         mine.get_token()
 
 
+def test_providers_that_ask_for_each_others_token_get_an_error(beside):
+    """Two threads would wait for each other for ever."""
+    both_renew = threading.Barrier(2)
+
+    def ask(other):
+        both_renew.wait(10)
+        return other.get_token()
+
+    one = ThingspaceAuth("one", "the-client-secret", token_provider=lambda *_: ask(other))
+    other = ThingspaceAuth("other", "the-client-secret", token_provider=lambda *_: ask(one))
+    for renewing in [beside(one.get_token), beside(other.get_token)]:
+        with pytest.raises(ThingspaceError, match="the very token being renewed"):
+            renewing.result(10)
+
+
 def test_the_update_callback_hears_of_each_new_token_once(provider, hands):
     """After it is in place, and neither of a preset one nor of one that a renewal brings again."""
     provider.life, told = 100, []

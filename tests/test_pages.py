@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import configparser
 import difflib
-import json
 import logging
 import re
 import subprocess
@@ -16,8 +15,6 @@ import pytest
 
 import requests_thingspace
 from requests_thingspace._events import _LINES
-
-from .faults_table import page
 
 PACKAGE = Path(requests_thingspace.__file__).parent
 ROOT = Path(__file__).parent.parent
@@ -146,15 +143,3 @@ def project_urls():
     """The links of the package page."""
     lines = setup_cfg()["metadata"]["project_urls"].strip().splitlines()
     return dict(line.split(" = ") for line in lines)
-
-
-def test_the_table_of_faults_joins_what_several_runs_saw():
-    """A row for each fault: all outcomes, the most requests, the longest time."""
-    fault = {"endpoint": "token", "fault": "hangs | drips"}
-    seen = [
-        {**fault, "through": "auth", "outcome": "Timeout", "calls": 1, "seconds": 0.31},
-        {**fault, "through": "adapter", "outcome": "token", "calls": 2, "seconds": 0.2},
-    ]
-    table = "\n".join(page(map(json.dumps, seen)))
-    assert "2 calls under 1 faults" in table
-    assert "| hangs \\| drips | `Timeout` or the token | 2 | 0.3 |" in table

@@ -42,11 +42,3 @@ def test_a_picture_has_a_title_and_stays_on_its_sheet(path):
         assert float(box.get("y", 0)) + float(box.get("height")) <= height
     for text in picture.iter(f"{SVG}text"):
         assert 0 <= float(text.get("y")) <= height
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*-light.svg")), ids=lambda path: path.name)
-def test_a_picture_for_light_pages_has_one_for_dark_pages(path):
-    """They differ in their colours alone."""
-    dark = path.with_name(path.name.replace("-light", "-dark"))
-    texts = [[text.text for text in ET.parse(each).iter(f"{SVG}text")] for each in (path, dark)]
-    assert texts[0] == texts[1]

@@ -74,15 +74,6 @@ def test_a_token_without_expiry_is_never_due(token):
     assert one.expires == Moment(math.inf, math.inf)
 
 
-def test_a_rejected_token_is_expired_at_once():
-    """Rejected is expired, whatever the expiry says, and the first rejection is told apart."""
-    one = active(3600)
-    assert (one.reject(), one.reject()) == (True, False)
-    assert one.rejected
-    assert one.is_due(START)
-    assert one.is_expired(START)
-
-
 def test_a_new_skew_judges_the_token_that_is_held_but_revives_none():
     """It moves the moment at which the token is due; a rejected one stays rejected."""
     one = active(3600)

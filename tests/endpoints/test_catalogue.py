@@ -43,11 +43,11 @@ def patience(fault):
 def measured(call, fault, server):
     """The outcome of a call; a flood must not fill the memory."""
     if not any(words in fault.name for words in FLOODS):
-        return outcome_of(call, server, fault, "endpoint")
+        return outcome_of(call, server, fault)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        outcome = outcome_of(call, server, fault, "endpoint")
+        outcome = outcome_of(call, server, fault)
         assert tracemalloc.get_traced_memory()[1] - before < LARGEST_GROWTH
     finally:
         tracemalloc.stop()
@@ -116,14 +116,13 @@ def auth_of(fault, server, session, timeout):
 
 
 @pytest.mark.parametrize("fault", ROWS[::8], ids=str)
-def test_an_api_call_under_a_fault(fault, well, session, attach, request):
+def test_an_api_call_under_a_fault(fault, well, session, attach):
     """The API's answer where there is a token, else a RequestException and no call; then all is well."""
     timeout = 5.0 if fault.expectation == "token" else SHORT
     auth = auth_of(fault, well, session, timeout)
     attach(session, auth)
-    face = request.node.callspec.params["attach"]
 
-    outcome = outcome_of(lambda: session.get(well.origin + API_PATH, timeout=5.0), well, fault, face)
+    outcome = outcome_of(lambda: session.get(well.origin + API_PATH, timeout=5.0), well, fault)
     require_lawful(outcome, fault, well, timeout)
     assert well.count(API_PATH) == (1 if outcome.error is None else 0)
     if outcome.error is None:
