@@ -1,9 +1,6 @@
-"""How much the tests would notice: `python -m tests.mutants _turns _validity answers --sample 300`.
+"""How much the tests would notice: each mutant is one module of the package with one thing changed.
 
-Each mutant is one module of the package with one thing changed: an operator, a number, a condition, a
-statement that is gone. Against it run only the tests that run the changed line, by the contexts of coverage.
-What came of each mutant is kept in build/mutants, so that a run can be ended and taken up again;
-delete that folder once the code or the tests have changed.
+What came of each is kept in build/mutants; delete that folder once the code or the tests have changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""The explorer of long runs: `python -m tests.soak --minutes 10`, threads against a sandbox on a bad day.
+"""The explorer of long runs: threads against a sandbox on a bad day, round by round; each ends in calm.
 
-A run is a chain of rounds. In each, threads on both faces make calls of every kind while one trouble, which
-a seed chooses, comes over the sandbox. A round's calls end as they should or as its trouble explains; when
-it is over every call succeeds; and in the end nothing is left over, memory, sockets and threads included.
 What needs an exact order of events is explored by `tests.torture`; this is what only time and sockets show.
 """
 

@@ -15,7 +15,7 @@ from requests_thingspace import (
 from requests_thingspace._manager import COOL_DOWN, LONGEST_COOL_DOWN
 
 from .clocks import FakeClock
-from .threads import Gate
+from .threads import Gate, stopping_at
 
 
 class Provider:
@@ -66,14 +66,7 @@ def test_a_usable_token_costs_no_call_and_no_lock(mine, provider, monkeypatch):
 
 def test_a_due_token_is_used_while_another_thread_renews_it(sandbox, auth, beside):
     """Nobody waits for a renewal that is only due."""
-    gate = Gate()
-
-    def provide(last, manager):
-        if last is not None:
-            gate.stop()
-        return manager.fetch_token()
-
-    mine = auth(token_provider=provide)
+    mine = auth(token_provider=stopping_at(gate := Gate()))
     first = mine.get_token()
     sandbox.advance(3550)
     sandbox.revoke_tokens()
@@ -86,13 +79,10 @@ def test_a_due_token_is_used_while_another_thread_renews_it(sandbox, auth, besid
 
 def test_a_login_waits_for_the_token_that_another_thread_renews(auth, beside, spent):
     """Who waits inside a renewal of its own waits too."""
-    gate = Gate()
-
-    def provide(_, manager):
-        gate.stop()
-        return manager.fetch_token()
-
-    mine = auth(token_provider=provide, on_event=lambda event: event.name != "renewal_awaited" or gate.open())
+    mine = auth(
+        token_provider=stopping_at(gate := Gate(), first=True),
+        on_event=lambda event: event.name != "renewal_awaited" or gate.open(),
+    )
     renewing = beside(mine.get_token)
     gate.reached()
     assert mine.get_session_token()
@@ -102,16 +92,9 @@ def test_a_login_waits_for_the_token_that_another_thread_renews(auth, beside, sp
 
 def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(sandbox, warm, echo, beside, spent):
     """The renewal began before the rejection: the same token as its answer proves nothing."""
-    gates = [gate := Gate()]
-
-    def provide(last, manager):
-        token = manager.fetch_token()
-        if last is not None and gates:
-            gates.pop().stop()
-        return token
-
     session, mine = warm(
-        token_provider=provide, on_event=lambda event: event.name != "renewal_awaited" or gate.open()
+        token_provider=stopping_at(gate := Gate(), fetched=True),
+        on_event=lambda event: event.name != "renewal_awaited" or gate.open(),
     )
     first = mine.token
     sandbox.advance(3550)

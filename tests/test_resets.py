@@ -6,7 +6,7 @@ import pytest
 
 from requests_thingspace import FileTokenCache, LoginRefusedError, OAuthToken
 
-from .threads import Gate
+from .threads import Gate, stopping_at
 
 WAIT = 10  # seconds that a broken test takes to end
 
@@ -74,15 +74,8 @@ def test_the_next_users_wrong_password_is_not_the_waiting_users_refusal(sandbox,
 def test_a_request_of_one_user_never_goes_out_as_another(sandbox, connect, account, beside):
     """A request that was refused before the reset is not sent again with the next user's session."""
     gate, seen = Gate(), []
-
-    def provide(last, manager):
-        if last is not None:
-            gate.stop()
-        return manager.fetch_token()
-
-    session = connect(
-        username="alice", password="the-password-of-alice", session_token="x", token_provider=provide
-    )
+    alice = {"username": "alice", "password": "the-password-of-alice", "session_token": "x"}
+    session = connect(token_provider=stopping_at(gate), **alice)
     auth = session.auth or session.get_adapter(account).auth
     auth.get_token()
     sandbox.revoke_tokens()
@@ -113,20 +106,10 @@ def test_no_call_is_lost_when_the_user_is_reset_under_load(sandbox, warm, accoun
 
 
 @pytest.mark.parametrize("end", ["revoke", "reset"])
-def test_a_token_that_was_ended_during_its_renewal_does_not_come_back(sandbox, connect, echo, beside, end):
+def test_a_token_that_was_ended_during_its_renewal_does_not_come_back(sandbox, warm, echo, beside, end):
     """The answer that was under way reaches its caller at most; the next request has another token."""
-    gate = Gate()
-    gates = [gate]
-
-    def provide(last, manager):
-        token = manager.fetch_token()
-        if last is not None and gates:
-            gates.pop().stop()
-        return token
-
-    session = connect(username=None, password=None, token_provider=provide)
-    auth = session.auth or session.get_adapter(echo).auth
-    ended = auth.get_token()
+    session, auth = warm(token_provider=stopping_at(gate := Gate(), fetched=True))
+    ended = auth.token
     sandbox.advance(3590)
     renewal = beside(auth.get_token)
     gate.reached()
@@ -159,13 +142,7 @@ def test_a_session_that_was_ended_during_its_login_does_not_stay(sandbox, auth, 
 
 def test_a_token_that_was_set_during_a_renewal_stays(sandbox, auth, beside):
     """What the caller sets wins over what was under way."""
-    gate = Gate()
-
-    def provide(_, manager):
-        gate.stop()
-        return manager.fetch_token()
-
-    mine = auth(token_provider=provide)
+    mine = auth(token_provider=stopping_at(gate := Gate(), first=True))
     renewal = beside(mine.get_token)
     gate.reached()
     mine.token = OAuthToken("set-by-hand")

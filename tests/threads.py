@@ -30,6 +30,18 @@ class Gate:
         self._open.set()
 
 
+def stopping_at(gate: Gate, *, first: bool = False, fetched: bool = False) -> Callable[[Any, Any], Any]:
+    """A provider that stops when it renews, or at its `first` token too; before it asks, or with what it `fetched`."""
+
+    def provide(last_token: Any, manager: Any) -> Any:
+        token = manager.fetch_token() if fetched else None
+        if first or last_token is not None:
+            gate.stop()
+        return token or manager.fetch_token()
+
+    return provide
+
+
 def in_threads(count: int, work: Callable[[], Any]) -> list[Any]:
     """Run `work` in `count` threads that start together; give back their results and errors."""
     barrier = threading.Barrier(count)
