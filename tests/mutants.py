@@ -22,14 +22,7 @@ from coverage import CoverageData
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "build" / "mutants"
 SETTINGS = "[run]\nsource_pkgs = requests_thingspace\ndynamic_context = test_function\ndata_file = {}\n"
-LEFT_OUT = (
-    "cli",
-    "deploy",
-    "hostile",
-    "sandbox",
-    "torture",
-    "typing",
-)  # folders of tests that do not take part
+LEFT_OUT = ("cli", "deploy", "hostile", "sandbox", "torture", "typing")  # folders that do not take part
 PATIENCE = 60  # seconds; tests that take longer have noticed
 
 OTHER = {
@@ -152,13 +145,9 @@ def judge(path: Path, tests: list[str], sample: int | None) -> dict[str, bool]:
 
 def main() -> int:
     """Read the arguments, judge, and tell what survived."""
-    parser = argparse.ArgumentParser(
-        "python -m tests.mutants", description="How much the tests would notice."
-    )
+    parser = argparse.ArgumentParser("python -m tests.mutants", description="How much the tests notice.")
     parser.add_argument("modules", nargs="+", help="such as _turns or _endpoints/answers")
-    parser.add_argument(
-        "--tests", nargs="+", help="the tests that take part (default: all but a few folders)"
-    )
+    parser.add_argument("--tests", nargs="+", help="those that take part (default: all but a few folders)")
     parser.add_argument("--sample", type=int, help="so many mutants of each module, chosen by a fixed seed")
     given = parser.parse_args()
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from requests_thingspace import (
+    Clock,
     InvalidTokenError,
     OAuthToken,
     ThingspaceAuth,
@@ -13,6 +14,7 @@ from requests_thingspace import (
     TokenRequestError,
 )
 from requests_thingspace._manager import COOL_DOWN, LONGEST_COOL_DOWN
+from requests_thingspace._values import Secret
 
 from .clocks import FakeClock
 from .threads import Gate, stopping_at
@@ -104,6 +106,22 @@ def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(sandbox, warm, 
     assert session.get(echo).status_code == 200
     assert renewing.result(10) == mine.token != first
     assert spent()[0] == 3
+
+
+def test_who_comes_second_uses_what_the_first_one_brought(provider, hands):
+    """Two find no token at the same time: one of them renews."""
+    others = []
+
+    def wall():
+        if others:
+            others.pop()()
+        return hands.wall
+
+    clock = Clock(wall=wall, monotonic=lambda: hands.monotonic)
+    mine = ThingspaceAuth("id", "the-client-secret", token_provider=provider, clock=clock)
+    others.append(mine.get_token)
+    assert mine.get_token() is provider.token
+    assert provider.asked == 1
 
 
 # Neither clock nor endpoint brings about a call for each call
@@ -215,6 +233,17 @@ def test_a_providers_errors_reach_the_caller_unchanged(mine, provider):
     with pytest.raises(LookupError) as caught:
         mine.get_token()
     assert caught.value is provider.error
+
+
+def test_a_manager_may_be_used_outside_of_a_renewal(sandbox, auth, account):
+    """A provider that kept it can ask ThingSpace, and speak of a token that is not current any more."""
+    managers = []
+    mine = auth(token_provider=lambda _, manager: managers.append(manager))
+    headers = mine.headers(account)
+    assert managers[0].fetch_token().access_token == mine.token.access_token
+    managers[0].confirm(Secret("an-older-one"))
+    sandbox.revoke_tokens()
+    assert mine.refused(headers, 401, b"") is True
 
 
 def test_a_provider_that_calls_itself_gets_an_error(mine):

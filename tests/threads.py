@@ -31,7 +31,7 @@ class Gate:
 
 
 def stopping_at(gate: Gate, *, first: bool = False, fetched: bool = False) -> Callable[[Any, Any], Any]:
-    """A provider that stops when it renews, or at its `first` token too; before it asks, or with what it `fetched`."""
+    """A provider that stops at `gate` when it renews, at the `first` time too, or with what it `fetched`."""
 
     def provide(last_token: Any, manager: Any) -> Any:
         token = manager.fetch_token() if fetched else None
