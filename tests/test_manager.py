@@ -242,6 +242,7 @@ def test_a_manager_may_be_used_outside_of_a_renewal(sandbox, auth, account):
     headers = mine.headers(account)
     assert managers[0].fetch_token().access_token == mine.token.access_token
     managers[0].confirm(Secret("an-older-one"))
+    sandbox.advance(61)
     sandbox.revoke_tokens()
     assert mine.refused(headers, 401, b"") is True
 
