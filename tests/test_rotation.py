@@ -41,30 +41,34 @@ def mounted(tmp_path):
     return Mounted(tmp_path)
 
 
-@pytest.fixture
-def secret(request, sandbox, mounted):
-    """A source of the client secret, and a way to exchange it: by a function, or by a file."""
-    held = [sandbox.client_secret]
-    mounted.write(client_secret=sandbox.client_secret)
+class Source:
+    """A source that counts how often it was asked, and fails while `error` is set."""
 
-    def exchange(value):
-        held[0] = value
-        mounted.write(client_secret=value)
+    def __init__(self, value):
+        self.value, self.error, self.asked = value, None, 0
 
-    return {"function": lambda: held[0], "file": mounted["client_secret"]}[request.param], exchange
+    def __call__(self):
+        """The value as it is now."""
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.value
 
 
-@pytest.mark.parametrize("secret", ["function", "file"], indirect=True)
+@pytest.mark.parametrize("kind", ["function", "file"])
 @pytest.mark.parametrize("when", ["the token dies too", "the token lives", "the token is due"])
-def test_an_exchange_under_load_costs_one_token_call(sandbox, connect, secret, under_load, when):
+def test_an_exchange_under_load_costs_one_token_call(sandbox, connect, echo, mounted, under_load, kind, when):
     """ThingSpace and the source exchange the secret; no call fails, and nothing is restarted."""
-    (source, exchange), echo = secret, f"{sandbox.origin}/sandbox/echo"
+    function = Source(sandbox.client_secret)
+    mounted.write(client_secret=sandbox.client_secret)
+    source = function if kind == "function" else mounted["client_secret"]
     session = connect(client_secret=source, username=None, password=None)
     session.get(echo)
 
     def happening():
         sandbox.change_secret(NEW)
-        exchange(NEW)
+        function.value = NEW
+        mounted.write(client_secret=NEW)
         if when == "the token dies too":
             sandbox.revoke_tokens()
         if when == "the token is due":
@@ -120,20 +124,6 @@ def test_a_source_that_changes_while_the_old_secret_is_refused_loses_no_call(san
     sandbox.revoke_tokens()
     assert session.get(echo).status_code == 200
     assert (sandbox.answers["token", 401], sandbox.answers["token", 200]) == (1, 2)
-
-
-class Source:
-    """A source that counts how often it was asked, and fails while `error` is set."""
-
-    def __init__(self, value):
-        self.value, self.error, self.asked = value, None, 0
-
-    def __call__(self):
-        """The value as it is now."""
-        self.asked += 1
-        if self.error is not None:
-            raise self.error
-        return self.value
 
 
 DOWN = [OSError("it is down"), ValueError("the-vault-token is wrong"), requests.ConnectionError("no route")]
