@@ -15,16 +15,7 @@ NOW = 1_700_000_000.0
 SECRET = "s3cret-0123456789abcdef"
 WIRE = {"access_token": SECRET, "scope": " ts.ro ts.full", "token_type": "Bearer", "expires_in": 3600}
 
-UNSENDABLE = [
-    "\r\nX-Injected: yes",
-    "\n",
-    "\0",
-    "\x7f",
-    " x",
-    "\t",
-    "é",
-    "\ud800",
-]  # in a header
+UNSENDABLE = ["\r\nX-Injected: yes", "\n", "\0", "\x7f", " x", "\t", "é", "\ud800"]  # in a header
 UNUSABLE = [None, "", 7, True, {}, [SECRET], SECRET.encode(), *[SECRET + odd for odd in UNSENDABLE]]
 
 
