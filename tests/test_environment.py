@@ -25,7 +25,7 @@ COVERED = [
     "https://thingspace.verizon.com/\\@evil.example/",
 ]
 SCHEMES = ["", "//", "http://", "ftp://", "httpss://", "xhttps://", "\u017fhttps://", "http\u017f://"]
-SCHEMES += [" https://", "https:/", "https:", "https:///", "https:\\\\", "https://user@", "https://user:password@"]
+SCHEMES += [" https://", "https:/", "https:", "https:///", "https:\\\\", "https://u@", "https://u:password@"]
 ENDS = [".", ":", ":80", ":8443", ":0", ":99999", ":000443", ":+443", ":\uff14\uff14\uff13", ":443x"]
 ENDS += [".evil.example", "evil.example", "@evil.example", ":443@evil.example", "%2f@evil.example"]
 ENDS += ["\\@evil.example", "\\.evil.example", "\n.evil.example", "\n", "\t", " ", "\0", ";x"]
