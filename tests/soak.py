@@ -157,10 +157,10 @@ def troubles(chance: random.Random) -> list[Trouble]:
         failing("login", 1, (f"LoginError {status}",), status=status),
         failing("login", 1, ("LoginError 200",), status=200, body=HTML),
         failing("login", 1, ("ConnectionError", "LoginError None"), status=None),
-        failing("login", 1, (*timeouts, "LoginError None"), **late),
-        failing("api", 1, (), status=400, body=DEAD_SESSION),
-        failing("api", 1, ("status 401",), status=401),
-        failing("api", 1, (f"status {answer}",), status=answer),
+        failing("login", 1, (*timeouts, "LoginError None", "LoginError 503"), **late),
+        failing("api", 1, ("status 400 of a stream",), status=400, body=DEAD_SESSION),
+        failing("api", 1, ("status 401", "status 401 of a stream"), status=401),
+        failing("api", 1, (f"status {answer}", f"status {answer} of a stream"), status=answer),
         failing("api", 1, ("ConnectionError",), status=None),
         failing("api", 1, ("ConnectionError", "ChunkedEncodingError"), **cut),
         failing("api", 1, timeouts, status=503, delay=READ_TIMEOUT + 1),
@@ -225,7 +225,7 @@ class Run:
             method, url, arguments, is_right = kinds(self.sandbox)[kind]
             with session.request(method, url, timeout=READ_TIMEOUT, **arguments) as answer:
                 if answer.status_code != 200:
-                    return f"status {answer.status_code}"
+                    return f"status {answer.status_code}{' of a stream' * ('stream' in arguments)}"
                 return "200" if is_right(answer) else f"{url}: a wrong answer"
         except requests.RequestException as error:
             said = f" {error.status}" if hasattr(error, "status") else ""

@@ -196,6 +196,16 @@ def test_while_a_login_is_unanswered_no_other_is_sent(sandbox, connect, account)
     assert sandbox.calls["login"] == 2
 
 
+def test_a_late_answer_that_is_no_refusal_costs_no_other_call(sandbox, connect, account):
+    """The caller of the login has gone; whoever comes next logs in, and does not hear of its 503."""
+    sandbox.fail_next("login", status=503, delay=0.6)
+    session = connect(timeout=0.5)
+    error_of(lambda: session.get(account))
+    sandbox.advance(3)
+    assert session.get(account).status_code == 200
+    assert sandbox.calls["login"] == 2
+
+
 # Bodies and streams
 
 

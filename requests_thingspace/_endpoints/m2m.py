@@ -115,7 +115,7 @@ class M2MEndpoints:
             requests.RequestException: it could not be reached in time.
         """
         attempt = self._left_behind()
-        if attempt is None or _refuses_bearer(attempt.answer):
+        if attempt is None or not (attempt.answer.is_success or _refuses_credentials(attempt.answer)):
             attempt = self._log_in(self._credentials(), transport)
         try:
             return self._session_from(attempt)
