@@ -229,7 +229,7 @@ WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the reme
 
 
 @pytest.mark.parametrize(("wrong", "set_up", "said", "hint"), WRONG_SET_UPS)
-def test_each_wrong_set_up_is_named(check, monkeypatch, sandbox, wrong, set_up, said, hint):  # noqa: PLR0917
+def test_each_wrong_set_up_is_named(check, monkeypatch, sandbox, wrong, set_up, said, hint):
     """One step fails, with its cause and its remedy; there is one login at most, and no secret is told."""
     monkeypatch.setenv("THINGSPACE_ACCOUNT_NAME", sandbox.account)
     with_login = [] if wrong == "settings" or "THINGSPACE_SESSION_TOKEN" in repr(set_up) else ["--login"]

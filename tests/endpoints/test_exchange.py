@@ -401,7 +401,7 @@ def test_without_a_session_the_environment_counts(ask, server, monkeypatch, nobo
         ({"proxies": {"https": "http://user:the-proxy-password@NOBODY"}}, ProxyError, "refused"),
     ],
 )
-def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, nobody, log_without_secrets):  # noqa: PLR0917
+def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, nobody, log_without_secrets):
     """They are RequestExceptions too, and show no password."""
     log_without_secrets.add("the-proxy-password")
     proxies = {name: url.replace("NOBODY", nobody) for name, url in settings.get("proxies", {}).items()}
@@ -479,7 +479,7 @@ NEVER, IF_REPEATABLE, ALWAYS = (1, 1), (3, 1), (3, 3)  # how often it is tried i
         (circle(), requests.ConnectionError, "ConnectionError: ValueError$", IF_REPEATABLE),
     ],
 )
-def test_a_foreign_failure_is_made_presentable(failure, kind, words, tried, ask, session):  # noqa: PLR0917
+def test_a_foreign_failure_is_made_presentable(failure, kind, words, tried, ask, session):
     """Requests' own class or ours, without the request and what lies below; some may pass by themselves."""
     adapters = BrokenAdapter(failure), BrokenAdapter(failure)
     for adapter, repeatable in zip(adapters, (True, False)):

@@ -102,7 +102,7 @@ def test_any_password_is_sent_whole(password, server, route, new_login):
     ],
     ids=["and accepted", "and rejected too", "by nothing new"],
 )
-def test_a_rejected_bearer_is_replaced_once(other, answers, sent, server, route, login):  # noqa: PLR0917
+def test_a_rejected_bearer_is_replaced_once(other, answers, sent, server, route, login):
     """A 401 speaks of the bearer, not of the user, who was never looked at: nothing is remembered."""
     give(server, other)
     server.script(LOGIN_PATH, *answers)

@@ -72,7 +72,7 @@ def test_the_revocation_is_as_documented(status, server, route, credentials):
 
 
 @pytest.mark.parametrize(("client_id", "secret"), [("schlüssel", "pässwörd-€"), ("id", "a:b:c")])
-def test_credentials_are_sent_as_utf8(client_id, secret, server, route, new_client, log_without_secrets):  # noqa: PLR0917
+def test_credentials_are_sent_as_utf8(client_id, secret, server, route, new_client, log_without_secrets):
     """RFC 7617 section 2.1; a colon in the secret is no trouble."""
     log_without_secrets.add(secret)
     server.script(TOKEN_PATH, WELL)
