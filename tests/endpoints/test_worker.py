@@ -1,6 +1,12 @@
 """A call in a thread of its own."""
 
+import gc
 import os
+import threading
+
+import pytest
+
+from requests_thingspace._endpoints import worker
 
 from ..users import python
 
@@ -26,6 +32,7 @@ gc.set_threshold(1)
 Reborn()
 call.end()
 print("over", gc.isenabled(), flush=True)
+gc.disable()
 os._exit(0)
 """
 
@@ -34,3 +41,18 @@ def test_the_garbage_collector_comes_while_a_call_is_given_up():
     """It may start threads, for which CPython before 3.11.9 would wait for ever."""
     ended = python("-c", GIVEN_UP_WHILE_GARBAGE_IS_COLLECTED, env={**os.environ})
     assert (ended.stdout, ended.stderr) == ("over True\n", "")
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_collector_that_is_off_stays_off(monkeypatch, is_lost):
+    """Also where a fork or an interrupt has lost the lock that lets one thread at a time turn it off."""
+    lock = threading.Lock()
+    monkeypatch.setattr(worker, "_without_collector", lock)
+    if is_lost:
+        lock.acquire()
+    gc.disable()
+    try:
+        assert threading.get_ident() in worker.frames()
+        assert (gc.isenabled(), lock.locked()) == (False, is_lost)
+    finally:
+        gc.enable()
