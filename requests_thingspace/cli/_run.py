@@ -10,6 +10,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
@@ -22,6 +23,8 @@ from ._own_calls import OwnCalls
 
 def run(options: Namespace) -> int:
     """Run a script, or a module, with every requests Session of it authenticated."""
+    program, *arguments = options.program
+    start = partial(_run_module, program, arguments) if options.module else _script(program, arguments)
     if options.sandbox:
         from ._led import auth_of_sandbox
 
@@ -32,21 +35,24 @@ def run(options: Namespace) -> int:
     else:
         auth = auth_of_user(login=None, cache=shared_cache, profile=options.profile)
         authenticate_every_session(auth, OwnCalls(auth))
-    program, *arguments = options.program
-    return _run_module(program, arguments) if options.module else _run_script(program, arguments)
+    return start()
 
 
-def _run_script(path: str, arguments: list[str]) -> int:
-    """Run a file as ``python path arguments`` does."""
+def _script(path: str, arguments: list[str]) -> Callable[[], int]:
+    """What runs a file as ``python path arguments`` does; it is read before a secret is asked for."""
     file = os.path.abspath(path)
     loader = SourceFileLoader("__main__", file)
     try:
         source = loader.get_data(file)
     except OSError as wrong:
         raise UsageError(f"cannot read {path!r}: {wrong.strerror}") from None
-    main = _prepare(path, os.path.dirname(os.path.realpath(path)), arguments)
-    vars(main).update(__file__=file, __cached__=None, __loader__=loader)
-    return _run(main, lambda: loader.source_to_code(source, file))
+
+    def start() -> int:
+        main = _prepare(path, os.path.dirname(os.path.realpath(path)), arguments)
+        vars(main).update(__file__=file, __cached__=None, __loader__=loader)
+        return _run(main, lambda: loader.source_to_code(source, file))
+
+    return start
 
 
 def _run_module(name: str, arguments: list[str]) -> int:

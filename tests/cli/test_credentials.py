@@ -108,7 +108,7 @@ def test_no_answer_is_as_if_nobody_could_be_asked(typed, missing, prompt):
         (["check"], "THINGSPACE_CLIENT_SECRET"),
         (["token", "--session"], "THINGSPACE_USERNAME"),
         (["check", "--login"], "THINGSPACE_PASSWORD"),
-        (["run", "none.py"], "THINGSPACE_PASSWORD"),
+        (["run", __file__], "THINGSPACE_PASSWORD"),
     ],
 )
 def test_where_nobody_can_be_asked_one_line_says_what_is_missing(the_line, monkeypatch, command, missing):

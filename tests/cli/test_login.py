@@ -145,7 +145,7 @@ def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch,
     arguments = ["--profile", "wrok"] if way == "--profile" else []
     if not arguments:
         monkeypatch.setenv(way, "wrok")
-    told = the_line(command, *arguments, *(["none.py"] if command == "run" else []))
+    told = the_line(command, *arguments, *([__file__] if command == "run" else []))
     assert "there is no profile 'wrok'; those that exist: default." in told
 
 

@@ -179,3 +179,9 @@ def test_what_cannot_be_run_gets_one_line(execute, arguments):
     outcome = execute(*RUN, *arguments, cwd=SCRIPTS)
     told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
     assert told.startswith("thingspace: ")
+
+
+def test_a_wrong_path_is_told_before_anything_is_asked(thingspace):
+    """Nobody types a secret for a script that is not there."""
+    outcome = thingspace("run", "none.py", THINGSPACE_CLIENT_ID=None)
+    assert "cannot read 'none.py'" in outcome.stderr
