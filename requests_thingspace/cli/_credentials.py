@@ -194,9 +194,12 @@ def asked(prompt: str, *, secret: bool = False) -> str | None:
             return getpass(prompt) or None
         sys.stderr.write(prompt)  # stdout is for the token
         sys.stderr.flush()
-        return sys.stdin.readline().strip() or None
+        if line := sys.stdin.readline():
+            return line.strip() or None
     except EOFError:
-        return None
+        pass
+    sys.stderr.write("\n")  # Ctrl-D ends no line
+    return None
 
 
 def _missing(names: list[str], arguments: dict[str, Any], profile: str | None) -> str:

@@ -60,6 +60,8 @@ def _given() -> dict[str, str]:
         answer = asked(prompt, secret=secret) if on_terminal else line
         if answer:
             given[name] = answer if name == "password" else answer.strip()
+        elif on_terminal and name != "username":
+            break  # nothing would be kept, whatever else is said
     missing = [name for name in ("client_id", "client_secret") if not given.get(name)]
     if "username" in given and "password" not in given:
         missing.append("password")

@@ -198,3 +198,13 @@ def test_a_file_that_is_not_there_is_told_on_one_line(the_line, monkeypatch, com
     monkeypatch.delenv("THINGSPACE_CLIENT_ID")
     monkeypatch.setenv("THINGSPACE_CLIENT_ID_FILE", "/no/such/file")
     assert "THINGSPACE_CLIENT_ID_FILE cannot be used" in the_line(command)
+
+
+def test_ctrl_d_ends_the_questions_of_login(typed):
+    """Nothing else is asked if nothing would be kept, and what is said has a line of its own."""
+    for prompt in ("Client ID (key): ", "Client secret: "):
+        answers = {"Client ID (key): ": "an-id\n", prompt: "\x04"}
+        status, _, screen = typed("login", answers=answers)
+        assert status == 2
+        assert f"{prompt}\r\nthingspace: nothing is kept" in screen
+        assert "UWS user" not in screen
