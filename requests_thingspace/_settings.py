@@ -165,7 +165,8 @@ def arguments_from(
     arguments = layered({**found, **given}, profile_of(profile) if profile else {})
     missing = [f"THINGSPACE_{name.upper()}" for name in _PAIRS[0] if name not in arguments]
     if missing:
-        raise ValueError(f"{' and '.join(missing)} must be set in the environment, or given as arguments.")
+        hint = "after thingspace login, use from_profile() instead"
+        raise ValueError(f"{' and '.join(missing)} must be set in the environment; {hint}.")
     named = _pairs_in(found).union({"clock_skew"}.intersection(found)) - {*given}
     return arguments, {name: f"THINGSPACE_{name.upper()}" for name in named}
 

@@ -190,8 +190,8 @@ class TestVariables:
     @pytest.mark.parametrize(
         ("name", "message"),
         [
-            ("CLIENT_ID", r"^(?!.*CLIENT_SECRET).*THINGSPACE_CLIENT_ID"),
-            ("CLIENT_SECRET", r"^(?!.*CLIENT_ID).*THINGSPACE_CLIENT_SECRET"),
+            ("CLIENT_ID", r"^(?!.*CLIENT_SECRET).*THINGSPACE_CLIENT_ID .*from_profile\(\)"),
+            ("CLIENT_SECRET", r"^(?!.*CLIENT_ID).*THINGSPACE_CLIENT_SECRET .*from_profile\(\)"),
             ("USERNAME", "THINGSPACE_USERNAME and THINGSPACE_PASSWORD"),
             ("PASSWORD", "THINGSPACE_USERNAME and THINGSPACE_PASSWORD"),
         ],
