@@ -166,21 +166,21 @@ def secret_now(secret: Any) -> str:
 
 
 def _owner(name: str, arguments: dict[str, Any]) -> str | None:
-    """Whose secret `name` is, as far as it is known; ``None`` if `name` is no secret."""
+    """Whose secret `name` is, empty if nobody has said so; ``None`` if `name` is no secret."""
     owner = {secret: owner for owner, secret in PAIRS}.get(name)
     variable = None if owner is None else _variable(owner)
-    return owner and (arguments.get(owner) or (text_of(variable) if variable else "this one"))
+    return owner and (arguments.get(owner) or (text_of(variable) if variable else ""))
 
 
 def _found_elsewhere(name: str, owner: str | None) -> str | None:
     """What the keyring holds for `owner`, or the person at the terminal says."""
     kept = None
-    if owner is not None:
+    if owner:
         with suppress(Exception):  # an ImportError, and whatever a backend raises
             import keyring
 
             kept = keyring.get_password(_SERVICE, owner)
-    return kept or asked(_PROMPTS[name].format(owner), secret=owner is not None)
+    return None if owner == "" else kept or asked(_PROMPTS[name].format(owner), secret=owner is not None)
 
 
 def asked(prompt: str, *, secret: bool = False) -> str | None:

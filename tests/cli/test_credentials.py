@@ -200,8 +200,11 @@ def test_a_file_that_is_not_there_is_told_on_one_line(the_line, monkeypatch, com
     assert "THINGSPACE_CLIENT_ID_FILE cannot be used" in the_line(command)
 
 
-def test_ctrl_d_ends_the_questions_of_login(typed):
-    """Nothing else is asked if nothing would be kept, and what is said has a line of its own."""
+def test_ctrl_d_ends_the_questions(typed):
+    """Nothing else is asked if it would be of no use, and what is said has a line of its own."""
+    unset = {"THINGSPACE_CLIENT_ID": None, "THINGSPACE_CLIENT_SECRET": None}
+    status, _, screen = typed("token", answers={"Client ID (key): ": "\x04"}, **unset)
+    assert (status, "secret" in screen) == (2, False)
     for prompt in ("Client ID (key): ", "Client secret: "):
         answers = {"Client ID (key): ": "an-id\n", prompt: "\x04"}
         status, _, screen = typed("login", answers=answers)
