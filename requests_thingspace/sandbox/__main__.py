@@ -105,6 +105,7 @@ def _variables(sandbox: Sandbox) -> dict[str, str]:
         "THINGSPACE_ACCOUNT_NAME": sandbox.account,
         "REQUESTS_CA_BUNDLE": bundle,
         "CURL_CA_BUNDLE": bundle,
+        "SSL_CERT_FILE": bundle,
     }
 
 

@@ -166,7 +166,7 @@ def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
     """In a pipe: another process uses it with nothing but the lines; each call is shown; Ctrl-C ends it."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started("sandbox", "--token-life", "120", **pipes) as process:
-        lines = [process.stdout.readline() for _ in range(8)]
+        lines = [process.stdout.readline() for _ in range(9)]
         shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
         nothing = {**NO_CREDENTIALS, "THINGSPACE_BASE_URL": None, "REQUESTS_CA_BUNDLE": None}
         outcome = execute("/bin/sh", "-c", shell, **nothing)

@@ -20,6 +20,7 @@ from ..users import python
 
 NAMES = ["THINGSPACE_BASE_URL", "THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET", "THINGSPACE_USERNAME"]
 NAMES += ["THINGSPACE_PASSWORD", "THINGSPACE_ACCOUNT_NAME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+NAMES += ["SSL_CERT_FILE"]
 
 
 class Out(io.StringIO):
@@ -158,3 +159,19 @@ def test_a_sandbox_that_nobody_closed_does_not_hold_up_its_process():
     script = "from requests_thingspace.sandbox import Sandbox; print(Sandbox().start().origin)"
     done = python("-c", script, env=dict(os.environ))
     assert done.stdout.startswith("https://127.0.0.1:")
+
+
+def test_a_client_that_asks_openssl_trusts_it_too():
+    """As httpx, aiohttp and urllib do."""
+    out, connected = Out(), []
+
+    def connect():
+        values = exports(out.getvalue())
+        script = "import socket, ssl, sys; sock = socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
+        script += "; ssl.create_default_context().wrap_socket(sock, server_hostname='127.0.0.1')"
+        port = values["THINGSPACE_BASE_URL"].rpartition(":")[2]
+        connected.append(python("-c", script, port, env={**os.environ, **values}))
+
+    out.then = connect
+    serve(0, 3600, out, stop=ThirdTime())
+    assert connected[0].returncode == 0, connected[0].stderr
