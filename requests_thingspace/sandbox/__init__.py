@@ -5,7 +5,7 @@
         session.get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}")
 
 It needs the extra ``sandbox`` (cheroot serves, trustme makes the certificates, oauthlib's server side
-judges token requests). ``python -m requests_thingspace.sandbox`` runs it as a program.
+judges token requests). ``thingspace sandbox`` runs it as a program.
 """
 
 try:

@@ -10,12 +10,11 @@ import subprocess
 import sys
 
 import pytest
-import requests
 
 from requests_thingspace.cli import main
 from requests_thingspace.cli._output import RED, coloured
 
-from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, line_of
+from .conftest import COMMAND, TIMEOUT, line_of
 
 
 @pytest.fixture
@@ -159,31 +158,3 @@ def test_colours_are_for_terminals_and_those_who_want_them(monkeypatch, variable
     os.close(ours)
     with open(os.devnull, "w") as file:
         assert coloured("no", RED, file) == "no"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
-    """In a pipe: another process uses it with nothing but the lines; each call is shown; Ctrl-C ends it."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started("sandbox", "--token-life", "120", **pipes) as process:
-        lines = [process.stdout.readline() for _ in range(9)]
-        shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
-        nothing = {**NO_CREDENTIALS, "THINGSPACE_BASE_URL": None, "REQUESTS_CA_BUNDLE": None}
-        outcome = execute("/bin/sh", "-c", shell, **nothing)
-        call = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=TIMEOUT)
-    assert outcome.returncode == 0, outcome.stdout
-    assert "expires in 2 min 0 s" in outcome.stdout or "expires in 1 min" in outcome.stdout
-    assert call.startswith("GET /api/")
-    assert (process.returncode, err) == (0, "")
-
-
-def test_a_sandbox_that_cannot_be_served_gets_one_line(thingspace, the_line, sandbox, without):
-    """A port in use, a number out of range, a missing extra."""
-    port = str(requests.utils.urlparse(sandbox.origin).port)
-    assert port in the_line("sandbox", "--port", port)
-    assert the_line("sandbox", "--token-life", "0")
-    outcome = thingspace("sandbox", PYTHONPATH=without("trustme"))
-    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
-    assert "requests-thingspace[sandbox]" in told

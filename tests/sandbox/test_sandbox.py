@@ -1,6 +1,7 @@
 """The sandbox as a whole: its life, what it hands out, and that it keeps its secrets."""
 
 import gc
+import os
 import time
 import uuid
 import weakref
@@ -11,6 +12,7 @@ import requests
 from requests_thingspace import LoginRefusedError, OAuthToken, TokenRequestError
 from requests_thingspace.sandbox import Sandbox, SandboxClock
 
+from ..users import python
 from .client import Client
 
 
@@ -159,3 +161,20 @@ def test_only_the_new_credentials_are_good(sandbox):
     sandbox.reset()
     assert {"client_secret": sandbox.client_secret, "password": sandbox.password} == old
     assert sandbox.auth(**old).get_session_token()
+
+
+@pytest.mark.parametrize("package", ["cheroot", "trustme"])
+def test_a_missing_extra_is_named_where_the_sandbox_is_imported(package):
+    """Whoever tries the first example of the page on testing is told what to install."""
+    script = f"import sys; sys.modules[{package!r}] = None; from requests_thingspace.sandbox import Sandbox"
+    done = python("-c", script, env=dict(os.environ))
+    assert done.stderr.splitlines()[-1] == (
+        f"ImportError: the sandbox needs {package}: pip install 'requests-thingspace[sandbox]'"
+    )
+
+
+def test_a_sandbox_that_nobody_closed_does_not_hold_up_its_process():
+    """Its threads are daemons."""
+    script = "from requests_thingspace.sandbox import Sandbox; print(Sandbox().start().origin)"
+    done = python("-c", script, env=dict(os.environ))
+    assert done.stdout.startswith("https://127.0.0.1:")
