@@ -1,11 +1,11 @@
-"""Every backend passes the contract suite that ships."""
+"""Every backend passes the contract suite that ships, and our own."""
 
 import pytest
 import redis
 
 from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
-from requests_thingspace.testing import TokenCacheContract
 
+from .contract import OwnCacheContract
 from .redis_server import RedisServer
 from .test_redis import RIGHTS
 
@@ -17,7 +17,7 @@ def cluster():
         yield server
 
 
-class TestFileTokenCache(TokenCacheContract):
+class TestFileTokenCache(OwnCacheContract):
     """A file."""
 
     @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ class TestFileTokenCache(TokenCacheContract):
         return FileTokenCache(self.path)
 
 
-class TestKeyringTokenCache(TokenCacheContract):
+class TestKeyringTokenCache(OwnCacheContract):
     """A keyring of keyrings.alt, which keeps its passwords in a file."""
 
     @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ class TestKeyringTokenCache(TokenCacheContract):
         return KeyringTokenCache("contract")
 
 
-class TestRedisTokenCache(TokenCacheContract):
+class TestRedisTokenCache(OwnCacheContract):
     """A Redis with a URL."""
 
     @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ class TestRedisTokenCache(TokenCacheContract):
 
 
 @pytest.mark.slow
-class TestRedisTokenCacheOfAnAclUser(TokenCacheContract):
+class TestRedisTokenCacheOfAnAclUser(OwnCacheContract):
     """A client of redis-py, whose user may run just the commands that the documentation names."""
 
     @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ class TestRedisTokenCacheOfAnAclUser(TokenCacheContract):
 
 
 @pytest.mark.slow
-class TestRedisTokenCacheOfACluster(TokenCacheContract):
+class TestRedisTokenCacheOfACluster(OwnCacheContract):
     """A client of a Redis Cluster, where the keys of one token must share a slot."""
 
     @pytest.fixture(autouse=True)
