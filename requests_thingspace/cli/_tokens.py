@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from requests_thingspace import LoginRefusedError, SessionToken, ThingspaceAuth
+from requests_thingspace import SessionToken
 
 from ._credentials import auth_of_user, shared_cache
 from ._refused_logins import LoginOfScript
@@ -42,53 +43,21 @@ def revoke(options: Namespace) -> int:
 
 def logout(options: Namespace) -> int:
     """End the M2M session that the processes of this user share; never log in for that."""
-    auth = auth_of_user(login=True, cache=_StoredSession, profile=options.profile)
-    sys.stdout.write(f"{_ended(auth)}\n")
-    cache = shared_cache()
-    if cache is not None:
-        cache.forget(LoginOfScript(auth, str(auth.username)))  # a refused one may be tried again
-    return 0
-
-
-def _ended(auth: ThingspaceAuth) -> str:
-    try:
-        auth.get_session_token()
+    cache = partial(shared_cache, or_notice=True)
+    auth = auth_of_user(login=True, cache=cache, profile=options.profile)
+    shared: Any = auth.cache
+    entry: dict[str, Any] = {}
+    with suppress(OSError, ValueError):  # of a cache that is broken we tell below
+        entry = {} if shared is None else shared.load(auth.cache_keys["session"]) or {}
+    told = "There is no M2M session to end."
+    if entry.get("token"):
+        auth.session_token = SessionToken.from_dict(entry["token"])
         auth.logout()
-    except _NothingStoredError:
-        return "There is no M2M session to end."
-    except LoginRefusedError:
+        told = "The M2M session is ended."
+    elif entry.get("refused"):
         auth.reset()
-        return "There is no M2M session to end. A refused login was remembered, and is forgotten."
-    return "The M2M session is ended."
-
-
-class _NothingStoredError(Exception):
-    """There is no session token in the cache."""
-
-
-class _StoredSession:
-    """The file cache as a provider that gives the session token which is stored, and never logs in."""
-
-    def __init__(self) -> None:
-        self._cache = shared_cache(or_notice=True)
-
-    def __call__(self, last_token: Any, manager: Any, /) -> Any:
-        if manager.token_class is SessionToken:
-            manager = _WithoutLogin(manager)
-        return manager.fetch_token() if self._cache is None else self._cache(last_token, manager)
-
-    def forget(self, manager: Any) -> None:
-        self._cache.forget(manager)
-
-
-class _WithoutLogin:
-    """A TokenManager that cannot fetch."""
-
-    def __init__(self, manager: Any) -> None:
-        self._manager = manager
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._manager, name)
-
-    def fetch_token(self) -> Any:
-        raise _NothingStoredError
+        told += " A refused login was remembered, and is forgotten."
+    if shared is not None:
+        shared.forget(LoginOfScript(auth, str(auth.username)))  # a refused one may be tried again
+    sys.stdout.write(f"{told}\n")
+    return 0
