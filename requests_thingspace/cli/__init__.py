@@ -38,8 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     root = parser()
     options = root.parse_args(arguments)
-    if options.command is None:
-        root.print_help()
+    if options.version or options.command is None:
+        from importlib.metadata import version  # it takes a while
+
+        text = f"thingspace {version('requests-thingspace')}\n" if options.version else root.format_help()
+        sys.stdout.write(text)
         return 0
     try:
         with _log_shown(options.command):

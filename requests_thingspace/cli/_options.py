@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -84,20 +83,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-class _Version(argparse.Action):
-    """``--version``: the version is looked up only if somebody asks for it, since that takes a while."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            found = version("requests-thingspace")
-        except PackageNotFoundError:  # pragma: no cover - a checkout that was never installed
-            found = "(not installed)"
-        sys.stdout.write(f"thingspace {found}\n")
-        parser.exit()
-
-
 def parser() -> Parser:
     """The parser of the whole command line; ``command`` is a name, ``None`` if none was given."""
     root = Parser(
@@ -106,7 +91,7 @@ def parser() -> Parser:
         epilog=_CREDENTIALS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    root.add_argument("--version", action="store_true", help="show the version and exit")
     root.set_defaults(command=None)
     names = root.add_subparsers(title="commands", metavar="COMMAND")
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -65,9 +66,9 @@ def test_the_help_names_the_exit_statuses(ended):
     assert all(f"\n  {status} " in ended("--help")[1] for status in (0, 1, 2, 130))
 
 
-def test_the_version(ended):
-    """It also works from a checkout that is not installed."""
-    assert ended("--version")[1].startswith("thingspace ")
+def test_the_version(call):
+    """It is that of the installed package."""
+    assert call("--version") == (0, f"thingspace {version('requests-thingspace')}\n", "")
 
 
 def test_the_module_to_run_can_be_imported():
