@@ -209,10 +209,10 @@ class Check(NamedTuple):
         url = f"{place.origins[0]}/api/m2m/v1/accounts/{quote(account, safe='')}"
         header = str(place.session_header_for(url))
         try:
-            answer, body = get(url, {"Authorization": f"Bearer {token.access_token}", header: session_token})
+            answer = get(url, {"Authorization": f"Bearer {token.access_token}", header: session_token})
         except requests.RequestException as failure:
             return _failed(name, failure)
-        document = json_object(body)
+        document = json_object(answer.content)
         if answer.status_code == 200:
             return Step(name, "ok", f"{account} is {document.get('organizationName', 'there')}")
         code = str(document.get("errorCode") or "")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import ssl
 from email.utils import parsedate_to_datetime
-from itertools import islice
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -54,7 +53,7 @@ def tls_step(origin: str) -> tuple[Step, str | None]:
     """Whether the server can be reached and is the one it says it is; and the Date of its answer."""
     is_plain, trouble, answer = origin.startswith("http:"), ("", ""), None
     try:
-        answer, _ = get(f"{origin}/api/")
+        answer = get(f"{origin}/api/")
     except OSError as failure:  # a CA bundle that cannot be read is no RequestException
         trouble = explained(failure)
     if is_plain and (answer is None or answer.status_code == 400) and _speaks_tls(origin):
@@ -80,13 +79,11 @@ def clock_step(date: str | None, now: float) -> Step:
     return Step("clock", "failed", f"this machine's clock is wrong: {said}", hint)
 
 
-def get(url: str, headers: dict[str, str] | None = None) -> tuple[requests.Response, bytes]:
-    """The answer to a GET that follows nothing and adds nothing but `headers`; and its first 64 KiB."""
+def get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
+    """The answer to a GET that follows nothing and adds nothing but `headers`."""
     with requests.Session() as session:
         session.auth = lambda request: request  # else requests sends what a .netrc holds for this host
-        answer = session.get(url, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True)
-        with answer:
-            return answer, b"".join(islice(answer.iter_content(4096), 16))
+        return session.get(url, headers=headers, timeout=TIMEOUT, allow_redirects=False)
 
 
 def _speaks_tls(origin: str) -> bool:
