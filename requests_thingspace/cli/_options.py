@@ -25,53 +25,31 @@ other variables:
 
 exit status:
   0    all is well
-  1    ThingSpace refused, could not be reached, or a check failed
+  1    ThingSpace refused or could not be reached, a check failed, or "status" found no usable token
   2    the command was called wrongly, or a credential or an extra is missing
   130  Ctrl-C
 """
 _LOGIN = """\
-Asks for the key, its secret, the UWS user and its password; if stdin is no terminal, reads them from four
-lines, of which the last two may be empty or missing. It tries them once, and keeps them only if ThingSpace
-accepts them: in the system's keyring, or, if there is none, in a file that only you can read.
-THINGSPACE_BASE_URL, if set, is kept with them.
-
-exit status: 0 if they are kept, 1 if ThingSpace refused them or could not be reached, 2 if one is missing.
-"""
-_STATUS = """\
-Uses no network: it says which credentials are used and where each comes from, and what the token cache holds.
---json prints one object with profile, client_id, token, session, refused, cache and more.
-
-exit status: 0 if there is a usable token, else 1; 2 if the profile does not exist.
-"""
-_CHECK = """\
-The steps: settings (are the variables in order), name (is the host found), TLS (can it be reached, is its
-certificate trusted), clock (within 5 minutes of the server's), key and secret (is a token given), token (its
-scopes and the life that remains), and with --login the M2M login, one call that reads the account, and the
-logout. Proxies and REQUESTS_CA_BUNDLE are honoured. Stored tokens are neither used nor changed.
-
-exit status: 0 if no step failed, 1 if one did, 2 if a credential is missing.
+If stdin is no terminal, reads them from four lines: key, secret, UWS user, password. The last two may be
+empty or missing. THINGSPACE_BASE_URL, if set, is kept with them.
 """
 _RUN = """\
-Every requests Session of the program, requests.get() included, gets a current bearer on requests to
-ThingSpace, whatever Authorization header the program sets. With THINGSPACE_USERNAME set, the M2M session
-token is ours too, in place of the program's own; without, the program's own stays. Token and login calls
-that the program makes itself are answered from the tokens that this user's processes share (the extra
-"file") if they are for the same key and user; any other call, and everything to other hosts, passes as it
-is. Child processes of multiprocessing are included, other programs that it starts are not, nor other HTTP
-libraries, which are named on stderr.
+Token and login calls of the program's own are answered from the tokens that this user's processes share
+(the extra "file") if they are for the same key and user. Child processes of multiprocessing are included,
+other programs that it starts and other HTTP libraries are not.
 
-With --sandbox no account is needed: Verizon's hosts are led to a ThingSpace on this machine, which takes
-any credentials. --sandbox-faults 5:revoke,9:end-session,12:503 revokes the tokens after the fifth API call,
+--sandbox needs no account: Verizon's hosts are led to a ThingSpace on this machine, which takes any
+credentials. --sandbox-faults 5:revoke,9:end-session,12:503 revokes the tokens after the fifth API call,
 ends the sessions after the ninth, and answers the one after the twelfth with 503.
 
-exit status: the program's own; 2 if it cannot be read, or a credential is missing.
+The exit status is the program's own.
 """
 _TOKEN = """\
   curl -H "$(thingspace token --header)" https://thingspace.verizon.com/api/...
   curl -H "$(thingspace token --header)" -H "$(thingspace token --session --header)" ...
 
-The token is kept in a file that only this user can read (the extra "file"). A session token has no expiry:
-if ThingSpace says that it has expired, "thingspace logout" makes the next one a new one.
+A session token has no expiry: if ThingSpace says that it has expired, "thingspace logout" makes the next one
+a new one.
 """
 
 
@@ -121,9 +99,9 @@ def _add_commands(command: Callable[..., Any]) -> None:
     added.add_argument(
         "--untested", action="store_true", help="keep them even if ThingSpace could not be reached"
     )
-    added = command("status", "say which credentials and tokens are in use, without a network", _STATUS)
+    added = command("status", "say which credentials and tokens are in use, without a network")
     added.add_argument("--json", action="store_true", help="for a program to read")
-    added = command("check", "say step by step what works and what does not", _CHECK)
+    added = command("check", "say step by step what works and what does not")
     added.add_argument(
         "--login", action="store_true", help="log in to the M2M session too; a failed login counts"
     )
