@@ -17,7 +17,6 @@ subclass whose name begins with ``Test``.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import time
 import warnings
@@ -133,19 +132,6 @@ class TokenCacheContract:
             wait(0.01)
             holder.save(_KEY, _ENTRY, _DAY)
         assert any(wait(0.01) for _ in range(10))
-
-    def test_an_entry_can_be_described(self) -> None:
-        """People are told who fetched the token and how often, and never the token."""
-        with Sandbox() as sandbox:
-            keys: list[str] = []
-            sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key)).get_token()
-            cache = self.make_cache()
-            assert cache.describe(keys[0])["has_token"] is False
-            token = sandbox.auth(cache=cache).get_token()
-            known = self.make_cache().describe(keys[0])
-            assert (known["has_token"], known["fetches_this_hour"], known["trouble"]) == (True, 1, None)
-            assert known["pid"] == os.getpid()
-            assert token.value not in repr(known)
 
     def test_locks_of_two_keys_nest(self) -> None:
         """A login takes the lock of its session, and under it the one of its bearer."""

@@ -3,6 +3,7 @@
 They are rules of TokenCache and of the core. What a backend alone can break is in the suite that ships.
 """
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -29,6 +30,19 @@ def refused_token(auth):
 
 class OwnCacheContract(TokenCacheContract):
     """The suite that ships, and the rules above it."""
+
+    def test_an_entry_can_be_described(self):
+        """People are told who fetched the token and how often, and never the token."""
+        with Sandbox() as sandbox:
+            keys = []
+            sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key)).get_token()
+            cache = self.make_cache()
+            assert cache.describe(keys[0])["has_token"] is False
+            token = sandbox.auth(cache=cache).get_token()
+            known = self.make_cache().describe(keys[0])
+            assert (known["has_token"], known["fetches_this_hour"], known["trouble"]) == (True, 1, None)
+            assert known["pid"] == os.getpid()
+            assert token.value not in repr(known)
 
     def test_an_ended_session_is_replaced_once_for_all(self):
         """The first client that learns of it logs in, the others pick up the successor."""
