@@ -104,7 +104,7 @@ def test_without_the_extra_the_test_says_what_to_install(run, pytester, monkeypa
     monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ['PYTHONPATH']}")
     outcome = run("def test_it(thingspace): pass\ndef test_other(): pass", apart=True)
     outcome.assert_outcomes(errors=1, passed=1)
-    outcome.stdout.fnmatch_lines(['*trustme*pip install "requests-thingspace?sandbox?"'])
+    outcome.stdout.fnmatch_lines(["*trustme: pip install 'requests-thingspace?sandbox?'"])
 
 
 def test_the_fixtures_are_listed_with_their_purpose(run):
