@@ -160,15 +160,6 @@ class TokenCacheContract:
             assert _statuses(sandbox, sessions) == [200] * self.fleet
             assert sandbox.calls["token"] == 2
 
-    def test_a_revoked_token_is_replaced_once_for_all(self) -> None:
-        """The first client that learns of it fetches, the others pick up the successor."""
-        with Sandbox() as sandbox:
-            sessions = self._sessions(sandbox)
-            _statuses(sandbox, sessions)
-            sandbox.revoke_tokens()
-            assert _statuses(sandbox, sessions) == [200] * self.fleet
-            assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
-
     def test_a_refused_login_is_refused_for_all(self) -> None:
         """One failed login is enough for a fleet, and every client is told the same."""
         with Sandbox() as sandbox:

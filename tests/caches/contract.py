@@ -44,6 +44,15 @@ class OwnCacheContract(TokenCacheContract):
             assert known["pid"] == os.getpid()
             assert token.value not in repr(known)
 
+    def test_a_revoked_token_is_replaced_once_for_all(self):
+        """The first client that learns of it fetches, the others pick up the successor."""
+        with Sandbox() as sandbox:
+            sessions = self._sessions(sandbox)
+            _statuses(sandbox, sessions)
+            sandbox.revoke_tokens()
+            assert _statuses(sandbox, sessions) == [200] * self.fleet
+            assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
+
     def test_an_ended_session_is_replaced_once_for_all(self):
         """The first client that learns of it logs in, the others pick up the successor."""
         with Sandbox() as sandbox:
