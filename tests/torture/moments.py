@@ -112,11 +112,17 @@ class Moments:
             return
         name = Path(frame.f_code.co_filename).name
         self.where = f"{name}:{frame.f_lineno} {frame.f_code.co_name}, {kind}"
-        caller: FrameType | None = frame
-        while caller is not None:
-            self.stack.append(caller.f_code.co_name)
-            caller = caller.f_back
+        self.stack = functions_of(frame)
         self._act()
+
+
+def functions_of(frame: FrameType | None) -> list[str]:
+    """The functions under way in a thread, innermost first."""
+    names = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
 
 
 class VisibleLock:

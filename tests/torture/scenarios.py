@@ -18,10 +18,10 @@ import requests
 
 from requests_thingspace import FileTokenCache, LoginRefusedError
 
-from .moments import Moments, in_package, raising, real_signal, until_blocked
+from .moments import Moments, functions_of, in_package, raising, real_signal, until_blocked
 from .wire import API, LIFE, M2M, ThingSpace, connect
 
-PATIENCE = 3.0
+PATIENCE = 10.0
 """Seconds after which a thread counts as hanging; all that it has to do takes milliseconds."""
 
 
@@ -219,10 +219,11 @@ class Trial:
 
     def signal(self, seed: int, longest: float, error: BaseException) -> list[str]:
         """Let a real signal come; what is wrong afterwards."""
-        raised = []
+        raised: list[bool] = []
 
         def act() -> None:
-            raised.append(error)
+            _, _, interrupted, *outer = functions_of(sys._getframe())
+            raised.append(interrupted == "_offered" or "ask_thingspace" in (interrupted, *outer))
             raise error
 
         def call() -> Any:
@@ -231,7 +232,9 @@ class Trial:
 
         outcome = outcome_of(call)
         self.where = f"seed {seed}"
-        return self._judged(outcome, error if raised and not self.lost else None)
+        in_provider = isinstance(error, Exception) and any(raised)
+        arrived = raised and not self.lost
+        return self._judged(outcome, error if arrived else None, concerns_others=in_provider)
 
     def _judged(
         self, outcome: Any, error: BaseException | None, *, concerns_others: bool = False
