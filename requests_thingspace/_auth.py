@@ -418,7 +418,7 @@ class ThingspaceAuth(AuthBase):
         """Use the password as it is now from the next login on."""
         session, password = self._credentials.session, self._settings.password
         if session is not None and password is not None:
-            session.endpoints.password = password.ask
+            session.endpoints.password = password
             session.manager.forgive()
 
     def __setattr__(self, name: str, value: object) -> None:

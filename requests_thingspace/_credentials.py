@@ -144,16 +144,14 @@ class Bearer(Credential):
         self.manager = TokenManager(
             OAuthToken,
             self._fetch,
+            settings,
+            events,
             identity=(settings.client_id, settings.environment.token_url, *sorted(settings.scopes)),
             fingerprint=lambda: self._oauth().fingerprint(self.ask()),
-            events=events,
-            clock_skew=settings.clock_skew,
             provider=settings.token_provider if settings.cache is None else settings.cache,
-            cached=settings.cache is not None,
-            on_token_update=settings.on_token_update,
             token=token,
-            clock=settings.clock,
         )
+        self.manager.on_token_update = settings.on_token_update
 
     def put(self, request: requests.PreparedRequest, name: str, token: OAuthToken) -> None:  # noqa: ARG002
         """Put the bearer on a request."""
@@ -197,17 +195,14 @@ class Bearer(Credential):
                 from ._endpoints.oauth import OAuthEndpoints
             except OSError as error:  # no file descriptor is left
                 raise ThingspaceError(f"oauthlib cannot be imported: {error}", retryable=True) from None
-            given = self._settings
-            self._endpoints = OAuthEndpoints(
-                given.client_id, given.environment, given.scopes, given.timeout, given.clock.wall
-            )
+            self._endpoints = OAuthEndpoints(self._settings)
         return self._endpoints
 
 
 class M2MSession(Credential):
     """The M2M session: its login is made together with the manager of its session."""
 
-    __slots__ = ("_home", "_settings", "_used", "endpoints")
+    __slots__ = ("_clock", "_home", "_used", "endpoints")
 
     manager: TokenManager[SessionToken]
 
@@ -215,29 +210,19 @@ class M2MSession(Credential):
         self, settings: Settings, events: Events, bearer: Bearer, token: SessionToken | None
     ) -> None:
         super().__init__(None if settings.username is None else settings.cache)
-        self._settings = settings
+        self._clock = settings.clock
         self._home = bearer.home
         self._used = LONG_AGO
-        self.endpoints = M2MEndpoints(
-            settings.username or "",
-            None if settings.password is None else settings.password.ask,
-            settings.environment,
-            bearer.manager,
-            key=bearer.ask,
-            events=events,
-            clock=settings.clock,
-            timeout=settings.timeout,
-        )
+        self.endpoints = M2MEndpoints(settings, events, bearer.manager, bearer.ask)
         self.manager = TokenManager(
             SessionToken,
             lambda transport: self.endpoints.fetch(transport or self._home()),
+            settings,
+            events,
             identity=(settings.username or "", settings.environment.login_url),
             fingerprint=self.endpoints.fingerprint,
-            events=events,
             provider=self._cache,
-            cached=self._cache is not None,
             token=token,
-            clock=settings.clock,
         )
 
     def put(self, request: requests.PreparedRequest, name: str, token: SessionToken) -> None:
@@ -250,11 +235,11 @@ class M2MSession(Credential):
 
     def note_use(self) -> None:
         """Take note that ThingSpace accepted the session, which prolongs its life."""
-        self._used = self._settings.clock.now()
+        self._used = self._clock.now()
 
     def was_idle(self) -> bool:
         """Whether the session was unused for so long that ThingSpace may have ended it."""
-        now, active, used = self._settings.clock.now(), self.manager.active, self._used
+        now, active, used = self._clock.now(), self.manager.active, self._used
         since = now if active is None else active.since
         last_use = Moment(max(since.wall, used.wall), max(since.monotonic, used.monotonic))
         return now.reaches(last_use.plus(IDLE_LIMIT))

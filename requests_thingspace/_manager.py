@@ -20,9 +20,10 @@ import requests
 
 from ._errors import InvalidTokenError, LoginRefusedError, ThingspaceError, copy_of
 from ._events import Events, text_of
+from ._settings import Settings
 from ._tokens import OAuthToken, fingerprint_of, seconds_from
 from ._turns import Turn
-from ._validity import SYSTEM_CLOCK, ActiveToken, Clock, T
+from ._validity import ActiveToken, T
 from ._values import Secret
 
 COOL_DOWN = 2.0
@@ -104,28 +105,26 @@ class TokenManager(Generic[T]):
         self,
         token_class: type[T],
         fetch: Callable[[Any], T],
+        settings: Settings,
+        events: Events,
         *,
         identity: tuple[str, ...],
         fingerprint: Callable[[], str],
-        events: Events,
-        clock_skew: float = 60.0,
         provider: TokenProvider | None = None,
-        cached: bool = False,
-        on_token_update: Callable[[T], object] | None = None,
         token: T | None = None,
-        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Start with `token`, or with none.
 
         `fetch` asks ThingSpace for a token, by a transport or by its own. `identity` distinguishes this
-        client's token from any other's, for caches. `cached` says whether `provider` is a token cache.
+        client's token from any other's, for caches. `provider` is the token cache if there is one.
         """
         self.token_class = token_class
         self.credential = "bearer" if issubclass(token_class, OAuthToken) else "session"
         self.cache_key = hashlib.sha256("\0".join((token_class.__name__, *identity)).encode()).hexdigest()
-        self.fingerprint, self._events, self._clock = fingerprint, events, clock
-        self.provider, self._from = provider, "cache" if cached else "provider"
-        self.on_token_update, self._fetch, self._clock_skew = on_token_update, fetch, clock_skew
+        self.fingerprint, self._fetch, self._events = fingerprint, fetch, events
+        self.provider, self._from = provider, "provider" if settings.cache is None else "cache"
+        self.on_token_update: Callable[[T], object] | None = None
+        self._clock, self._clock_skew = settings.clock, settings.clock_skew
         self._warned = False
         self._last: Renewal[T] = Renewal()
         self.use(token)

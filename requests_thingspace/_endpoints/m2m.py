@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import requests
 
-from .._environment import SESSION_HEADER, Environment
+from .._environment import SESSION_HEADER
 from .._errors import LoginError, LoginRefusedError, ThingspaceError, copy_of
 from .._events import Events
+from .._settings import Settings
 from .._tokens import OAuthToken, SessionToken
-from .._validity import Clock
 from .._values import Secret
 from .answers import Answer, is_session_error, json_object, json_or_raise
 from .exchange import HEADERS, PAUSES, Exchange, Failure, Transport
@@ -68,36 +68,26 @@ class M2MEndpoints:
     log in; the attempt that an interrupted caller has left behind is the next one's to conclude.
 
     Attributes:
-        password: gives the password as it is now; ``None`` if there is only a session token.
+        password: where the password comes from; ``None`` if there is only a session token.
         refusals: what was refused, by fingerprint.
     """
 
     __slots__ = (
-        "_attempt", "_bearers", "_clock", "_environment", "_events", "_key", "_not_before", "_timeout",
-        "_unanswered", "_username", "password", "refusals",
+        "_attempt", "_bearers", "_clock", "_events", "_key", "_not_before", "_settings", "_unanswered",
+        "password", "refusals",
     )  # fmt: skip
 
     def __init__(
-        self,
-        username: str,
-        password: Callable[[], Secret[str]] | None,
-        environment: Environment,
-        bearers: Any,
-        *,
-        key: Callable[[], Secret[str]],
-        events: Events,
-        clock: Clock,
-        timeout: float = 30.0,
+        self, settings: Settings, events: Events, bearers: Any, key: Callable[[], Secret[str]]
     ) -> None:
         """Remember whom to log in and how; nothing is sent.
 
         `bearers` manages the OAuth token that a login needs. `key` gives the client secret, without which
-        a fingerprint cannot be used to guess the password. `timeout`: seconds for one whole exchange.
+        a fingerprint cannot be used to guess the password.
         """
-        self.password, self._username, self._environment = password, username, environment
+        self.password, self._settings, self._clock = settings.password, settings, settings.clock
         self.refusals: dict[str, LoginRefusedError] = {}
-        self._bearers, self._key = bearers, key
-        self._events, self._clock, self._timeout = events, clock, timeout
+        self._events, self._bearers, self._key = events, bearers, key
         self._attempt: _Attempt | None = None
         self._unanswered, self._not_before = 0, -math.inf  # logins in a row, monotonic seconds
 
@@ -154,8 +144,8 @@ class M2MEndpoints:
         """
         if self.password is None:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
-        password = self.password()
-        pair = Secret(json.dumps([self._environment.login_url, self._username, password.reveal()]))
+        password, given = self.password.ask(), self._settings
+        pair = Secret(json.dumps([given.environment.login_url, given.username, password.reveal()]))
         key = self._key().reveal().encode()
         return _Credentials(password, hmac.new(key, pair.reveal().encode(), hashlib.sha256).hexdigest())
 
@@ -170,7 +160,7 @@ class M2MEndpoints:
             attempt = self._attempt = None
         if attempt is None:
             return None
-        if attempt.pid == os.getpid() and not attempt.call.wait(self._timeout):
+        if attempt.pid == os.getpid() and not attempt.call.wait(self._settings.timeout):
             if self._clock.monotonic() - attempt.since < LONGEST_WAIT:
                 raise requests.Timeout("an earlier login is still unanswered, and no other is sent.")
             attempt.call.end()
@@ -227,11 +217,12 @@ class M2MEndpoints:
             requests.RequestException: there is no answer, or not yet.
         """
         exchange = self._exchange(transport, credentials.password, bearer.secret)
-        request = self._request(self._environment.login_url, bearer)
+        request = self._request(self._settings.environment.login_url, bearer)
         request.prepare_body(
-            None, None, {"username": self._username, "password": credentials.password.reveal()}
+            None, None, {"username": self._settings.username, "password": credentials.password.reveal()}
         )
-        longest, deadline = max(self._timeout, LONGEST_WAIT), time.monotonic() + self._timeout
+        timeout = self._settings.timeout
+        longest, deadline = max(timeout, LONGEST_WAIT), time.monotonic() + timeout
         for pause in (*PAUSES, None):  # pragma: no branch - the last attempt returns or raises
             call: Call[Answer | Failure] = Call(lambda: exchange.attempt(request, longest))
             since, pid = self._clock.monotonic(), os.getpid()
@@ -255,13 +246,13 @@ class M2MEndpoints:
 
     def _log_out(self, token: SessionToken, bearer: OAuthToken, transport: Transport) -> Answer:
         """Send a logout."""
-        request = self._request(self._environment.logout_url, bearer)
+        request = self._request(self._settings.environment.logout_url, bearer)
         request.headers[SESSION_HEADER] = token.session_token
         return self._exchange(transport, bearer.secret, token.secret).call(request, repeatable=False)
 
     def _exchange(self, transport: Transport, *secrets: Secret[str]) -> Exchange:
         """How the endpoints are talked to."""
-        return Exchange(transport, self._timeout, LoginError, secrets, self._clock.wall)
+        return Exchange(transport, self._settings.timeout, LoginError, secrets, self._clock.wall)
 
     def _session_from(self, attempt: _Attempt) -> SessionToken:
         """The session token of a good answer; a refusal is remembered.

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextvars import copy_context
@@ -23,8 +22,8 @@ from oauthlib.oauth2 import BackendApplicationClient
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from .._environment import Environment
 from .._errors import TokenRequestError
+from .._settings import Settings
 from .._tokens import OAuthToken
 from .._values import Secret
 from .answers import Answer, json_or_raise
@@ -43,17 +42,9 @@ _HINT = {
 class OAuthEndpoints:
     """The token and revoke endpoints, as one client sees them (RFC 6749 section 4.4)."""
 
-    def __init__(
-        self,
-        client_id: str,
-        environment: Environment,
-        scopes: tuple[str, ...] = (),
-        timeout: float = 30.0,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        """Remember whom to ask and how; `timeout`: seconds for one whole exchange, retries included."""
-        self._client_id, self._environment, self._scopes = client_id, environment, scopes
-        self._timeout, self._wall = timeout, wall
+    def __init__(self, settings: Settings) -> None:
+        """Remember whom to ask and how."""
+        self._settings = settings
 
     def fetch(self, client_secret: Secret[str], transport: Transport) -> OAuthToken:
         """Ask the token endpoint for a token.
@@ -67,7 +58,7 @@ class OAuthEndpoints:
             requests.RequestException: it could not be reached in time.
         """
         basic, exchange = self._basic(client_secret), self._exchange(client_secret, transport)
-        scope = " ".join(self._scopes) or None
+        scope = " ".join(self._settings.scopes) or None
 
         def ask(request: requests.PreparedRequest) -> OAuthToken:
             answer = exchange.call(basic(request), repeatable=True)
@@ -78,7 +69,7 @@ class OAuthEndpoints:
                 {name: document.reveal().get(name) for name in names}, now=answer.sent_at
             )
 
-        with _JudgedSession(self._client_id, self._environment.token_url, ask) as session:
+        with _JudgedSession(self._settings, ask) as session:
             context = copy_context()  # its own, of which an interrupt leaves nothing behind
             context.run(quiet.set, True)  # else the stand-ins that requests-oauthlib is shown would be logged
             context.run(session.fetch_token, _STAND_IN_URL, auth=AuthBase(), headers=_HEADERS, scope=scope)
@@ -96,7 +87,7 @@ class OAuthEndpoints:
         """
         request = requests.Request(
             "POST",
-            self._environment.revoke_url,
+            self._settings.environment.revoke_url,
             data={"grant_type": "client_credentials", "token": token.access_token},
             headers=_HEADERS,
             auth=self._basic(client_secret),
@@ -109,18 +100,19 @@ class OAuthEndpoints:
 
     def fingerprint(self, client_secret: Secret[str]) -> str:
         """A keyed hash by which these credentials are known again, without holding them."""
-        words = f"{self._environment.token_url}\0{self._client_id}".encode()
+        words = f"{self._settings.environment.token_url}\0{self._settings.client_id}".encode()
         return hmac.new(client_secret.reveal().encode(), words, hashlib.sha256).hexdigest()
 
     def _basic(self, client_secret: Secret[str]) -> HTTPBasicAuth:
         """HTTP Basic in UTF-8 (RFC 7617), as RFC 6749 section 2.3.1 has it."""
-        return HTTPBasicAuth(self._client_id.encode(), client_secret.reveal().encode())
+        return HTTPBasicAuth(self._settings.client_id.encode(), client_secret.reveal().encode())
 
     def _exchange(self, client_secret: Secret[str], transport: Transport, *more: Secret[str]) -> Exchange:
         """How the endpoints are talked to; what HTTP Basic makes of the secret is one too."""
-        basic = Secret(b64encode(f"{self._client_id}:{client_secret.reveal()}".encode()).decode())
+        given = self._settings
+        basic = Secret(b64encode(f"{given.client_id}:{client_secret.reveal()}".encode()).decode())
         secrets = (client_secret, basic, *more)
-        return Exchange(transport, self._timeout, TokenRequestError, secrets, self._wall)
+        return Exchange(transport, given.timeout, TokenRequestError, secrets, given.clock.wall)
 
     def _judged(
         self, answer: Answer, what: str, client_secret: Secret[str], exchange: Exchange
@@ -148,11 +140,9 @@ class _JudgedSession(OAuth2Session):  # type: ignore[misc,unused-ignore]  # it h
 
     found: OAuthToken
 
-    def __init__(
-        self, client_id: str, url: str, ask: Callable[[requests.PreparedRequest], OAuthToken]
-    ) -> None:
-        super().__init__(client=BackendApplicationClient(client_id))
-        self._url, self._ask = url, ask
+    def __init__(self, settings: Settings, ask: Callable[[requests.PreparedRequest], OAuthToken]) -> None:
+        super().__init__(client=BackendApplicationClient(settings.client_id))
+        self._url, self._ask = settings.environment.token_url, ask
 
     def request(self, *_: Any, **asked: Any) -> requests.Response:
         """Send the token request, keep its token, and return a stand-in for the answer."""

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from requests_thingspace import Clock, OAuthToken, TokenManager
+from requests_thingspace import PRODUCTION, Clock, OAuthToken, TokenManager
 from requests_thingspace._endpoints.m2m import M2MEndpoints
 from requests_thingspace._endpoints.oauth import OAuthEndpoints
 from requests_thingspace._events import Events
+from requests_thingspace._settings import Settings, Source
 from requests_thingspace._values import Secret
+
+DEFAULTS = {
+    **dict.fromkeys(Settings._fields),
+    "client_id": "id",
+    "scopes": (),
+    "clock_skew": 60.0,
+    "environment": PRODUCTION,
+    "timeout": 5.0,
+    "clock": Clock(),
+}
+"""What a client is given that says nothing else."""
 
 
 class Client:
     """The OAuth endpoints, for one secret."""
 
     def __init__(self, client_id, client_secret, environment, **more):
-        self.endpoints = OAuthEndpoints(client_id, environment, **more)
+        settings = Settings(**{**DEFAULTS, "client_id": client_id, "environment": environment, **more})
+        self.endpoints = OAuthEndpoints(settings)
         self.secret = Secret(client_secret)
 
     def fetch(self, transport):
@@ -27,23 +40,17 @@ class Client:
 
 def manager_of(fetch, token=None, clock=None):
     """The manager of an OAuth token that `fetch` gives."""
-    clock = clock or Clock()
-    events = Events(None, clock.wall)
-    return TokenManager(
-        OAuthToken, fetch, identity=("one",), fingerprint=str, events=events, token=token, clock=clock
-    )
+    settings = Settings(**{**DEFAULTS, "clock": clock or Clock()})
+    events = Events(None, settings.clock.wall)
+    return TokenManager(OAuthToken, fetch, settings, events, identity=("one",), fingerprint=str, token=token)
 
 
-def login_of(username, password, environment, bearers, *, timeout=5.0, clock=None, key="key"):
+def login_of(username, password, environment, bearers, *, key="key", **more):
     """The M2M endpoints, for one password."""
-    clock = clock or Clock()
-    return M2MEndpoints(
-        username,
-        lambda: Secret(password),
-        environment,
-        bearers,
-        key=lambda: Secret(key),
-        events=Events(None, clock.wall),
-        clock=clock,
-        timeout=timeout,
-    )
+    given = {
+        "username": username,
+        "password": Source("password", Secret(password)),
+        "environment": environment,
+    }
+    settings = Settings(**{**DEFAULTS, **given, **more})
+    return M2MEndpoints(settings, Events(None, settings.clock.wall), bearers, lambda: Secret(key))

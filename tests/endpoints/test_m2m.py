@@ -7,6 +7,7 @@ import requests
 
 from requests_thingspace import Environment, LoginError, LoginRefusedError, OAuthToken, SessionToken
 from requests_thingspace._endpoints.exchange import Transport
+from requests_thingspace._settings import Source
 from requests_thingspace._values import Secret
 
 from .. import hostile as do
@@ -240,7 +241,7 @@ def test_a_password_that_changes_while_it_is_refused_is_tried_at_once(server, ro
     """The source is asked once more after a refusal."""
     server.script(LOGIN_PATH, do.json_answer(400, REFUSAL), WELL)
     given = iter([PASSWORD])
-    login.password = lambda: Secret(next(given, "the-new-password"))
+    login.password = Source("password", Secret(lambda: next(given, "the-new-password")))
     assert login.fetch(route) == SESSION
     assert server.count(LOGIN_PATH) == 2
 
@@ -281,7 +282,7 @@ def test_the_fingerprint_knows_the_credentials_without_holding_them(bearers):
         fingerprint(password="other"),
         fingerprint(environment=there),
         fingerprint(key="other"),
-        fingerprint(username=USERNAME + PASSWORD, password=""),
+        fingerprint(username=USERNAME + PASSWORD[:1], password=PASSWORD[1:]),
     ]
     assert fingerprint() == fingerprint()
     assert len({fingerprint(), *others}) == 6

@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from requests_thingspace import Environment, TokenRequestError
+from requests_thingspace import Clock, Environment, TokenRequestError
 from requests_thingspace._endpoints.exchange import Transport
 
 from .. import hostile as do
@@ -100,7 +100,7 @@ def test_the_expiry_counts_from_the_sending(server, route, new_client):
     """By the clock that was given."""
     server.script(TOKEN_PATH, do.json_fault(503), WELL)
     moments = iter([1000.0, 1001.0, 2000.0, 2001.0])
-    assert new_client(wall=lambda: next(moments)).fetch(route).expires_at == 2000.0 + 3600
+    assert new_client(clock=Clock(wall=lambda: next(moments))).fetch(route).expires_at == 2000.0 + 3600
 
 
 @pytest.mark.parametrize("moment", [0, 4e9, "soon", None, "2026-11-23T12:00:00Z"])
