@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .caches._entries import json_object
+from ._endpoints.answers import json_object
 from .caches._private import file_lock, make_private_folder, read_private, write_private
 
 SERVICE = "requests-thingspace"

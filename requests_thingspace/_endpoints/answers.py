@@ -7,7 +7,6 @@ free of secrets. Everything in this module is a pure function.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -65,10 +64,10 @@ class Answer(NamedTuple):
         return response
 
 
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in `body`, which is UTF-8 (RFC 8259 section 8.1); ``None`` for anything else."""
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object in `text`; bytes are UTF-8 (RFC 8259 section 8.1). ``None`` for anything else."""
     try:
-        document = json.loads(body[3 * body.startswith(codecs.BOM_UTF8) :].decode())
+        document = json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

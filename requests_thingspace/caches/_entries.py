@@ -7,20 +7,17 @@ those that this release does not know are kept. If what a field means has to cha
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
 from typing import Any
 
+from .._endpoints.answers import json_object
 from .._errors import LoginRefusedError, ThingspaceError, TokenRequestError
-from .._manager import TokenManager
+from .._manager import COOL_DOWN, TokenManager
 from .._tokens import seconds_from
 
 VERSION = 1
-
-COOL_DOWN = 2.0
-"""Seconds for which a refused client id or secret is not tried again."""
 
 _HOUR = 3600.0
 _MOST_FETCHES = 100  # that are kept of the last hour
@@ -28,15 +25,6 @@ _LOCKING_SOON = (
     "ThingSpace has refused two passwords of this M2M user one after the other. No other is tried, since "
     "five failed logins lock the account: correct username and password, then call auth.reset()."
 )
-
-
-def json_object(text: str | bytes) -> dict[str, Any] | None:
-    """The JSON object in `text`, ``None`` if it is none."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def entry_from(text: str | bytes | None) -> dict[str, Any] | None:
