@@ -54,11 +54,6 @@ class Value:
         """Copy and pickle through `__init__`, so that what was pickled is checked again."""
         return type(self), self._fields()
 
-    def __replace__(self, **changes: Any) -> Any:
-        """A copy with other fields: :func:`copy.replace` of Python 3.13."""
-        fields = {name: getattr(self, name) for name in self.__match_args__}
-        return type(self)(**{**fields, **changes})
-
 
 class Secret(Value, Generic[S]):
     """Something that crash reporters, which print local variables, must not see."""

@@ -47,8 +47,9 @@ NOT_COVERED = [
 
 
 def like(environment, **changes):
-    """Another environment with other fields: `copy.replace` of Python 3.13."""
-    return environment.__replace__(**changes)
+    """Another environment with other fields."""
+    fields = {name: getattr(environment, name) for name in Environment.__match_args__}
+    return Environment(**{**fields, **changes})
 
 
 @pytest.mark.parametrize("url", COVERED)
