@@ -353,8 +353,7 @@ class ThingspaceAuth(AuthBase):
     @property
     def token(self) -> OAuthToken | None:
         """The OAuth token that is held, without asking anyone. ``None`` forgets it here, not in a cache."""
-        held: OAuthToken | None = self._credentials.bearer.held
-        return held
+        return self._credentials.bearer.manager.held
 
     @token.setter
     def token(self, token: Any) -> None:
@@ -366,8 +365,7 @@ class ThingspaceAuth(AuthBase):
     def session_token(self) -> SessionToken | None:
         """The M2M session token that is held, without asking anyone."""
         session = self._credentials.session
-        held: SessionToken | None = None if session is None else session.held
-        return held
+        return None if session is None else session.manager.held
 
     @session_token.setter
     def session_token(self, session_token: Any) -> None:

@@ -15,7 +15,6 @@ import requests
 
 from ._endpoints.exchange import Transport
 from ._endpoints.m2m import M2MEndpoints
-from ._environment import Environment
 from ._errors import ThingspaceError
 from ._events import Events
 from ._manager import TokenManager
@@ -86,11 +85,6 @@ class Credential:
         return self.manager.replace(found, transport)
 
     @property
-    def held(self) -> Any:
-        """The token that is held, usable or not."""
-        return None if self.manager.active is None else self.manager.active.token
-
-    @property
     def usable(self) -> Any:
         """The token that is held, unless it was rejected."""
         active = self.manager.active
@@ -98,7 +92,7 @@ class Credential:
 
     def _end(self, event: str, send: Callable[[Any], int]) -> None:
         """End the token that is held, everywhere; what is on its way must not stay either."""
-        token, started = self.held, time.monotonic()
+        token, started = self.manager.held, time.monotonic()
         if token is None:
             self.manager.forget()
             return
@@ -250,26 +244,22 @@ class M2MSession(Credential):
 
 
 class Credentials:
-    """The pair: the bearer, and the M2M session if there is one.
+    """The pair: the bearer, and the M2M session if there is one; `settings` say whose they are."""
 
-    Attributes:
-        environment: where ThingSpace is.
-        session_given: the Session by whose adapters and settings tokens are fetched, if one was given.
-        owner: for whom requests are stamped: client id and M2M user.
-    """
-
-    __slots__ = ("bearer", "environment", "owner", "session", "session_given")
+    __slots__ = ("bearer", "session", "settings")
 
     def __init__(self, settings: Settings, bearer: Bearer, session: M2MSession | None) -> None:
-        self.environment: Environment = settings.environment
-        self.session_given = settings.session
-        self.owner = (settings.client_id, settings.username)
-        self.bearer = bearer
-        self.session = session
+        self.settings, self.bearer, self.session = settings, bearer, session
+
+    def are_of(self, others: Credentials) -> bool:
+        """Whether requests are stamped for the same client id and M2M user as with the others."""
+        mine, theirs = self.settings, others.settings
+        return (mine.client_id, mine.username) == (theirs.client_id, theirs.username)
 
     def transport(self, settings: Any, send: Any) -> Transport:
         """The way of token calls for a request which is sent with `settings` by `send`."""
-        return Transport(self.session_given, settings, send if self.session_given is None else None)
+        session = self.settings.session
+        return Transport(session, settings, send if session is None else None)
 
     def put_back(
         self, request: requests.PreparedRequest, name: str, transport: Transport, *, with_session: bool

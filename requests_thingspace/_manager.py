@@ -211,10 +211,10 @@ class TokenManager(Generic[T]):
         active = self.active
         return active is not None and self._clock.monotonic() - active.since.monotonic < YOUNG
 
-    def just_fetched(self, found: Secret[str] | str) -> bool:
+    def just_fetched(self, found: Secret[str]) -> bool:
         """Whether ThingSpace itself gave this token in the last renewal; a stored one may have died since."""
         fetched = self._last.newest().fetched
-        return fetched is not None and found in (fetched.secret, fetched.value)
+        return fetched is not None and fetched.secret == found
 
     def was_reset(self) -> bool:
         """Whether a reset, revoke or logout has overtaken the renewal that this very thread carries out."""
@@ -233,6 +233,12 @@ class TokenManager(Generic[T]):
     def active(self) -> ActiveToken[T] | None:
         """The token in use, usable or not, without asking anyone."""
         return self._last.newest().active
+
+    @property
+    def held(self) -> T | None:
+        """That token itself."""
+        active = self.active
+        return None if active is None else active.token
 
     @property
     def clock_skew(self) -> float:
@@ -260,10 +266,6 @@ class TokenManager(Generic[T]):
     def forgive(self) -> None:
         """Keep the token, and drop past failures."""
         self._overtake(lambda last: last.active)
-
-    def __repr__(self) -> str:
-        """Which kind of token it keeps, never the token."""
-        return f"<TokenManager of the {self._kind}>"
 
     @property
     def _kind(self) -> str:

@@ -143,8 +143,8 @@ class Stamp(Guard):
         if response.status_code not in REFUSALS:
             return None
         credentials = self.current()
-        name = credentials.environment.session_header_for(str(response.request.url))
-        if name is None or credentials.owner != self.credentials.owner:
+        name = credentials.settings.environment.session_header_for(str(response.request.url))
+        if name is None or not credentials.are_of(self.credentials):
             return None
         about_session = self.has_session and not streamed and _is_about_session(response)
         blamed = credentials.blamed(
