@@ -18,7 +18,7 @@ from ._credentials import FOREIGN, Bearer, Credentials, M2MSession
 from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
-from ._events import Event, Events
+from ._events import Event
 from ._manager import TokenProvider
 from ._replay import Guard, Stamp, hooks_of
 from ._settings import (
@@ -75,7 +75,6 @@ class ThingspaceAuth(AuthBase):
     """
 
     _settings: Settings
-    _events: Events
     _credentials: Credentials
     _bearer_stamp: Stamp
     _strangers: frozenset[str]
@@ -319,7 +318,7 @@ class ThingspaceAuth(AuthBase):
             name: one of the names of :class:`Event`.
             attributes: its attributes.
         """
-        self._events.publish(name, **attributes)
+        self._settings.events.publish(name, **attributes)
 
     @property
     def cache_keys(self) -> dict[str, str | None]:
@@ -414,9 +413,9 @@ class ThingspaceAuth(AuthBase):
 
     def _log_in_anew(self) -> None:
         """Use the password as it is now from the next login on."""
-        session, password = self._credentials.session, self._settings.password
-        if session is not None and password is not None:
-            session.endpoints.password = password
+        session = self._credentials.session
+        if session is not None:
+            session.endpoints.password = self._settings.password
             session.manager.forgive()
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -453,14 +452,13 @@ class ThingspaceAuth(AuthBase):
     ) -> None:
         """Use these settings and tokens from the next request on."""
         self._settings, self._strangers = settings, frozenset()
-        self._events = Events(settings.on_event, settings.clock.wall)
-        self._begin(Bearer(settings, self._events, token, self._home), session_token)
+        self._begin(Bearer(settings, token, self._home), session_token)
 
     def _begin(self, bearer: Bearer, session_token: SessionToken | None) -> None:
         """Use `bearer`, and a new M2M session if there is a user or a token for one, from now on."""
         session = None
         if self._settings.username is not None or session_token is not None:
-            session = M2MSession(self._settings, self._events, bearer, session_token)
+            session = M2MSession(self._settings, bearer, session_token)
         credentials = Credentials(self._settings, bearer, session)
         self._credentials, self._bearer_stamp = credentials, Stamp(credentials, self._current, None)
 
@@ -512,7 +510,7 @@ class ThingspaceAuth(AuthBase):
         self._strangers |= {host}
         looks_ours = path.startswith(("/api/ts/", "/api/m2m/")) or host.endswith(".verizon.com")
         covered = ", ".join(self.environment.origins)
-        self._events.publish(
+        self._settings.events.publish(
             "host_not_covered",
             level=logging.WARNING if looks_ours else logging.DEBUG,
             reason=f"{host}; covered are {covered}",

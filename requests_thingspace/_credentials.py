@@ -16,7 +16,6 @@ import requests
 from ._endpoints.exchange import Transport
 from ._endpoints.m2m import M2MEndpoints
 from ._errors import ThingspaceError
-from ._events import Events
 from ._manager import TokenManager
 from ._settings import Settings, Source
 from ._tokens import OAuthToken, SessionToken, fingerprint_of
@@ -127,9 +126,7 @@ class Bearer(Credential):
 
     manager: TokenManager[OAuthToken]
 
-    def __init__(
-        self, settings: Settings, events: Events, token: OAuthToken | None, home: Callable[[], Transport]
-    ) -> None:
+    def __init__(self, settings: Settings, token: OAuthToken | None, home: Callable[[], Transport]) -> None:
         super().__init__(settings.cache)
         self.home = home
         self.secret: Source = settings.client_secret
@@ -139,7 +136,6 @@ class Bearer(Credential):
             OAuthToken,
             self._fetch,
             settings,
-            events,
             identity=(settings.client_id, settings.environment.token_url, *sorted(settings.scopes)),
             fingerprint=lambda: self._oauth().fingerprint(self.ask()),
             provider=settings.token_provider if settings.cache is None else settings.cache,
@@ -200,19 +196,16 @@ class M2MSession(Credential):
 
     manager: TokenManager[SessionToken]
 
-    def __init__(
-        self, settings: Settings, events: Events, bearer: Bearer, token: SessionToken | None
-    ) -> None:
+    def __init__(self, settings: Settings, bearer: Bearer, token: SessionToken | None) -> None:
         super().__init__(None if settings.username is None else settings.cache)
         self._clock = settings.clock
         self._home = bearer.home
         self._used = LONG_AGO
-        self.endpoints = M2MEndpoints(settings, events, bearer.manager, bearer.ask)
+        self.endpoints = M2MEndpoints(settings, bearer.manager, bearer.ask)
         self.manager = TokenManager(
             SessionToken,
             lambda transport: self.endpoints.fetch(transport or self._home()),
             settings,
-            events,
             identity=(settings.username or "", settings.environment.login_url),
             fingerprint=self.endpoints.fingerprint,
             provider=self._cache,

@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol
 import requests
 
 from ._errors import InvalidTokenError, LoginRefusedError, ThingspaceError, copy_of
-from ._events import Events, text_of
+from ._events import text_of
 from ._settings import Settings
 from ._tokens import OAuthToken, fingerprint_of, seconds_from
 from ._turns import Turn
@@ -106,7 +106,6 @@ class TokenManager(Generic[T]):
         token_class: type[T],
         fetch: Callable[[Any], T],
         settings: Settings,
-        events: Events,
         *,
         identity: tuple[str, ...],
         fingerprint: Callable[[], str],
@@ -121,7 +120,7 @@ class TokenManager(Generic[T]):
         self.token_class = token_class
         self.credential = "bearer" if issubclass(token_class, OAuthToken) else "session"
         self.cache_key = hashlib.sha256("\0".join((token_class.__name__, *identity)).encode()).hexdigest()
-        self.fingerprint, self._fetch, self._events = fingerprint, fetch, events
+        self.fingerprint, self._fetch, self._events = fingerprint, fetch, settings.events
         self.provider, self._from = provider, "provider" if settings.cache is None else "cache"
         self.on_token_update: Callable[[T], object] | None = None
         self._clock, self._clock_skew = settings.clock, settings.clock_skew

@@ -16,6 +16,7 @@ import requests
 
 from ._environment import Environment
 from ._errors import ThingspaceError
+from ._events import Events
 from ._validity import Clock
 from ._values import Secret, Value
 
@@ -91,6 +92,11 @@ class Settings(NamedTuple):
     timeout: float
     session: requests.Session | None
     clock: Clock
+
+    @property
+    def events(self) -> Events:
+        """Who is told what happens."""
+        return Events(self.on_event, self.clock.wall)
 
     def checked(self, names: Mapping[str, str] | None = None) -> Settings:
         """The same; `names` is what messages call an argument that came from somewhere else.
@@ -188,10 +194,10 @@ def _pairs_in(arguments: Mapping[str, Any]) -> set[str]:
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
     """The arguments that the variables give."""
-    readers: dict[str, Any] = {"clock_skew": float, "base_url": Environment.at}
+    readers: dict[str, Any] = {"clock_skew": float, "environment": Environment.at}
     found: dict[str, Any] = {}
     for name in (*_PAIRS[0], *_PAIRS[1], *readers):
-        variable = f"THINGSPACE_{name.upper()}"
+        variable = "THINGSPACE_BASE_URL" if name == "environment" else f"THINGSPACE_{name.upper()}"
         value, path = environ.get(variable), None if name in readers else environ.get(f"{variable}_FILE")
         if value and path:
             raise ValueError(f"{variable} and {variable}_FILE are both set: keep one of them.")
@@ -203,8 +209,6 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             what = "is not a number of seconds" if name == "clock_skew" else "cannot be used"
             raise ValueError(f"{variable}{'_FILE' if path else ''} {what}: {error}") from None
-    if "base_url" in found:
-        found["environment"] = found.pop("base_url")
     return found
 
 

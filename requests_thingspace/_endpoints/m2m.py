@@ -20,7 +20,6 @@ import requests
 
 from .._environment import SESSION_HEADER
 from .._errors import LoginError, LoginRefusedError, ThingspaceError, copy_of
-from .._events import Events
 from .._settings import Settings
 from .._tokens import OAuthToken, SessionToken
 from .._values import Secret
@@ -73,13 +72,11 @@ class M2MEndpoints:
     """
 
     __slots__ = (
-        "_attempt", "_bearers", "_clock", "_events", "_key", "_not_before", "_settings", "_unanswered",
+        "_attempt", "_bearers", "_clock", "_key", "_not_before", "_settings", "_unanswered",
         "password", "refusals",
     )  # fmt: skip
 
-    def __init__(
-        self, settings: Settings, events: Events, bearers: Any, key: Callable[[], Secret[str]]
-    ) -> None:
+    def __init__(self, settings: Settings, bearers: Any, key: Callable[[], Secret[str]]) -> None:
         """Remember whom to log in and how; nothing is sent.
 
         `bearers` manages the OAuth token that a login needs. `key` gives the client secret, without which
@@ -87,7 +84,7 @@ class M2MEndpoints:
         """
         self.password, self._settings, self._clock = settings.password, settings, settings.clock
         self.refusals: dict[str, LoginRefusedError] = {}
-        self._events, self._bearers, self._key = events, bearers, key
+        self._bearers, self._key = bearers, key
         self._attempt: _Attempt | None = None
         self._unanswered, self._not_before = 0, -math.inf  # logins in a row, monotonic seconds
 
@@ -282,7 +279,7 @@ class M2MEndpoints:
         refusal.refused_credentials = attempt.credentials.fingerprint
         self.refusals[attempt.credentials.fingerprint] = refusal
         duration = self._clock.monotonic() - attempt.since
-        self._events.publish("login_refused", "session", duration=duration, error=str(error), **said)
+        self._settings.events.publish("login_refused", "session", duration=duration, error=str(error), **said)
 
 
 def _refuses_bearer(answer: Answer) -> bool:

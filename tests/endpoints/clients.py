@@ -5,7 +5,6 @@ from __future__ import annotations
 from requests_thingspace import PRODUCTION, Clock, OAuthToken, TokenManager
 from requests_thingspace._endpoints.m2m import M2MEndpoints
 from requests_thingspace._endpoints.oauth import OAuthEndpoints
-from requests_thingspace._events import Events
 from requests_thingspace._settings import Settings, Source
 from requests_thingspace._values import Secret
 
@@ -41,8 +40,7 @@ class Client:
 def manager_of(fetch, token=None, clock=None):
     """The manager of an OAuth token that `fetch` gives."""
     settings = Settings(**{**DEFAULTS, "clock": clock or Clock()})
-    events = Events(None, settings.clock.wall)
-    return TokenManager(OAuthToken, fetch, settings, events, identity=("one",), fingerprint=str, token=token)
+    return TokenManager(OAuthToken, fetch, settings, identity=("one",), fingerprint=str, token=token)
 
 
 def login_of(username, password, environment, bearers, *, key="key", **more):
@@ -53,4 +51,4 @@ def login_of(username, password, environment, bearers, *, key="key", **more):
         "environment": environment,
     }
     settings = Settings(**{**DEFAULTS, **given, **more})
-    return M2MEndpoints(settings, Events(None, settings.clock.wall), bearers, lambda: Secret(key))
+    return M2MEndpoints(settings, bearers, lambda: Secret(key))
