@@ -42,14 +42,15 @@ class Credential:
 
     Attributes:
         manager: keeps the token current.
+        home: gives the way of a token call that no request has caused.
     """
 
-    __slots__ = ("_cache", "manager")
+    __slots__ = ("_cache", "_settings", "home", "manager")
 
     manager: TokenManager[Any]
 
-    def __init__(self, cache: Any) -> None:
-        self._cache = cache
+    def __init__(self, settings: Settings, cache: Any, home: Callable[[], Transport]) -> None:
+        self._settings, self._cache, self.home = settings, cache, home
 
     def put(self, request: requests.PreparedRequest, name: str, token: Any) -> None:
         """Put `token` on a request; `name` is the header in which its URL expects a session token."""
@@ -119,18 +120,15 @@ class Bearer(Credential):
 
     Attributes:
         secret: where the client secret comes from; another one counts from the next token call.
-        home: gives the way of a token call that no request has caused.
     """
 
-    __slots__ = ("_endpoints", "_settings", "home", "secret")
+    __slots__ = ("_endpoints", "secret")
 
     manager: TokenManager[OAuthToken]
 
     def __init__(self, settings: Settings, token: OAuthToken | None, home: Callable[[], Transport]) -> None:
-        super().__init__(settings.cache)
-        self.home = home
+        super().__init__(settings, settings.cache, home)
         self.secret: Source = settings.client_secret
-        self._settings = settings
         self._endpoints: OAuthEndpoints | None = None
         self.manager = TokenManager(
             OAuthToken,
@@ -192,19 +190,17 @@ class Bearer(Credential):
 class M2MSession(Credential):
     """The M2M session: its login is made together with the manager of its session."""
 
-    __slots__ = ("_clock", "_home", "_used", "endpoints")
+    __slots__ = ("_used", "endpoints")
 
     manager: TokenManager[SessionToken]
 
     def __init__(self, settings: Settings, bearer: Bearer, token: SessionToken | None) -> None:
-        super().__init__(None if settings.username is None else settings.cache)
-        self._clock = settings.clock
-        self._home = bearer.home
+        super().__init__(settings, None if settings.username is None else settings.cache, bearer.home)
         self._used = LONG_AGO
         self.endpoints = M2MEndpoints(settings, bearer.manager, bearer.ask)
         self.manager = TokenManager(
             SessionToken,
-            lambda transport: self.endpoints.fetch(transport or self._home()),
+            lambda transport: self.endpoints.fetch(transport or self.home()),
             settings,
             identity=(settings.username or "", settings.environment.login_url),
             fingerprint=self.endpoints.fingerprint,
@@ -222,18 +218,18 @@ class M2MSession(Credential):
 
     def note_use(self) -> None:
         """Take note that ThingSpace accepted the session, which prolongs its life."""
-        self._used = self._clock.now()
+        self._used = self._settings.clock.now()
 
     def was_idle(self) -> bool:
         """Whether the session was unused for so long that ThingSpace may have ended it."""
-        now, active, used = self._clock.now(), self.manager.active, self._used
+        now, active, used = self._settings.clock.now(), self.manager.active, self._used
         since = now if active is None else active.since
         last_use = Moment(max(since.wall, used.wall), max(since.monotonic, used.monotonic))
         return now.reaches(last_use.plus(IDLE_LIMIT))
 
     def logout(self) -> None:
         """End the session that is held, if there is one."""
-        self._end("session_ended", lambda token: self.endpoints.logout(token, self._home()))
+        self._end("session_ended", lambda token: self.endpoints.logout(token, self.home()))
 
 
 class Credentials:
