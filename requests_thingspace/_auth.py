@@ -193,7 +193,7 @@ class ThingspaceAuth(AuthBase):
         """
         hidden = Secret(source), Secret(overrides)
         del source, overrides  # no crash report shows them
-        return cls(**{**arguments_of(hidden[0].reveal()), **hidden[1].reveal()})
+        return cls(**{**arguments_of(hidden[0]), **hidden[1].reveal()})
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Stamp a covered request, and leave any other as it is."""

@@ -219,24 +219,23 @@ def profile_arguments(kept: Mapping[str, str]) -> dict[str, Any]:
     return found if base_url is None else {**found, "environment": Environment.at(base_url)}
 
 
-def arguments_of(source: Any) -> dict[str, Any]:
+def arguments_of(source: Secret[Any]) -> dict[str, Any]:
     """The arguments that a mapping or Verizon's credentials give, in the SDKs' spellings or ours.
 
     Raises:
         ValueError: a key of the mapping is unknown.
         TypeError: it is neither.
     """
-    hidden, is_mapping = Secret(source), isinstance(source, Mapping)
-    del source  # no crash report shows it
-    names = list(hidden.reveal()) if is_mapping else [n for n in dir(hidden.reveal()) if _our_name(n)]
+    is_mapping = isinstance(source.reveal(), Mapping)
+    names = list(source.reveal()) if is_mapping else [n for n in dir(source.reveal()) if _our_name(n)]
     if not names and not is_mapping:
         raise TypeError(
-            f"{_a(hidden.reveal())} holds no credentials: give ThingspaceOauthCredentials or a mapping."
+            f"{_a(source.reveal())} holds no credentials: give ThingspaceOauthCredentials or a mapping."
         )
     unknown = [str(name) for name in names if _our_name(name) is None]
     if unknown:
         raise ValueError(f"unknown credentials: {', '.join(unknown)}.")
-    read = hidden.reveal().get if is_mapping else lambda name: getattr(hidden.reveal(), name)
+    read = source.reveal().get if is_mapping else lambda name: getattr(source.reveal(), name)
     return {str(_our_name(name)): _in_snake_case(read(name)) for name in names if read(name) is not None}
 
 

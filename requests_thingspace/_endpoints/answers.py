@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import requests
@@ -74,7 +74,7 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
 
 
 def json_or_raise(
-    answer: Answer, who: str, error: type[ThingspaceError], secrets: Iterable[Secret[str]], hint: str = ""
+    answer: Answer, who: str, error: type[ThingspaceError], secrets: Sequence[Secret[str]], hint: str = ""
 ) -> Secret[dict[str, Any]]:
     """The JSON object of a successful answer.
 
@@ -87,7 +87,6 @@ def json_or_raise(
     code, description = _complaint(document.reveal(), answer.body.reveal())
     if answer.is_success and document.reveal() is not None and code is None:
         return document
-    secrets = tuple(secrets)
     code, description = (one_line(text, secrets) for text in (code, description))
     words = f"HTTP {answer.status}" + (f" {code[:_LONGEST_CODE]}" if code else "")
     words += f" ({description})" if description else ""

@@ -141,8 +141,8 @@ class M2MEndpoints:
         """
         if self.password is None:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
-        password, given = self.password.ask(), self._settings
-        pair = Secret(json.dumps([given.environment.login_url, given.username, password.reveal()]))
+        password, place = self.password.ask(), self._settings.environment.login_url
+        pair = Secret(json.dumps([place, self._settings.username, password.reveal()]))
         key = self._key().reveal().encode()
         return _Credentials(password, hmac.new(key, pair.reveal().encode(), hashlib.sha256).hexdigest())
 

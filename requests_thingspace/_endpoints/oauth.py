@@ -109,10 +109,10 @@ class OAuthEndpoints:
 
     def _exchange(self, client_secret: Secret[str], transport: Transport, *more: Secret[str]) -> Exchange:
         """How the endpoints are talked to; what HTTP Basic makes of the secret is one too."""
-        given = self._settings
-        basic = Secret(b64encode(f"{given.client_id}:{client_secret.reveal()}".encode()).decode())
-        secrets = (client_secret, basic, *more)
-        return Exchange(transport, given.timeout, TokenRequestError, secrets, given.clock.wall)
+        timeout, wall = self._settings.timeout, self._settings.clock.wall
+        pair = Secret(f"{self._settings.client_id}:{client_secret.reveal()}".encode())
+        secrets = (client_secret, Secret(b64encode(pair.reveal()).decode()), *more)
+        return Exchange(transport, timeout, TokenRequestError, secrets, wall)
 
     def _judged(
         self, answer: Answer, what: str, client_secret: Secret[str], exchange: Exchange
