@@ -180,7 +180,7 @@ class M2MEndpoints:
     def _log_in(self, credentials: _Credentials, transport: Transport) -> _Attempt:
         """Send a login, with another bearer once more if that was the trouble.
 
-        A 401 speaks of the bearer, not of the user: it is replaced once and the login sent again.
+        A 401 that does not speak of the user is the gateway's, before the login reached the platform.
         """
         self._refuse_again(credentials)
         wait = self._not_before - self._clock.monotonic()
@@ -189,7 +189,7 @@ class M2MEndpoints:
             raise LoginError(said, retryable=True, retry_after=wait)
         bearer = self._bearers.get(transport)
         attempt = self._send(credentials, bearer, transport)
-        if _refuses_bearer(attempt.answer):
+        if attempt.answer.status == 401 and not _refuses_credentials(attempt.answer):
             other = self._bearers.replace(bearer.secret, transport)
             if other is not None:
                 return self._send(credentials, other, transport)
@@ -280,11 +280,6 @@ class M2MEndpoints:
         self.refusals[attempt.credentials.fingerprint] = refusal
         duration = self._clock.monotonic() - attempt.since
         self._settings.events.publish("login_refused", "session", duration=duration, error=str(error), **said)
-
-
-def _refuses_bearer(answer: Answer) -> bool:
-    """Whether the gateway said no, before the login reached the platform."""
-    return answer.status == 401 and not _refuses_credentials(answer)
 
 
 def _refuses_credentials(answer: Answer) -> bool:
