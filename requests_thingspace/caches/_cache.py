@@ -320,8 +320,7 @@ class _Visit:
         if lock is not None or not same:
             if refusals_in(self._entry):
                 self._reload()
-            login = self.manager.credential == "session"
-            self._save(lock, with_token(self._entry, token, confirmed=same, login=login), token.secret)
+            self._save(lock, with_token(self._entry, token, confirmed=same), token.secret)
         return token
 
     def _save_refusal(self, lock: Any, refusal: ThingspaceError) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from .._endpoints.answers import json_object
 from .._errors import LoginRefusedError, ThingspaceError, TokenRequestError
 from .._manager import COOL_DOWN, TokenManager
-from .._tokens import seconds_from
+from .._tokens import SessionToken, seconds_from
 
 VERSION = 1
 
@@ -61,15 +61,15 @@ def token_in(entry: dict[str, Any], manager: TokenManager[Any]) -> Any:
     return None if entry.get("token") is None else manager.token_class.from_dict(entry["token"])
 
 
-def with_token(entry: dict[str, Any], token: Any, *, confirmed: bool, login: bool) -> dict[str, Any]:
+def with_token(entry: dict[str, Any], token: Any, *, confirmed: bool) -> dict[str, Any]:
     """The successor of `entry` that holds `token`, which has just been fetched.
 
     `confirmed`: ThingSpace gave the token that was already there, and gives no other before that expires.
-    `login`: it comes from a login, which ends a row of refused ones.
+    A login that was accepted ends a row of refused ones.
     """
     now = time.time()
     refusals = refusals_in(entry)
-    if login:
+    if isinstance(token, SessionToken):
         refusals = {name: {**said, "in_a_row": False} for name, said in refusals.items()}
     return {
         **entry,
