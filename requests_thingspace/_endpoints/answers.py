@@ -89,7 +89,7 @@ def json_or_raise(
         return document
     code, description = (one_line(text, secrets) for text in (code, description))
     words = f"HTTP {answer.status}" + (f" {code[:_LONGEST_CODE]}" if code else "")
-    words += f" ({description})" if description else ""
+    words += f" ({description.rstrip('.')})" if description else ""
     words += "; redirects of this endpoint are not followed" if 300 <= answer.status < 400 else ""
     refused = code is not None and 400 <= answer.status < 500
     said = f"ThingSpace refused the {who}" if refused else f"ThingSpace gave no usable answer to the {who}"

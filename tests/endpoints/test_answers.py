@@ -76,7 +76,8 @@ def test_anything_else_is_an_error_that_says_what_thingspace_said(status, body, 
     """OAuth errors, gateway faults in JSON and XML, errorCode, HTML, empty, and what is no JSON."""
     error = refusal(status, body)
     assert (error.status, error.code, error.description) == (status, code, description)
-    assert all(str(words) in str(error) for words in (status, code or "", description or ""))
+    assert all(str(words) in str(error) for words in (status, code or "", (description or "").rstrip(".")))
+    assert ".)" not in str(error)
 
 
 def test_the_error_is_of_the_class_that_was_asked_for_and_says_who_and_what_to_do():
