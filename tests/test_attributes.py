@@ -244,3 +244,10 @@ def test_a_session_token_without_a_username_can_be_dropped(sandbox, connect, acc
     auth.session_token = None
     assert "VZ-M2M-Token" not in session.get(account).request.headers
     assert auth.session_token is None
+
+
+def test_no_password_goes_with_no_username():
+    """It may be said, and nothing comes of it."""
+    auth = ThingspaceAuth("id", "secret")
+    auth.password = None
+    assert (auth.username, auth.password) == (None, None)
