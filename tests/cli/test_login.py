@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import sys
@@ -228,8 +229,9 @@ def test_a_missing_extra_is_named_before_anything_is_asked(thingspace, without):
 def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):
     """With a keyring that the system recommends no file holds the secret, and the token still comes."""
     variables = {**NO_CREDENTIALS, "PYTHON_KEYRING_BACKEND": "tests.file_keyring.Keyring"}
-    outcome = thingspace("login", typed=f"{sandbox.client_id}\n{sandbox.client_secret}\n", **variables)
+    thingspace = functools.partial(thingspace, cwd=None, **variables)  # where Python finds the folder tests
+    outcome = thingspace("login", typed=f"{sandbox.client_id}\n{sandbox.client_secret}\n")
     assert "the system's keyring (a keyring for tests)" in outcome.stdout
     assert sandbox.client_secret not in path.read_text()
     assert sandbox.client_secret in (tmp_path / "keyring.json").read_text()
-    assert thingspace("token", **variables).stdout
+    assert thingspace("token").stdout
