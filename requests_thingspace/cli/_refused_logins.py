@@ -110,7 +110,7 @@ class LoginOfScript:
         """No token that a cache may hold is one that the script has asked for."""
         return False
 
-    just_fetched = was_reset = is_usable
+    was_reset = is_usable
 
 
 class _AcceptedError(Exception):
