@@ -160,6 +160,11 @@ class Runner(threading.Thread):
         self.outcome = outcome_of(self.work)
 
 
+def _is(outcome: Any, error: BaseException) -> bool:
+    """Whether this is the error, or what CPython before 3.12 makes of one inside a codec: a new one."""
+    return outcome is error or (type(outcome) is type(error) and outcome.__cause__ is error)
+
+
 class Trial:
     """One run of a scenario with one interruption, and the faults that it showed."""
 
@@ -244,7 +249,7 @@ class Trial:
         What a provider raises is the outcome of its renewal, which those who waited share.
         """
         faults = list(self.ignored)
-        if error is not None and outcome is not error:
+        if error is not None and not _is(outcome, error):
             faults.append(f"{type(error).__name__} was swallowed: {outcome!r}")
         if isinstance(error, Exception):
             self.scenario.thingspace.advance(3.0)  # past a cool-down
