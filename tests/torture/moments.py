@@ -117,10 +117,10 @@ class Moments:
 
 
 def functions_of(frame: FrameType | None) -> list[str]:
-    """The functions under way in a thread, innermost first."""
+    """The functions under way in a thread, innermost first, each as "file function"."""
     names = []
     while frame is not None:
-        names.append(frame.f_code.co_name)
+        names.append(f"{Path(frame.f_code.co_filename).name} {frame.f_code.co_name}")
         frame = frame.f_back
     return names
 

@@ -46,9 +46,13 @@ class Scenario:
         self.session, self.auth = connect(
             self.thingspace,
             face,
-            on_token_update=lambda token: self.told.append(token.access_token),
+            on_token_update=self.note_token,
             **arguments,
         )
+
+    def note_token(self, token: Any) -> None:
+        """The callback."""
+        self.told.append(token.access_token)
 
     def prepare(self) -> None:
         """Come to the state in which the call begins."""
@@ -165,6 +169,19 @@ def _is(outcome: Any, error: BaseException) -> bool:
     return outcome is error or (type(outcome) is type(error) and outcome.__cause__ is error)
 
 
+def _effect_of(error: BaseException, stack: list[str]) -> tuple[BaseException | None, bool]:
+    """What has to arrive of an error that was raised within `stack`, and whether those who wait share it.
+
+    An ordinary one looks like a failure of the provider or of the callback in which it is raised.
+    """
+    if not isinstance(error, Exception):
+        return error, False
+    interrupted = stack[:1]
+    in_callback = "scenarios.py note_token" in stack or interrupted == ["_events.py call"]
+    in_provider = "scenarios.py ask_thingspace" in stack or interrupted == ["_manager.py _offered"]
+    return None if in_callback else error, in_provider
+
+
 class Trial:
     """One run of a scenario with one interruption, and the faults that it showed."""
 
@@ -203,12 +220,7 @@ class Trial:
         if self.where is None:
             self._end()
             return []
-        in_provider = isinstance(error, Exception) and (
-            "ask_thingspace" in moments.stack or " _offered, after CALL" in self.where
-        )
-        if isinstance(error, Exception) and self.where.startswith("_events.py") and " call, " in self.where:
-            error = None  # while a callback is called, its own exceptions look the same
-        return self._judged(outcome, error, concerns_others=in_provider)
+        return self._judged(outcome, *_effect_of(error, moments.stack))
 
     def call_back(self, at: int, work: Any) -> list[str]:
         """Do `work` at one moment, as a signal handler may; what is wrong afterwards."""
@@ -224,11 +236,10 @@ class Trial:
 
     def signal(self, seed: int, longest: float, error: BaseException) -> list[str]:
         """Let a real signal come; what is wrong afterwards."""
-        raised: list[bool] = []
+        stack: list[str] = []
 
         def act() -> None:
-            _, _, interrupted, *outer = functions_of(sys._getframe())
-            raised.append(interrupted == "_offered" or "ask_thingspace" in (interrupted, *outer))
+            stack.extend(functions_of(sys._getframe())[2:])  # without the handler's own two
             raise error
 
         def call() -> Any:
@@ -237,13 +248,11 @@ class Trial:
 
         outcome = outcome_of(call)
         self.where = f"seed {seed}"
-        in_provider = isinstance(error, Exception) and any(raised)
-        arrived = raised and not self.lost
-        return self._judged(outcome, error if arrived else None, concerns_others=in_provider)
+        arrives, concerns_others = _effect_of(error, stack)
+        was_raised = stack and not self.lost
+        return self._judged(outcome, arrives if was_raised else None, concerns_others)
 
-    def _judged(
-        self, outcome: Any, error: BaseException | None, *, concerns_others: bool = False
-    ) -> list[str]:
+    def _judged(self, outcome: Any, error: BaseException | None, concerns_others: bool = False) -> list[str]:
         """What is wrong, `outcome` being that of the call in which `error` was raised.
 
         What a provider raises is the outcome of its renewal, which those who waited share.
