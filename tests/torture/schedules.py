@@ -7,6 +7,7 @@ a run that breaks a law can be run again: `Schedule(seed).run()`.
 from __future__ import annotations
 
 import copy
+import io
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +19,19 @@ import requests
 from requests_thingspace import LoginRefusedError, TokenCache
 
 from .scheduler import Scheduler, StuckError
-from .wire import API, LIFE, M2M, WORK, Call, ThingSpace, connect
+from .wire import API, AWAY, ELSEWHERE, LIFE, M2M, WORK, Call, ThingSpace, connect
 
 DISTURBING = ("revoke", "reset", "reset bob", "logout", "expire", "revoked elsewhere")
+FAILING = ("fail", "break off", "break provider", "hang")
+UPLOAD = b"whole"
+TIMEOUT = 2.0
+"""Virtual seconds that a caller waits for a token call or login."""
+
+
+class ProviderError(requests.RequestException):
+    """What a token provider raises, with a hint that is no number."""
+
+    retry_after = "soon"
 
 
 class MemoryCache(TokenCache):
@@ -90,7 +101,8 @@ class Schedule:
         self.thingspace = ThingSpace(
             {"alice": self.random.choice(("right", "right", "wrong")), "bob": "right"}
         )
-        self.thingspace.on_request = lambda name: self.scheduler.pause()
+        self.thingspace.on_request = self._arrive
+        self.hanging = self.broken = False  # the next login, the token provider
         self.time = 0
         self.told: list[int] = []
         self.telling = 0
@@ -112,11 +124,14 @@ class Schedule:
             "revoked elsewhere",
             "fail",
             "break off",
+            "break provider",
+            "upload",
         ]
         if number == 0:
             names += ["reset"]
         if self.m2m:
-            names += ["get m2m"] * 5 + ["logout"] + (["reset bob"] if number == 0 else [])
+            names += ["get m2m"] * 4 + ["get away"] * 2 + ["logout", "hang"]
+            names += ["reset bob"] if number == 0 else []
         return [Deed(self.random.choice(names)) for _ in range(self.random.randint(1, 4))]
 
     def run(self) -> list[str]:
@@ -124,7 +139,7 @@ class Schedule:
         warm_up()
         random.seed(self.seed)  # for the pauses of the package
         source = self.random.choice(("none", "none", "ask", "stored", "cache", "cache"))
-        arguments: dict[str, Any] = {"on_token_update": self._note}
+        arguments: dict[str, Any] = {"on_token_update": self._note, "timeout": TIMEOUT}
         if source == "cache":
             arguments["cache"] = MemoryCache(self.scheduler.pause)
         elif source != "none":
@@ -176,6 +191,8 @@ class Schedule:
         works: dict[str, Callable[[], Any]] = {
             "get": lambda: self.session.get(API).status_code,
             "get m2m": lambda: self.session.get(M2M).status_code,
+            "get away": lambda: self.session.get(AWAY).status_code,
+            "upload": lambda: self.session.put(API, data=io.BytesIO(UPLOAD)).status_code,
             "get_token": lambda: bool(auth.get_token()) and 200,
             "revoke": auth.revoke,
             "reset": auth.reset,
@@ -186,11 +203,23 @@ class Schedule:
             "revoked elsewhere": thingspace.revoke_all,
             "fail": lambda: thingspace.failures.append(400),
             "break off": lambda: thingspace.failures.extend([requests.ConnectionError("broken")] * 3),
+            "break provider": lambda: setattr(self, "broken", True),
+            "hang": lambda: setattr(self, "hanging", True),
         }
         return works[name]()
 
+    def _arrive(self, name: str) -> None:
+        """A request has come to ThingSpace, or has been answered."""
+        self.scheduler.pause()
+        if name == "login" and self.hanging:
+            self.hanging = False
+            self.scheduler.sleep(1.5 * TIMEOUT)
+
     def _ask(self, last_token: Any, manager: Any) -> Any:
         self.scheduler.pause()
+        if self.broken:
+            self.broken = False
+            raise ProviderError
         return manager.fetch_token()
 
     def _stored(self, last_token: Any, manager: Any) -> Any:
@@ -198,7 +227,7 @@ class Schedule:
         self.scheduler.pause()
         stored = getattr(self, "kept", None)
         if stored is None or self.random.random() < 0.7:
-            self.kept = manager.fetch_token()
+            self.kept = self._ask(last_token, manager)
         return self.kept
 
     def _note(self, token: Any) -> None:
@@ -220,7 +249,7 @@ class Schedule:
         for name, most in (("token", 1), ("login", users)):
             if thingspace.most_at_once[name] > most:
                 faults.append(f"{thingspace.most_at_once[name]} {name} calls at once")
-        is_calm = not any(d.name in (*DISTURBING, "due", "fail", "break off") for d in self.deeds)
+        is_calm = not any(d.name in (*DISTURBING, *FAILING, "due") for d in self.deeds)
         if is_calm and thingspace.counts["token"] > 1:
             faults.append(f"{thingspace.counts['token']} token calls, where one would do")
         if self.told != sorted(set(self.told)):
@@ -233,6 +262,8 @@ class Schedule:
 
     def _judge_deed(self, deed: Deed, calls: list[Call]) -> None:
         """Hold one deed and the API calls that were made for it against the laws."""
+        away = [call for call in calls if call.url == ELSEWHERE]
+        calls = [call for call in calls if call not in away]
         used = {call.bearer for call in calls} | {call.session for call in calls}
         if used & deed.gone and not hasattr(self, "kept"):  # a provider may still have it
             self.faults.append(f"{used & deed.gone} had ended before {deed}")
@@ -241,12 +272,16 @@ class Schedule:
             self.faults.append(f"{deed} used a session of {owners}")
         if len(calls) > 4:
             self.faults.append(f"{len(calls)} sends of {deed}")
-        if deed.name.startswith("get") and deed.outcome != 200 and not self._is_excused(deed):
+        if any(call.bearer or call.session for call in away):
+            self.faults.append(f"a token went elsewhere with {deed}")
+        if deed.name == "upload" and any(call.body != UPLOAD.decode() for call in calls):
+            self.faults.append(f"sent in part: {[call.body for call in calls]}")
+        if deed.name.startswith(("get", "upload")) and deed.outcome != 200 and not self._is_excused(deed):
             self.faults.append(f"lost: {deed}")
 
     def _is_excused(self, deed: Deed) -> bool:
         """Whether so much happened to a call that it may fail: an error, or more than one loss of a token."""
-        if any(other.name in ("fail", "break off") for other in self.deeds):
+        if any(other.name in FAILING for other in self.deeds):
             return True
         if self._was_refused(deed):
             return True
@@ -265,6 +300,7 @@ class Schedule:
     def _settle(self) -> None:
         """When all is quiet again, calls succeed."""
         self.thingspace.failures.clear()
+        self.broken = self.hanging = False
         self.thingspace.advance(61.0)
         last = Deed("get")
         self.scheduler.run(self._thread([last]))

@@ -22,6 +22,9 @@ from requests_thingspace import PRODUCTION, Clock, ThingspaceAdapter, Thingspace
 
 API = "https://thingspace.verizon.com/api/ts/v1/things"
 M2M = "https://thingspace.verizon.com/api/m2m/v1/devices"
+AWAY = M2M + "/away"
+"""Redirects to `ELSEWHERE`, which is not ThingSpace."""
+ELSEWHERE = "https://example.com/"
 LIFE = 3600.0
 """Seconds for which a token lives."""
 
@@ -41,10 +44,11 @@ WORK: ContextVar[Any] = ContextVar("work", default=None)
 
 
 class Call:
-    """One request to the API: what it carried, on whose behalf, and how it was answered."""
+    """One request to the API or elsewhere: what it carried, on whose behalf, and how it was answered."""
 
-    def __init__(self, bearer: str | None, session: str | None):
+    def __init__(self, url: str, body: str, bearer: str | None, session: str | None):
         self.work = WORK.get()
+        self.url, self.body = url, body
         self.bearer = bearer
         self.session = session
         self.status = 0
@@ -145,13 +149,17 @@ class ThingSpace:
 
     def _api(self, url, headers, body):
         sent = str(headers.get("Authorization", "")).removeprefix("Bearer ")
-        call = Call(sent or None, headers.get("VZ-M2M-Token"))
+        call = Call(url, body, sent or None, headers.get("VZ-M2M-Token"))
         self.calls.append(call)
         call.status, document = 200, {}
-        if not self._accepts(headers):
+        if url == ELSEWHERE:
+            pass
+        elif not self._accepts(headers):
             call.status, document = 401, {"fault": {"code": "900901"}}
         elif url.startswith(M2M) and call.session not in self.sessions:
             call.status, document = 400, {"errorCode": "UnifiedWebService.SessionToken.Expired"}
+        elif url == AWAY:
+            call.status = 302
         return call.status, document
 
 
@@ -162,12 +170,14 @@ class Wire(HTTPAdapter):
 
     def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
         """Give the answer of the ThingSpace, as requests' own adapter would."""
-        body = request.body or ""
+        body = request.body.read() if hasattr(request.body, "read") else request.body or ""
         text = body.decode() if isinstance(body, bytes) else str(body)
         status, document = self.thingspace.answer(request.method, request.url, request.headers, text)
         response = requests.Response()
         response.status_code, response.url, response.request = status, request.url, request
         response.headers["Content-Type"] = "application/json"
+        if status == 302:
+            response.headers["Location"] = ELSEWHERE
         response.raw = io.BytesIO(json.dumps(document).encode())
         response.connection = self
         return response
@@ -194,6 +204,7 @@ def connect(thingspace: ThingSpace, face: str, **arguments) -> tuple[requests.Se
     adapter.thingspace = thingspace
     mounted = mount(requests.Session(), auth)
     mounted.trust_env = False
+    mounted.mount("https://", wire)
     for prefix in [prefix for prefix in mounted.adapters if "verizon" in prefix]:
         mounted.mount(prefix, adapter)
     return mounted, auth
