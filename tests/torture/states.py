@@ -32,6 +32,7 @@ class Explorer(Scheduler):
         self.made: list[tuple[int, int]] = []  # how many choices there were, and which was made
         self.seen, self.preemptions, self.interrupts = seen, preemptions, interrupts
         self.is_known = self.is_free = False
+        self.waits = 0  # of a thread for another
         self._hands: dict[Task | None, list[Any]] = {}
         self._all: list[Task] = []
         self._moments = Moments()
@@ -72,6 +73,11 @@ class Explorer(Scheduler):
         choice = self._decide(n)
         self.preemptions -= bool(able and choice and not is_free)
         return choice
+
+    def wait(self, test: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Wait for another thread."""
+        self.waits += not test()
+        return super().wait(test, seconds)
 
     def give_way(self) -> None:
         """Wait for the network: whoever goes on then was not taken for it."""
@@ -142,7 +148,8 @@ class World:
     """An auth, what happens to it, and the laws that hold in the end."""
 
     def __init__(self, deeds: tuple[str, ...], has_token: bool):
-        self.time = 1_800_000_000.0
+        self.wall = self.monotonic = 1_800_000_000.0
+        self.ends: dict[str, float] = {}  # of each token's life, by the monotonic clock
         self.asked = self.asking = self.most_asking = self.forgotten = 0
         self.faults: list[str] = []
         self.deeds = deeds
@@ -153,22 +160,28 @@ class World:
         self.asking += 1
         self.most_asking = max(self.asking, self.most_asking)
         self.asked += 1
-        token = {"access_token": f"token-{self.asked}", "expires_at": self.time + LIFE}
+        token = self._token(LIFE)
         self.scheduler.give_way()
         self.asking -= 1
         return token
 
+    def _token(self, life: float) -> dict[str, Any]:
+        """A token with so many seconds left."""
+        name = f"token-{self.asked}"
+        self.ends[name] = self.monotonic + life
+        return {"access_token": name, "expires_at": self.wall + life}
+
     def run(self, scheduler: Explorer) -> list[str]:
         """Run it in one order; what broke a law."""
         self.scheduler, self.may_be_interrupted = scheduler, scheduler.interrupts
-        clock = Clock(wall=lambda: self.time, monotonic=lambda: self.time)
+        clock = Clock(wall=lambda: self.wall, monotonic=lambda: self.monotonic)
         with scheduler.standing_in():
             self.auth = ThingspaceAuth(
                 "id", "secret", token_provider=self._provide, clock=clock, clock_skew=SKEW
             )
             if self.has_token:
-                self.auth.token = {"access_token": "token-0", "expires_at": self.time + 1.5 * SKEW}
-                self.time += SKEW
+                self.auth.token = self._token(1.5 * SKEW)
+                self._expire()
         try:
             scheduler.run(*[getattr(self, f"_{deed}") for deed in self.deeds])
             scheduler.run(self._get)
@@ -177,13 +190,16 @@ class World:
         if self.most_asking > 1:
             self.faults.append("two renewals at once")
         needed = 1 + sum(deed != "get" for deed in self.deeds) + self.may_be_interrupted
+        if self.has_token and set(self.deeds) == {"get"} and scheduler.waits:
+            self.faults.append("a caller waits whose token is usable")
         if self.asked > needed:
             self.faults.append(f"{self.asked} renewals, where {needed} would do")
         return self.faults
 
     def _get(self) -> None:
         """A caller; if it is interrupted it comes again."""
-        forgotten, at = self.forgotten, self.time
+        forgotten = self.forgotten
+        expired = [name for name, end in self.ends.items() if end <= self.monotonic]
         try:
             token = self.auth.get_token()
         except KeyboardInterrupt:
@@ -192,7 +208,7 @@ class World:
             token = self.auth.get_token()
         if int(token.access_token.removeprefix("token-")) < forgotten:
             self.faults.append(f"{token.access_token} had been forgotten before")
-        if token.expires_at <= at:
+        if token.access_token in expired:
             self.faults.append(f"{token.access_token} had expired before")
 
     def _reset(self) -> None:
@@ -205,7 +221,18 @@ class World:
         self.forgotten = number + 1
 
     def _expire(self) -> None:
-        self.time += SKEW
+        self.monotonic += SKEW
+        self.wall += SKEW
+
+    def _set_back(self) -> None:
+        """The token expires as somebody sets the computer's clock back."""
+        self.monotonic += SKEW
+        self.wall -= LIFE
+
+    def _sleep(self) -> None:
+        """The token expires while the computer sleeps, and its monotonic clock stands still."""
+        self.wall += SKEW
+        self.ends = {name: end - SKEW for name, end in self.ends.items()}
 
 
 def explore(
@@ -220,7 +247,7 @@ def explore(
     """Try all orders; what broke a law, and in which.
 
     Args:
-        deeds: what each thread does: get, reset or expire.
+        deeds: what each thread does: get, reset, expire, set_back or sleep.
         preemptions: how often a thread that could go on is taken off.
         interrupts: whether one KeyboardInterrupt arises, anywhere.
         has_token: whether there is a token at first, which is due.
