@@ -142,9 +142,9 @@ class M2MEndpoints:
         if self.password is None:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
         password, place = self.password.ask(), self._settings.environment.login_url
-        pair = Secret(json.dumps([place, self._settings.username, password.reveal()]))
-        key = self._key().reveal().encode()
-        return _Credentials(password, hmac.new(key, pair.reveal().encode(), hashlib.sha256).hexdigest())
+        pair = Secret(json.dumps([place, self._settings.username, password.reveal()]).encode())
+        digest = hmac.new(self._key().reveal().encode(), pair.reveal(), hashlib.sha256)
+        return _Credentials(password, digest.hexdigest())
 
     def _left_behind(self) -> _Attempt | None:
         """The login whose caller has gone, if it was answered; its answer is waited for if need be.

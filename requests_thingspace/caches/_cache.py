@@ -291,8 +291,8 @@ class _Visit:
         """
         self._entry, self._stored = {}, None
         with self._guarded("load"):
-            found = self._cache.load(self.key) if lock is None else self._cache._load_locked(lock, self.key)
-            self._entry = readable(found)
+            cache, key = self._cache, self.key
+            self._entry = readable(cache.load(key) if lock is None else cache._load_locked(lock, key))
             self._stored = token_in(self._entry, self.manager)
         token, spare = self._stored, self._spare
         usable = (

@@ -18,6 +18,7 @@ import dis
 import os
 import queue
 import random
+import re
 import signal
 import sys
 import threading
@@ -35,6 +36,8 @@ _TOOLS = tuple(f"{PACKAGE}{name}{os.sep}" for name in ("sandbox", "cli"))
 _HELPERS = {str(module.__file__) for module in (contextlib, threading, queue)}
 _AFTER_CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX")
 _JUMPS_BACK = ("JUMP_BACKWARD", "JUMP_ABSOLUTE")
+_READERS = ("_values.py", "_tokens.py", "answers.py", "_cache.py", "_entries.py", "_file.py", "_private.py")
+_SHOWN = re.compile(r"'(secret|right|wrong)'|id:secret|aWQ6c2VjcmV0|\b(token|session)-\d")  # those of `wire`
 _names: dict[CodeType, dict[int, str]] = {}
 
 
@@ -63,12 +66,14 @@ class Moments:
         count: how many moments there were so far.
         where: the place of the moment that was acted at; ``None`` if there were not so many.
         stack: the functions under way at that moment, innermost first.
+        shown: the locals that show a secret at that moment.
     """
 
     def __init__(self, at: int | None = None, act: Callable[[], object] = lambda: None):
         self.count = 0
         self.where: str | None = None
         self.stack: list[str] = []
+        self.shown: list[str] = []
         self._at = at
         self._act = act
 
@@ -112,7 +117,7 @@ class Moments:
             return
         name = Path(frame.f_code.co_filename).name
         self.where = f"{name}:{frame.f_lineno} {frame.f_code.co_name}, {kind}"
-        self.stack = functions_of(frame)
+        self.stack, self.shown = functions_of(frame), shown_by(frame)
         self._act()
 
 
@@ -123,6 +128,29 @@ def functions_of(frame: FrameType | None) -> list[str]:
         names.append(f"{Path(frame.f_code.co_filename).name} {frame.f_code.co_name}")
         frame = frame.f_back
     return names
+
+
+def _printed(value: object) -> str:
+    """Its repr; an object in the making may have none yet."""
+    try:
+        return repr(value)
+    except AttributeError:
+        return ""
+
+
+def shown_by(frame: FrameType | None) -> list[str]:
+    """The locals of the package's frames that show a secret to whoever prints them, at this moment.
+
+    What reads or writes a document has it in its hands, and so has a constructor what it keeps.
+    """
+    found = []
+    while frame is not None:
+        code, name = frame.f_code, Path(frame.f_code.co_filename).name
+        if in_package(code.co_filename) and name not in _READERS and code.co_name != "__init__":
+            shown = [local for local, value in frame.f_locals.items() if _SHOWN.search(_printed(value))]
+            found += [f"{name} {code.co_name}: {local}" for local in shown]
+        frame = frame.f_back
+    return found
 
 
 class VisibleLock:

@@ -220,7 +220,8 @@ class Trial:
         if self.where is None:
             self._end()
             return []
-        return self._judged(outcome, *_effect_of(error, moments.stack))
+        shown = [f"a secret in {name}" for name in moments.shown]
+        return shown + self._judged(outcome, *_effect_of(error, moments.stack))
 
     def call_back(self, at: int, work: Any) -> list[str]:
         """Do `work` at one moment, as a signal handler may; what is wrong afterwards."""
