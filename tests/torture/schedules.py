@@ -21,7 +21,7 @@ from requests_thingspace import LoginRefusedError, TokenCache
 from .scheduler import Scheduler, StuckError
 from .wire import API, AWAY, ELSEWHERE, LIFE, M2M, WORK, Call, ThingSpace, connect
 
-DISTURBING = ("revoke", "reset", "reset bob", "logout", "expire", "revoked elsewhere")
+DISTURBING = ("revoke", "reset", "reset bob", "logout", "expire", "revoked elsewhere", "get away")
 FAILING = ("fail", "break off", "break provider", "hang")
 UPLOAD = b"whole"
 TIMEOUT = 2.0
@@ -130,7 +130,7 @@ class Schedule:
         if number == 0:
             names += ["reset"]
         if self.m2m:
-            names += ["get m2m"] * 4 + ["get away"] * 2 + ["logout", "hang"]
+            names += ["get m2m"] * 4 + ["get away", "logout", "hang"]
             names += ["reset bob"] if number == 0 else []
         return [Deed(self.random.choice(names)) for _ in range(self.random.randint(1, 4))]
 
@@ -191,7 +191,7 @@ class Schedule:
         works: dict[str, Callable[[], Any]] = {
             "get": lambda: self.session.get(API).status_code,
             "get m2m": lambda: self.session.get(M2M).status_code,
-            "get away": lambda: self.session.get(AWAY).status_code,
+            "get away": self._get_away,
             "upload": lambda: self.session.put(API, data=io.BytesIO(UPLOAD)).status_code,
             "get_token": lambda: bool(auth.get_token()) and 200,
             "revoke": auth.revoke,
@@ -207,6 +207,12 @@ class Schedule:
             "hang": lambda: setattr(self, "hanging", True),
         }
         return works[name]()
+
+    def _get_away(self) -> int:
+        """Make a call whose replay is answered with a redirect to another host."""
+        self.session.get(M2M)
+        self.thingspace.revoke_all()
+        return self.session.get(AWAY).status_code
 
     def _arrive(self, name: str) -> None:
         """A request has come to ThingSpace, or has been answered."""
@@ -270,7 +276,7 @@ class Schedule:
         owners = {self.thingspace.owners[call.session] for call in calls if call.session}
         if owners - deed.users:
             self.faults.append(f"{deed} used a session of {owners}")
-        if len(calls) > 4:
+        if len(calls) > (8 if deed.name == "get away" else 4):
             self.faults.append(f"{len(calls)} sends of {deed}")
         if any(call.bearer or call.session for call in away):
             self.faults.append(f"a token went elsewhere with {deed}")
