@@ -62,24 +62,29 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def together(prepare: Callable[[], Any], work: Callable[[Any], object], threads: int) -> float:
-    """Seconds from a common start until threads have all done `work`, each on what it has prepared itself."""
-    gate = threading.Barrier(threads + 1)
+    """Seconds from a common start until threads have all done `work`, each on what it has prepared itself.
+
+    The workers look at the clock themselves: one may be done before the main thread comes to run again.
+    """
+    begun: list[float] = []
+    ended: list[float] = []
+    gate = threading.Barrier(threads)
 
     def run() -> None:
         prepared = prepare()
         gate.wait()
+        begun.append(time.perf_counter())
         work(prepared)
+        ended.append(time.perf_counter())
 
     workers = [threading.Thread(target=run) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
     gc.disable()
-    gate.wait()
-    started = time.perf_counter()
     try:
         for worker in workers:
+            worker.start()
+        for worker in workers:
             worker.join()
-        return time.perf_counter() - started
+        return max(ended) - min(begun)
     finally:
         gc.enable()
 
