@@ -258,7 +258,8 @@ def _cause(failure: Exception) -> str:
     """
     chain = _chain(failure)
     if isinstance(chain[-1], OSError):
-        return f"{type(chain[-1]).__name__}: {chain[-1]}"
+        words = str(chain[-1])
+        return words if words.startswith("[Errno ") else f"{type(chain[-1]).__name__}: {words}"
     return ": ".join(type(link).__name__ for link in chain)
 
 

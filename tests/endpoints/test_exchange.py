@@ -462,7 +462,7 @@ NEVER, IF_REPEATABLE, ALWAYS = (1, 1), (3, 1), (3, 3)  # how often it is tried i
     ("failure", "kind", "words", "tried"),
     [
         (ZeroDivisionError("the-client-secret"), TokenRequestError, "failed: ZeroDivisionError$", NEVER),
-        (OSError(5, "the-client-secret"), TokenRequestError, r"OSError: \[Errno 5\] \*\*\*$", NEVER),
+        (OSError(5, "the-client-secret"), TokenRequestError, r"failed: \[Errno 5\] \*\*\*$", NEVER),
         (MemoryError(), TokenRequestError, "failed: MemoryError$", NEVER),
         (InvalidSchema("no SOCKS"), TokenRequestError, "InvalidSchema: no SOCKS$", NEVER),
         (RetryError("too many"), TokenRequestError, "RetryError: too many$", NEVER),
