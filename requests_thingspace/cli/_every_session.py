@@ -48,7 +48,10 @@ def authenticate_every_session(
 
     def get_adapter(self: requests.Session, url: str) -> BaseAdapter:
         adapter = found(self, url)
-        if isinstance(adapter, ThingspaceAdapter) or not auth.environment.covers(url):
+        if not auth.environment.covers(url):
+            auth.headers(url)  # there are none; it warns if the host looks like a ThingSpace
+            return adapter
+        if isinstance(adapter, ThingspaceAdapter):
             return adapter
         if own_calls.kind_of(url) and _is_asked_by_this_library():
             return adapter

@@ -118,6 +118,19 @@ def test_it_holds_for_every_session_and_for_no_other_origin(thingspace, sandbox)
     assert all(statuses == [200, 200] for statuses in seen.values()), seen
 
 
+def test_a_call_to_another_thingspace_is_told_of(thingspace, tmp_path):
+    """Of the real one, for example, by a script in a sandbox's shell; of no other host."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import requests\n"
+        "for host in 'thingspace.verizon.com', 'example.com':\n"
+        "    requests.Session().get_adapter(f'https://{host}/')\n"
+    )
+    outcome = thingspace("run", script)
+    assert outcome.stderr.startswith("no token for a host that is not covered: thingspace.verizon.com;")
+    assert (outcome.returncode, outcome.stderr.count("\n")) == (0, 1)
+
+
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_it_holds_in_child_processes(thingspace, sandbox, method):
     """Forked ones inherit it, others load it; they share the token by the file."""
