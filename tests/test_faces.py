@@ -59,7 +59,7 @@ def test_64_threads_fail_together_when_the_token_endpoint_hangs(sandbox, connect
     session = connect(timeout=1.0)
     started = time.monotonic()
     errors = in_threads(64, lambda: session.get(echo))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10  # one after the other they would take a minute
     assert all(isinstance(error, requests.Timeout) for error in errors), errors
     assert len({id(error) for error in errors}) == 64
     assert spent() == (1, 0)
@@ -184,7 +184,7 @@ def test_a_login_that_goes_wrong_is_an_error_and_heals(sandbox, connect, account
 def test_while_a_login_is_unanswered_no_other_is_sent(sandbox, connect, account):
     """Its answer is waited for, for a minute, and then the next one waits a little."""
     sandbox.fail_next("login", status=200, delay=30)
-    session = connect(timeout=0.2)
+    session = connect(timeout=1.0)
     for _ in range(3):
         assert isinstance(error_of(lambda: session.get(account)), requests.Timeout)
         sandbox.advance(10)
@@ -198,8 +198,8 @@ def test_while_a_login_is_unanswered_no_other_is_sent(sandbox, connect, account)
 
 def test_a_late_answer_that_is_no_refusal_costs_no_other_call(sandbox, connect, account):
     """The caller of the login has gone; whoever comes next logs in, and does not hear of its 503."""
-    sandbox.fail_next("login", status=503, delay=0.6)
-    session = connect(timeout=0.5)
+    sandbox.fail_next("login", status=503, delay=1.2)
+    session = connect(timeout=1.0)
     error_of(lambda: session.get(account))
     sandbox.advance(3)
     assert session.get(account).status_code == 200
