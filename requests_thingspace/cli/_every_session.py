@@ -48,10 +48,11 @@ def authenticate_every_session(
 
     def get_adapter(self: requests.Session, url: str) -> BaseAdapter:
         adapter = found(self, url)
-        if not auth.environment.covers(url):
-            auth.headers(url)  # there are none; it warns if the host looks like a ThingSpace
-            return adapter
         if isinstance(adapter, ThingspaceAdapter):
+            return adapter
+        if not auth.environment.covers(url):
+            if not (isinstance(self.auth, ThingspaceAuth) or _is_asked_by_this_library()):
+                auth.headers(url)  # there are none; it warns if the host looks like a ThingSpace
             return adapter
         if own_calls.kind_of(url) and _is_asked_by_this_library():
             return adapter

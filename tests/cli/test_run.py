@@ -119,12 +119,16 @@ def test_it_holds_for_every_session_and_for_no_other_origin(thingspace, sandbox)
 
 
 def test_a_call_to_another_thingspace_is_told_of(thingspace, tmp_path):
-    """Of the real one, for example, by a script in a sandbox's shell; of no other host."""
+    """Of the real one, by a script in a sandbox's shell; of no other host, nor of its own auth's."""
     script = tmp_path / "script.py"
     script.write_text(
         "import requests\n"
         "for host in 'thingspace.verizon.com', 'example.com':\n"
         "    requests.Session().get_adapter(f'https://{host}/')\n"
+        "from requests_thingspace import STAGING, ThingspaceAuth\n"
+        "session = requests.Session()\n"
+        "session.auth = ThingspaceAuth('id', 'secret', environment=STAGING)\n"
+        "session.get_adapter(STAGING.token_url)\n"
     )
     outcome = thingspace("run", script)
     assert outcome.stderr.startswith("no token for a host that is not covered: thingspace.verizon.com;")
