@@ -78,6 +78,7 @@ class ThingspaceAuth(AuthBase):
     _credentials: Credentials
     _bearer_stamp: Stamp
     _strangers: frozenset[str]
+    _header_for: Callable[[str], str | None]
     _mounted_on: Callable[[], requests.Session | None] | None = None
 
     def __init__(
@@ -197,7 +198,7 @@ class ThingspaceAuth(AuthBase):
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Stamp a covered request, and leave any other as it is."""
-        header = self._settings.environment.session_header_for(r.url or "")
+        header = self._header_for(r.url or "")
         if header is None:
             self._note_stranger(r.url or "")
         else:
@@ -452,6 +453,7 @@ class ThingspaceAuth(AuthBase):
     ) -> None:
         """Use these settings and tokens from the next request on."""
         self._settings, self._strangers = settings, frozenset()
+        self._header_for = settings.environment.session_header_for
         self._begin(Bearer(settings, token, self._home), session_token)
 
     def _begin(self, bearer: Bearer, session_token: SessionToken | None) -> None:
@@ -478,9 +480,10 @@ class ThingspaceAuth(AuthBase):
 
         The session token goes into `header`, unless the caller has set that.
         """
-        hooks, credentials, stamp = hooks_of(request), self._credentials, self._bearer_stamp
-        if hooks:
-            self._unstamp(request, hooks, header)
+        credentials, stamp = self._credentials, self._bearer_stamp
+        hooks = (request.hooks or {}).get("response")
+        if hooks or not isinstance(hooks, list):
+            hooks = self._unstamped(request, header)
         session = credentials.session
         if session is not None and header not in request.headers:
             session.put(request, header, session.manager.get(transport))
@@ -490,13 +493,15 @@ class ThingspaceAuth(AuthBase):
         return stamp
 
     @staticmethod
-    def _unstamp(request: requests.PreparedRequest, hooks: list[Any], header: str) -> None:
-        """Undo an earlier pass through an auth, so that its header is not taken for the caller's."""
+    def _unstamped(request: requests.PreparedRequest, header: str) -> list[Any]:
+        """The hooks of a request without what an earlier pass through an auth has left."""
+        hooks = hooks_of(request)
         for hook in list(hooks):
             if isinstance(hook, Guard):
                 hooks.remove(hook)
                 if hook.has_session:
-                    request.headers.pop(header, None)
+                    request.headers.pop(header, None)  # else it would be taken for the caller's
+        return hooks
 
     def _note_stranger(self, url: str) -> None:
         """Tell once per host that it is not covered: loudly if the URL looks like a ThingSpace."""

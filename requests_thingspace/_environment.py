@@ -41,7 +41,7 @@ class Environment(Value):
     """
 
     __match_args__ = ("origins", "token_url", "revoke_url", "login_url", "logout_url", "imp_origins")
-    __slots__ = (*__match_args__, "_endpoint_paths", "_headers")
+    __slots__ = (*__match_args__, "_endpoint_paths", "_endpoints", "_headers", "_home", "_home_header")
 
     origins: tuple[str, ...]
     token_url: str
@@ -49,8 +49,11 @@ class Environment(Value):
     login_url: str
     logout_url: str
     imp_origins: tuple[str, ...]
-    _endpoint_paths: tuple[str, ...]
     _headers: dict[str, str]
+    _endpoint_paths: tuple[str, ...]
+    _home: str
+    _home_header: str
+    _endpoints: tuple[str, ...]
 
     def __init__(  # noqa: PLR0917 - the signature is promised
         self,
@@ -64,10 +67,14 @@ class Environment(Value):
         """Check every URL once, so that no request has to."""
         origins = _checked_origins("origins", origins)
         imp_origins = _checked_origins("imp_origins", imp_origins)
+        if not origins:
+            raise ValueError("origins must name at least one origin.")
         for url in (token_url, revoke_url, login_url, logout_url):
             if _origin_of(url) is None:
                 raise ValueError(f"{url!r} is not the URL of an endpoint: give https://host/path.")
             _checked_origin(str(_origin_of(url)))
+        paths = [_path_of(url) for url in (token_url, revoke_url, login_url)]
+        headers = {one: IMP_SESSION_HEADER if one in imp_origins else SESSION_HEADER for one in origins}
         self._set(
             origins=origins,
             token_url=token_url,
@@ -75,8 +82,11 @@ class Environment(Value):
             login_url=login_url,
             logout_url=logout_url,
             imp_origins=imp_origins,
-            _endpoint_paths=tuple(_path_of(url) for url in (token_url, revoke_url, login_url)),
-            _headers={one: IMP_SESSION_HEADER if one in imp_origins else SESSION_HEADER for one in origins},
+            _headers=headers,
+            _endpoint_paths=tuple(paths),
+            _home=f"{origins[0]}/",
+            _home_header=headers[origins[0]],
+            _endpoints=tuple([origins[0] + path for path in paths]),
         )
 
     def __repr__(self) -> str:
@@ -106,13 +116,10 @@ class Environment(Value):
         The token, revoke and login endpoints bring headers of their own, on every origin: Verizon
         documents ``https://5gedge.verizon.com/api/ts/v1/oauth2/token`` too.
         """
-        end = url.find("/", 8)  # a prepared URL has a path, and its scheme and host are lower case
-        header = self._headers.get(url[:end]) if end > 0 else None
-        if header is None:
-            header = self._headers.get(_origin_of(url) or "")
-        elif not url.startswith(self._endpoint_paths, end):
-            return header
-        return None if header is None or _path_of(url) in self._endpoint_paths else header
+        if url.startswith(self._home) and not url.startswith(self._endpoints):
+            return self._home_header  # at once, since most requests go there
+        header = self._headers.get(_origin_of(url) or "")
+        return None if _path_of(url) in self._endpoint_paths else header
 
 
 def _origin_of(url: str) -> str | None:

@@ -154,6 +154,12 @@ def test_refuses_one_string_for_a_collection(name):
         like(PRODUCTION, **{name: "https://localhost"})
 
 
+def test_refuses_an_environment_without_an_origin():
+    """It would cover nothing, so that every call would go out without a token."""
+    with pytest.raises(ValueError, match="at least one"):
+        like(PRODUCTION, origins=())
+
+
 def test_takes_any_collection_of_origins():
     """It keeps a tuple, so that nobody can change it afterwards."""
     origins = ["https://localhost", "https://localhost:8443"]
