@@ -353,7 +353,7 @@ class ThingspaceAuth(AuthBase):
     @property
     def token(self) -> OAuthToken | None:
         """The OAuth token that is held, without asking anyone. ``None`` forgets it here, not in a cache."""
-        return self._credentials.bearer.manager.held
+        return self._credentials.bearer.manager.active.token
 
     @token.setter
     def token(self, token: Any) -> None:
@@ -365,7 +365,7 @@ class ThingspaceAuth(AuthBase):
     def session_token(self) -> SessionToken | None:
         """The M2M session token that is held, without asking anyone."""
         session = self._credentials.session
-        return None if session is None else session.manager.held
+        return None if session is None else session.manager.active.token
 
     @session_token.setter
     def session_token(self, session_token: Any) -> None:

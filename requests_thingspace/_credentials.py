@@ -18,8 +18,8 @@ from ._endpoints.m2m import M2MEndpoints
 from ._errors import ThingspaceError
 from ._manager import TokenManager
 from ._settings import Settings, Source
-from ._tokens import OAuthToken, SessionToken, fingerprint_of
-from ._validity import LONG_AGO, Moment
+from ._tokens import OAuthToken, SessionToken
+from ._validity import LONG_AGO, NO_TOKEN, Moment
 from ._values import Secret
 
 if TYPE_CHECKING:
@@ -87,17 +87,16 @@ class Credential:
     @property
     def usable(self) -> Any:
         """The token that is held, unless it was rejected."""
-        active = self.manager.active
-        return None if active is None or active.rejected else active.token
+        return None if self.manager.active.rejected else self.manager.active.token
 
     def _end(self, event: str, send: Callable[[Any], int]) -> None:
         """End the token that is held, everywhere; what is on its way must not stay either."""
-        token, started = self.manager.held, time.monotonic()
+        token, started = self.manager.active.token, time.monotonic()
         if token is None:
-            self.manager.forget()
+            self.manager.use(None)
             return
         status, duration = send(token), time.monotonic() - started
-        self.manager.publish(event, token=fingerprint_of(token), status=status, duration=duration)
+        self.manager.publish(event, token, status=status, duration=duration)
         self.forget()
 
     def forget(self) -> None:
@@ -106,7 +105,7 @@ class Credential:
         A visit to the cache that is under way in this very thread clears it by itself.
         """
         is_visiting = self.manager.is_renewing_here()
-        self.manager.forget()
+        self.manager.use(None)
         if self._cache is not None and not is_visiting:
             self._cache.forget(self.manager)
 
@@ -223,7 +222,7 @@ class M2MSession(Credential):
     def was_idle(self) -> bool:
         """Whether the session was unused for so long that ThingSpace may have ended it."""
         now, active, used = self._settings.clock.now(), self.manager.active, self._used
-        since = now if active is None else active.since
+        since = now if active is NO_TOKEN else active.since
         last_use = Moment(max(since.wall, used.wall), max(since.monotonic, used.monotonic))
         return now.reaches(last_use.plus(IDLE_LIMIT))
 

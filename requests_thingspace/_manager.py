@@ -23,7 +23,7 @@ from ._events import text_of
 from ._settings import Settings
 from ._tokens import OAuthToken, fingerprint_of, seconds_from
 from ._turns import Turn
-from ._validity import ActiveToken, T
+from ._validity import NO_TOKEN, ActiveToken, T
 from ._values import Secret
 
 COOL_DOWN = 2.0
@@ -52,7 +52,7 @@ class Renewal(Turn, Generic[T]):
     """One turn at renewing, and what it leaves behind.
 
     Attributes:
-        active: the token that is current.
+        active: the token that is current, :data:`NO_TOKEN` at first.
         transport: by which way its token call goes.
         failure: why there is no newer token, without frames.
         cools_until: monotonic seconds; no other renewal is tried before that.
@@ -65,7 +65,7 @@ class Renewal(Turn, Generic[T]):
     __slots__ = ("active", "cools_until", "failure", "fetched", "passing", "raised", "token", "transport")
 
     def __init__(
-        self, active: ActiveToken[T] | None = None, transport: Any = None, after: Turn | None = None
+        self, active: ActiveToken[T] = NO_TOKEN, transport: Any = None, after: Turn | None = None
     ) -> None:
         super().__init__(after=after)
         self.active, self.transport = active, transport
@@ -139,13 +139,11 @@ class TokenManager(Generic[T]):
             requests.RequestException: no token is usable and none could be obtained.
             Exception: whatever the token provider raised.
         """
-        last = self._last
+        last, clock = self._last, self._clock
         active = last.active
-        if active is not None and not last._next:
-            # as Moment.reaches() says, without its calls: this runs for every request
-            due, clock = active.due, self._clock
-            if clock.wall() < due.wall and clock.monotonic() < due.monotonic:
-                return active.token
+        due = active.due  # compared as Moment.reaches() does, without its calls: each request comes here
+        if not last._next and clock.wall() < due.wall and clock.monotonic() < due.monotonic:
+            return active.token
         return self._renewed(transport)
 
     def replace(self, found: Secret[str], transport: Any = None) -> T | None:
@@ -159,15 +157,14 @@ class TokenManager(Generic[T]):
         """
         while True:
             active = self.active
-            if active is None or active.token.secret != found or active.rejected:
+            if active.rejected or not active.holds(found):
                 break
             if self._clock.monotonic() < active.confirmed_until:
                 return None
             if active.reject():  # pragma: no branch - another thread was quicker
-                self.publish(f"{self._kind}_rejected", token=fingerprint_of(active.token))
+                self.publish(f"{self._kind}_rejected", active.token)
         token, active = self.get(transport), self.active
-        offered_again = active is not None and active.token.secret == found and not self.just_fetched(found)
-        if active is not None and offered_again and active.reject():
+        if active.holds(found) and not self.just_fetched(found) and active.reject():
             token = self.get(transport)  # pragma: no cover - a reset had dropped the mark: schedules show it
         return None if token.secret == found else token
 
@@ -177,7 +174,7 @@ class TokenManager(Generic[T]):
         Without it, a server that refuses every token would bring about a token call for each API call.
         """
         active = self.active
-        if active is not None and active.token.secret == found:
+        if active.holds(found):
             active.confirm(self._clock.now())
 
     def fetch_token(self) -> T:
@@ -201,14 +198,13 @@ class TokenManager(Generic[T]):
     def is_usable(self, token: T) -> bool:
         """Whether `token` is not expired by either clock, and not the one that was just rejected."""
         active, now = self.active, self._clock.now()
-        if active is not None and active.token.secret == token.secret and active.is_expired(now):
+        if active.holds(token.secret) and active.is_expired(now):
             return False
         return token.expires_at is None or now.wall < token.expires_at
 
     def is_young(self) -> bool:
         """Whether the token in use became current less than a minute ago."""
-        active = self.active
-        return active is not None and self._clock.monotonic() - active.since.monotonic < YOUNG
+        return self._clock.monotonic() - self.active.since.monotonic < YOUNG
 
     def just_fetched(self, found: Secret[str]) -> bool:
         """Whether ThingSpace itself gave this token in the last renewal; a stored one may have died since."""
@@ -224,20 +220,15 @@ class TokenManager(Generic[T]):
         """Whether this very thread is inside a renewal."""
         return self._mine() is not None
 
-    def publish(self, name: str, **attributes: Any) -> None:
-        """Tell of an event of this credential."""
-        self._events.publish(name, self.credential, **attributes)
+    def publish(self, name: str, token: T | None = None, **attributes: Any) -> None:
+        """Tell of an event of this credential, and of `token` in it."""
+        fingerprint = None if token is None else fingerprint_of(token)
+        self._events.publish(name, self.credential, token=fingerprint, **attributes)
 
     @property
-    def active(self) -> ActiveToken[T] | None:
+    def active(self) -> ActiveToken[T]:
         """The token in use, usable or not, without asking anyone."""
         return self._last.newest().active
-
-    @property
-    def held(self) -> T | None:
-        """That token itself."""
-        active = self.active
-        return None if active is None else active.token
 
     @property
     def clock_skew(self) -> float:
@@ -247,35 +238,32 @@ class TokenManager(Generic[T]):
     @clock_skew.setter
     def clock_skew(self, seconds: float) -> None:
         self._clock_skew = seconds
-        active = self.active
-        if active is not None:
-            active.judge_by(seconds)
+        self.active.judge_by(seconds)
 
     def use(self, token: T | None) -> None:
-        """Go on with `token` from the next request; what began before ends unseen."""
-        now, active = self._clock.now(), None
-        if token is not None:
-            active = ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
-        self._overtake(lambda _: active)
+        """Go on with `token` or with none, and without past failures; what began before ends unseen.
 
-    def forget(self) -> None:
-        """Drop the token and past failures; it never waits, so a signal handler may call it."""
-        self._overtake(lambda _: None)
+        It never waits, so a signal handler may call it.
+        """
+        now = self._clock.now()
+        self._overtake(
+            NO_TOKEN if token is None else ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
+        )
 
     def forgive(self) -> None:
         """Keep the token, and drop past failures."""
-        self._overtake(lambda last: last.active)
+        self._overtake(None)
 
     @property
     def _kind(self) -> str:
         """What its token is called in events."""
         return "token" if self.credential == "bearer" else "session"
 
-    def _overtake(self, active: Callable[[Renewal[T]], ActiveToken[T] | None]) -> None:
-        """Let a new state come after whatever is under way."""
+    def _overtake(self, active: ActiveToken[T] | None) -> None:
+        """Let a new state come after whatever is under way; without `active` it keeps the token."""
         while True:
             last = self._last.newest()
-            blank: Renewal[T] = Renewal(active(last), after=last.worker())
+            blank: Renewal[T] = Renewal(active or last.active, after=last.worker())
             blank.over = True
             if last.passes_to(blank):  # pragma: no branch - another thread was quicker
                 break
@@ -293,11 +281,11 @@ class TokenManager(Generic[T]):
             last = self._last.newest()
             worker = last.worker()  # asked first: what is read after it is what that turn has left behind
             active, now = last.active, self._clock.now()
-            usable = active is not None and not active.is_expired(now)
+            usable = not active.is_expired(now)
             over = waited_for is not None and waited_for.worker() is None
             shared = waited_for.failure if waited_for is not None and over else None
             cooling = last.failure if now.monotonic < last.cools_until else None
-            if active is not None and usable and (worker or shared or cooling or not active.is_due(now)):
+            if usable and (worker or shared or cooling or not active.is_due(now)):
                 return active.token
             if shared is not None:
                 raise copy_of(shared)
@@ -344,25 +332,25 @@ class TokenManager(Generic[T]):
     def _carry_out(self, mine: Renewal[T]) -> None:
         """Renew, and leave behind what came of it."""
         last, asked = mine.active, self._clock.now()
-        rejected_before = last is not None and last.rejected
+        rejected_before = last.rejected
         try:
-            token = self._obtain(None if last is None else last.token, mine)
+            token = self._obtain(last.token, mine)
         except Exception as error:
             now = self._clock.now()
             # anything else came out of a signal handler and concerns this caller alone
             if error is mine.raised or isinstance(error, requests.RequestException):
                 self._tell_of_failure(error, mine, now.monotonic - asked.monotonic)
                 mine.fail(error, now.monotonic)
-                if self.active is not None and not self.active.is_expired(now):
+                if not self.active.is_expired(now):
                     return  # to go on with
             raise
         now = self._clock.now()
         active = ActiveToken.starting(token, asked, now, self._clock_skew)
-        same = last is not None and last.token.secret == token.secret
+        same = last.holds(token.secret)
         if same and rejected_before:
             active.confirm(now)
         mine.active = active  # published first, then the mark carried over
-        if same and not rejected_before and last is not None and last.rejected:
+        if same and not rejected_before and last.rejected:
             active.reject()  # it was refused while it came home, which proves nothing: ask again
             return
         mine.token = token
@@ -384,8 +372,7 @@ class TokenManager(Generic[T]):
                 return token
             if self.is_usable(token):
                 if last is None or token.secret != last.secret:
-                    name, expires_at = f"{self._kind}_from_{self._from}", token.expires_at
-                    self.publish(name, token=fingerprint_of(token), expires_at=expires_at)
+                    self.publish(f"{self._kind}_from_{self._from}", token, expires_at=token.expires_at)
                 return token
         return self.fetch_token()
 
@@ -407,8 +394,8 @@ class TokenManager(Generic[T]):
             if token.expires_at is None and not self._warned:
                 self._warned, level = True, logging.WARNING
                 reason = f"{reason}; it has no known expiry and is used until it is rejected"
-        facts = {"token": fingerprint_of(token), "expires_at": token.expires_at, "duration": duration}
-        self.publish(name, level=level, reason=reason, **facts)
+        expires_at = token.expires_at
+        self.publish(name, token, level=level, reason=reason, expires_at=expires_at, duration=duration)
 
     def _tell_of_failure(self, error: Exception, mine: Renewal[T], duration: float) -> None:
         """Publish why a renewal failed, once: a login may fail since the bearer's renewal did."""
@@ -418,7 +405,7 @@ class TokenManager(Generic[T]):
         ):
             return
         vars(error)["was_published"] = True
-        goes_on = mine.active is not None and not mine.active.is_expired(self._clock.now())
+        goes_on = not mine.active.is_expired(self._clock.now())
         self.publish(
             "renewal_failed",
             level=logging.WARNING if goes_on else logging.INFO,  # else the caller hears of it
@@ -426,14 +413,13 @@ class TokenManager(Generic[T]):
             code=said.get("code"),
             duration=duration,
             reason=self._reason(mine),
-            error=text_of(error, () if mine.active is None else (mine.active.token.secret,)),
+            error=text_of(error, () if mine.active is NO_TOKEN else (mine.active.token.secret,)),
         )
 
     def _reason(self, mine: Renewal[T] | None) -> str | None:
         """Why a token is fetched."""
-        active = None if mine is None else mine.active
-        if active is None:
+        if mine is None or mine.active is NO_TOKEN:
             return None if mine is None else "there was none"
-        if active.rejected:
+        if mine.active.rejected:
             return "the last one was rejected"
-        return "the last one expired" if active.is_expired(self._clock.now()) else "the last one was due"
+        return "the last one expired" if mine.active.is_expired(self._clock.now()) else "the last one was due"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ._tokens import OAuthToken, SessionToken
+from ._values import Secret
 
 CONFIRMED = 60.0
 """Seconds for which rejections of a token are ignored after ThingSpace has stood by it."""
@@ -71,7 +72,7 @@ class ActiveToken(Generic[T]):
     """A token in use. Its marks are one-way: each is one store, so no lock guards them.
 
     Attributes:
-        token: the token.
+        token: the token, ``None`` in :data:`NO_TOKEN`.
         since: when it was taken into use.
         due: when it is to be renewed.
         expires: when it is no longer usable.
@@ -80,11 +81,9 @@ class ActiveToken(Generic[T]):
 
     __slots__ = ("_rejections", "confirmed_until", "due", "expires", "since", "token")
 
-    def __init__(self, token: T, since: Moment, due: Moment, expires: Moment) -> None:
-        self.token = token
-        self.since = since
-        self.due = due
-        self.expires = expires
+    def __init__(self, token: T | None, since: Moment, due: Moment, expires: Moment) -> None:
+        self.token: T = token  # type: ignore[assignment]  # None in NO_TOKEN alone, which nobody is given
+        self.since, self.due, self.expires = since, due, expires
         self.confirmed_until = -math.inf
         self._rejections: dict[int, object] = {}
 
@@ -105,6 +104,11 @@ class ActiveToken(Generic[T]):
         expires = Moment(max(expiry.wall, soonest.wall), max(expiry.monotonic, soonest.monotonic))
         due = expiry.plus(-clock_skew)
         return cls(token, now, expires if now.reaches(due) else due, expires)
+
+    def holds(self, found: Secret[str]) -> bool:
+        """Whether it is the token `found`."""
+        token: Any = self.token
+        return token is not None and bool(token.secret == found)
 
     @property
     def rejected(self) -> bool:
@@ -134,3 +138,7 @@ class ActiveToken(Generic[T]):
         self.due = self.expires.plus(-clock_skew)
         if self.expires is LONG_AGO:  # a rejection came in between
             self.due = LONG_AGO
+
+
+NO_TOKEN: ActiveToken[Any] = ActiveToken(None, LONG_AGO, LONG_AGO, LONG_AGO)
+"""Stands for a token that is still missing: it is expired, and nobody can reject it."""

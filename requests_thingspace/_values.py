@@ -34,20 +34,16 @@ class Value:
         """What makes it what it is; everything else follows from that."""
         return tuple(getattr(self, name) for name in self.__match_args__)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, *_: object) -> None:
         """Refuse: it would change under everyone who holds it."""
         raise AttributeError(f"a {type(self).__name__} never changes: make another one.")
 
-    def __delattr__(self, name: str) -> None:
-        """Refuse, for the same reason."""
-        raise AttributeError(f"a {type(self).__name__} never changes: make another one.")
+    __delattr__ = __setattr__
 
     def __eq__(self, other: object) -> bool:
-        """Whether `other` is of the same class and has the same fields."""
         return type(other) is type(self) and self._fields() == other._fields()
 
     def __hash__(self) -> int:
-        """The same for equal values."""
         return hash(self._fields())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -71,7 +67,6 @@ class Secret(Value, Generic[S]):
         return self._hidden
 
     def __repr__(self) -> str:
-        """Stars."""
         return "***"
 
 
@@ -90,13 +85,9 @@ def _spellings(secret: str) -> set[str]:
     """
     if secret.lower() in _WORDS_OF_ERRORS.split():
         return set()
-    quoted = [quote(secret, safe=safe, errors="replace") for safe in ("", "/")]
-    quoted.append(quote_plus(secret, errors="replace"))
-    written = (json.dumps(secret)[1:-1], repr(secret)[1:-1], *_in_html(secret))
-    return {*quoted, *written, secret} - {""}
-
-
-def _in_html(secret: str) -> tuple[str, str]:
-    """A secret as HTML and XML write it, in text and in an attribute."""
-    text = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text, text.replace('"', "&quot;").replace("'", "&#x27;")
+    in_url = {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
+    in_form = quote_plus(secret, errors="replace")
+    in_html = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    in_attribute = in_html.replace('"', "&quot;").replace("'", "&#x27;")
+    in_source = {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    return {secret, in_form, in_html, in_attribute, *in_url, *in_source} - {""}

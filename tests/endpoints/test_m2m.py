@@ -120,7 +120,7 @@ def test_a_rejected_bearer_is_replaced_once(other, answers, sent, server, route,
 
 def test_without_a_bearer_there_is_no_login(server, route, bearers, login):
     """The failure of the token endpoint is the failure of the login."""
-    bearers.forget()
+    bearers.use(None)
     server.script(TOKEN_PATH, do.json_fault(401))
     with pytest.raises(requests.RequestException, match="token request"):
         login.fetch(route)
