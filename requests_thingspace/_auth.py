@@ -1,6 +1,6 @@
 """Authentication as an AuthBase: it stamps a request, and reviews its response.
 
-Only covered URLs are touched; everything else passes through as it came.
+Only covered URLs are touched; everything else passes through unchanged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SecretSource = Union[str, "os.PathLike[str]", Callable[[], str]]
 
 V = TypeVar("V")
 
-_MOST_STRANGERS = 1000  # hosts that are not covered and have been told of
+_MOST_STRANGERS = 1000  # hosts that are not covered and were reported
 
 
 class _Setting(Generic[V]):
@@ -221,7 +221,7 @@ class ThingspaceAuth(AuthBase):
         return dict(ThingspaceAuth.__call__(self, request).headers)
 
     def refused(self, headers: Mapping[str, str], status: int, body: bytes | str) -> bool:
-        """Whether another try with new :meth:`headers` is worth it, after ThingSpace's answer to a request.
+        """Whether to send a refused request again, with new :meth:`headers`.
 
         Args:
             headers: those of the request.
@@ -290,7 +290,7 @@ class ThingspaceAuth(AuthBase):
             session.logout()
 
     def reset(self, *, username: str | None = None, password: SecretSource | None = None) -> None:
-        """Start anew: forget both tokens, past failures, and a refused login, here and in the cache.
+        """Start over: forget both tokens, past failures, and a refused login, here and in the cache.
 
         Args:
             username: the UWS user from now on, by default the same. Another user's shared session stays.
@@ -313,7 +313,7 @@ class ThingspaceAuth(AuthBase):
             self._begin(credentials.bearer, None)
 
     def publish(self, name: str, **attributes: Any) -> None:
-        """Tell the log and the listener of an event; for tools built on this library.
+        """Publish an event to the log and the listener; for tools built on this library.
 
         Args:
             name: one of the names of :class:`Event`.
@@ -328,9 +328,9 @@ class ThingspaceAuth(AuthBase):
         return {name: None if one is None else one.manager.cache_key for name, one in pair.items()}
 
     client_id = _Setting[str]()
-    """The client id; another one starts anew, without tokens."""
+    """The client id. Setting it starts over, without tokens."""
     client_secret = _Setting[SecretSource]()
-    """The client secret as it was given; another one keeps the token and forgets past failures."""
+    """The client secret as it was given. Setting it keeps the token and forgets past failures."""
     clock_skew = _Setting[float]()
     """Seconds before its expiry at which the token is due for renewal."""
     token_provider = _Setting["TokenProvider | None"]()
@@ -338,9 +338,9 @@ class ThingspaceAuth(AuthBase):
     on_token_update = _Setting["Callable[[OAuthToken], object] | None"]()
     """Called with each OAuthToken that becomes current through a renewal."""
     username = _Setting["str | None"]()
-    """The UWS user; another one drops session and password, ``None`` ends M2M authentication here."""
+    """The UWS user. Another one drops session and password; ``None`` ends M2M authentication here."""
     password = _Setting["SecretSource | None"]()
-    """The password as it was given; another one is tried at the next login."""
+    """The password as it was given. A new one is used at the next login."""
     environment = _Setting[Environment]()
     """Where ThingSpace is. Cannot be set."""
     scopes = _Setting["tuple[str, ...]"]()
@@ -413,14 +413,14 @@ class ThingspaceAuth(AuthBase):
         self._log_in_anew()
 
     def _log_in_anew(self) -> None:
-        """Use the password as it is now from the next login on."""
+        """Use the current password at the next login."""
         session = self._credentials.session
         if session is not None:
             session.endpoints.password = self._settings.password
             session.manager.forgive()
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Refuse what nobody would read: a misspelled attribute would be kept in silence."""
+        """Refuse unknown attributes: a misspelled one would be ignored silently."""
         hidden, kind = Secret(value), type(self)
         del value  # no crash report shows it
         declared = any(name in vars(one).get("__annotations__", {}) for one in kind.__mro__)
@@ -430,7 +430,7 @@ class ThingspaceAuth(AuthBase):
         object.__setattr__(self, name, hidden.reveal())
 
     def __repr__(self) -> str:
-        """Whose auth it is and for where, without any secret."""
+        """The client id and the origin."""
         return f"<ThingspaceAuth {self.client_id!r} at {self.environment.origins[0]}>"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -465,14 +465,14 @@ class ThingspaceAuth(AuthBase):
         self._credentials, self._bearer_stamp = credentials, Stamp(credentials, self._current, None)
 
     def _home(self) -> Transport:
-        """The way of a token call that no request has caused."""
+        """The transport for token calls that no request triggers."""
         session = self._settings.session
         if session is None and self._mounted_on is not None:
             session = self._mounted_on()
         return Transport(session)
 
     def _current(self) -> Credentials:
-        """The credentials as they are now, for stamps of older ones."""
+        """The current credentials, for stamps of older ones."""
         return self._credentials
 
     def _stamp(self, request: requests.PreparedRequest, header: str, transport: Any) -> Stamp:
@@ -504,7 +504,7 @@ class ThingspaceAuth(AuthBase):
         return hooks
 
     def _note_stranger(self, url: str) -> None:
-        """Tell once per host that it is not covered: loudly if the URL looks like a ThingSpace."""
+        """Report an uncovered host once, as a warning if the URL looks like ThingSpace's."""
         try:
             parts = urlsplit(url)
             host, path = ascii(parts.hostname or "")[1:-1], parts.path  # no log holds surrogates
@@ -530,5 +530,5 @@ def _of_profile(name: str) -> dict[str, Any]:
 
 
 def _read(kind: Any, given: Secret[Any], clock: Clock) -> Any:
-    """A token from any form in which it was given."""
+    """A token from any form that ``from_dict`` reads."""
     return None if given.reveal() is None else kind.from_dict(given.reveal(), now=clock.wall())

@@ -1,8 +1,8 @@
 """The two credentials of a client: the bearer and the M2M session.
 
-A credential is one kind of token: its manager, its header, and how it is obtained. The session is a
-second token under the same rules as the first. Without M2M credentials there is none, and a session
-header that the caller set is the caller's.
+A credential is one kind of token: its manager, its header, and how it is obtained. Both kinds follow the
+same rules. Without M2M credentials there is no session, and a session header that the caller sets is left
+alone.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ IDLE_LIMIT = 20 * 60.0
 """Seconds of inactivity after which ThingSpace ends a session ("Start Connectivity Management Session")."""
 
 REFUSALS = frozenset((400, 401, 403))
-"""The statuses that may speak of a token."""
+"""The statuses that may mean a bad token."""
 
 _SCHEME, _BASIC = "Bearer ", "Basic "
 
 FOREIGN: Secret[str] = Secret("")
-"""Stands for a header that something else has put on."""
+"""Stands for a header that something else has set."""
 
 
 class Credential:
@@ -42,7 +42,7 @@ class Credential:
 
     Attributes:
         manager: keeps the token current.
-        home: gives the way of a token call that no request has caused.
+        home: gives the transport for token calls that no request triggers.
     """
 
     __slots__ = ("_cache", "_settings", "home", "manager")
@@ -65,7 +65,7 @@ class Credential:
     ) -> bool:
         """Stamp a refused request with another token. False if a replay cannot help.
 
-        What ThingSpace itself gave is the last that is tried; what a cache gave may have died since.
+        A token that came from ThingSpace itself is the last one tried; one from a cache may be dead already.
         """
         found, last = self.found_on(request, name), tried.get(self)
         if found is None or found == FOREIGN or (last is not None and found != last):
@@ -90,7 +90,7 @@ class Credential:
         return None if self.manager.active.rejected else self.manager.active.token
 
     def _end(self, event: str, send: Callable[[Any], int]) -> None:
-        """End the token that is held, everywhere; what is on its way must not stay either."""
+        """End the current token everywhere, and discard the renewal that is under way."""
         token, started = self.manager.active.token, time.monotonic()
         if token is None:
             self.manager.use(None)
@@ -102,7 +102,7 @@ class Credential:
     def forget(self) -> None:
         """Drop the token and past failures, here and in the cache.
 
-        A visit to the cache that is under way in this very thread clears it by itself.
+        A cache lookup that is under way in this thread clears the entry itself.
         """
         is_visiting = self.manager.is_renewing_here()
         self.manager.use(None)
@@ -111,7 +111,7 @@ class Credential:
 
 
 Tried = dict[Credential, Secret[str]]
-"""What the replays of one request have tried."""
+"""The tokens that the replays of one request have tried."""
 
 
 class Bearer(Credential):
@@ -187,7 +187,7 @@ class Bearer(Credential):
 
 
 class M2MSession(Credential):
-    """The M2M session: its login is made together with the manager of its session."""
+    """The M2M session and its login."""
 
     __slots__ = ("_used", "endpoints")
 
@@ -216,7 +216,7 @@ class M2MSession(Credential):
         return Secret(str(request.headers[name])) if name in request.headers else None
 
     def note_use(self) -> None:
-        """Take note that ThingSpace accepted the session, which prolongs its life."""
+        """Record that ThingSpace accepted the session, which extends it."""
         self._used = self._settings.clock.now()
 
     def was_idle(self) -> bool:
@@ -245,14 +245,14 @@ class Credentials:
         return (mine.client_id, mine.username) == (theirs.client_id, theirs.username)
 
     def transport(self, settings: Any, send: Any) -> Transport:
-        """The way of token calls for a request which is sent with `settings` by `send`."""
+        """The transport for token calls of a request that `send` sends with `settings`."""
         session = self.settings.session
         return Transport(session, settings, send if session is None else None)
 
     def put_back(
         self, request: requests.PreparedRequest, name: str, transport: Transport, *, with_session: bool
     ) -> bool:
-        """Put back what a redirect has lost, or replaced by what a .netrc holds; whether there was any.
+        """Restore what a redirect has dropped, or replaced from a .netrc. False if nothing was missing.
 
         That the request was refused then proves nothing about the tokens.
         """

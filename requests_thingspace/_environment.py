@@ -90,7 +90,7 @@ class Environment(Value):
         )
 
     def __repr__(self) -> str:
-        """Its origins, by which it is known."""
+        """Its origins."""
         return f"Environment({', '.join(self.origins)})"
 
     @classmethod
@@ -113,7 +113,7 @@ class Environment(Value):
     def session_header_for(self, url: str) -> str | None:
         """The header in which `url` expects the session token; ``None`` if no token goes there.
 
-        The token, revoke and login endpoints bring headers of their own, on every origin: Verizon
+        Requests to the token, revoke and login endpoints have headers of their own, on every origin: Verizon
         documents ``https://5gedge.verizon.com/api/ts/v1/oauth2/token`` too.
         """
         if url.startswith(self._home) and not url.startswith(self._endpoints):
@@ -123,7 +123,7 @@ class Environment(Value):
 
 
 def _origin_of(url: str) -> str | None:
-    """The origin of `url` in lower case and without a default port; ``None`` if it is doubtful.
+    """The origin of `url` in lower case and without a default port; ``None`` if it is ambiguous.
 
     Everything between ``://`` and the first ``/``, ``?`` or ``#`` must be a plain host and port:
     no userinfo, no backslash, no percent, no white space, no non-ASCII, no trailing dot.

@@ -85,14 +85,14 @@ class Events:
     __slots__ = ("_wall", "listener")
 
     def __init__(self, listener: Callable[[Event], object] | None, wall: Callable[[], float]) -> None:
-        """Tell `listener`, and stamp each event with the time of `wall`."""
+        """Tell `listener`, and date each event by `wall`."""
         self.listener = listener
         self._wall = wall
 
     def publish(
         self, name: str, credential: str | None = None, *, level: int | None = None, **attributes: Any
     ) -> None:
-        """Tell of one event; `level` is that of the line in the log, if it is not the usual one."""
+        """Publish an event; `level` overrides the level of its line in the log."""
         level = _LINES[name][0] if level is None else level
         if self.listener is None and not _log.isEnabledFor(level):
             return
@@ -104,7 +104,7 @@ class Events:
     def call(
         self, called: str, callback: Callable[[Any], object], said: Any, secrets: Iterable[Secret[str]] = ()
     ) -> None:
-        """Call one of the caller's callbacks, whose failure costs no API call."""
+        """Call a user's callback, whose failure is logged and fails no API call."""
         try:
             callback(said)
         except Exception as error:  # noqa: BLE001 - a callback may raise anything
@@ -117,7 +117,7 @@ class Events:
 
 
 def text_of(error: Exception, secrets: Iterable[Secret[str]] = ()) -> str:
-    """The class and words of an exception, which may fail to print, on one line and without `secrets`."""
+    """An exception on one line, class and message, without `secrets`. Its own ``__str__`` may fail."""
     try:
         words = str(error)
     except Exception:  # noqa: BLE001 - whatever its own __str__ raises

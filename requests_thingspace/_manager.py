@@ -1,9 +1,9 @@
 """The current token, and one renewal at a time.
 
-A usable token that is not due is given without a lock. A renewal runs once, in the thread of the
-caller that started it; those who need its outcome wait for it and share it, a failure too, and those
-who hold a usable token go on with that. No clock, endpoint or provider can bring about a token call
-for each API call. A renewal may end in any way, at any line: the next caller then renews.
+A usable token that is not due is returned without a lock. A renewal runs once, in the thread that
+started it. Callers who need its token wait and share the outcome, failures included; callers whose token
+is still usable go on with it. Even with wrong clocks or a broken endpoint or provider there is never a
+token call for each API call. A renewal may be interrupted at any line: the next caller starts another.
 
 Used twice: for the OAuth token and for the M2M session token.
 """
@@ -27,17 +27,17 @@ from ._validity import NO_TOKEN, ActiveToken, T
 from ._values import Secret
 
 COOL_DOWN = 2.0
-"""Seconds after a failed renewal in which no other is tried."""
+"""Seconds to wait after a failed renewal before the next."""
 
 LONGEST_COOL_DOWN = 60.0
-"""Seconds; a server's ``Retry-After`` beyond that is not waited for."""
+"""Seconds; a longer ``Retry-After`` is cut to this."""
 
 YOUNG = 60.0
-"""Seconds; ThingSpace stands by a token that it refuses at this age."""
+"""Seconds; if ThingSpace refuses a token younger than this, the token is not to blame."""
 
 
 class TokenProvider(Protocol):
-    """The callback that is asked for a token whenever one is missing, due, expired or rejected."""
+    """The callback that is asked for a token when one is missing, due, expired or rejected."""
 
     def __call__(self, last_token: Any, manager: Any, /) -> Any:
         """Give a token: an OAuthToken, a token dict, an object of Verizon's SDK, or ``None``.
@@ -49,17 +49,17 @@ class TokenProvider(Protocol):
 
 
 class Renewal(Turn, Generic[T]):
-    """One turn at renewing, and what it leaves behind.
+    """One renewal and its outcome.
 
     Attributes:
         active: the token that is current, :data:`NO_TOKEN` at first.
-        transport: by which way its token call goes.
+        transport: for its token call.
         failure: why there is no newer token, without frames.
         cools_until: monotonic seconds; no other renewal is tried before that.
-        token: what this renewal brought home.
-        fetched: what ThingSpace itself gave in it, which no cache or provider has stored.
-        passing: what arose in a token call and concerns the renewing caller alone.
-        raised: what the token provider itself raised, which concerns all.
+        token: the token that it obtained.
+        fetched: the token that came from ThingSpace itself, not from a cache or provider.
+        passing: an exception that concerns only the renewing caller, such as a signal handler's.
+        raised: the token provider's own exception, which all callers share.
     """
 
     __slots__ = ("active", "cools_until", "failure", "fetched", "passing", "raised", "token", "transport")
@@ -77,19 +77,19 @@ class Renewal(Turn, Generic[T]):
         self.raised: Exception | None = None
 
     def fail(self, error: Exception, now: float) -> None:
-        """Leave a failure behind; of a foreign exception nothing is asked that could raise."""
+        """Record a failure. Attributes of foreign exceptions are not read, since that could raise."""
         wait = seconds_from(vars(error).get("retry_after")) if isinstance(error, ThingspaceError) else None
         self.cools_until = now + min(max(wait or 0.0, COOL_DOWN), LONGEST_COOL_DOWN)
         self.failure = copy_of(error)
 
 
 class TokenManager(Generic[T]):
-    """Keeps one token current. Token providers are handed it.
+    """Keeps one token current. Token providers receive it.
 
     Attributes:
         token_class: the kind of token, :class:`OAuthToken` or :class:`SessionToken`.
         credential: ``"bearer"`` or ``"session"``.
-        cache_key: a name for this client's token that tells nothing of the client.
+        cache_key: a name for this client's token that reveals nothing about the client.
         fingerprint: gives a keyed hash of the credentials as they are now, by which a cache
             remembers that ThingSpace refused them.
         provider: asked for a token before ThingSpace is.
@@ -133,7 +133,7 @@ class TokenManager(Generic[T]):
         """The current token, renewed first if need be.
 
         Args:
-            transport: the way of the token call, its own by default.
+            transport: for the token call; by default its own.
 
         Raises:
             requests.RequestException: no token is usable and none could be obtained.
@@ -178,7 +178,7 @@ class TokenManager(Generic[T]):
             active.confirm(self._clock.now())
 
     def fetch_token(self) -> T:
-        """Ask ThingSpace for a token, for a token provider that has none to give.
+        """Ask ThingSpace for a token. A token provider calls this when it has none.
 
         Raises:
             requests.RequestException: ThingSpace gave none.
@@ -212,16 +212,16 @@ class TokenManager(Generic[T]):
         return fetched is not None and fetched.secret == found
 
     def was_reset(self) -> bool:
-        """Whether a reset, revoke or logout has overtaken the renewal that this very thread carries out."""
+        """Whether a reset, revoke or logout came during the renewal that this thread carries out."""
         mine = self._mine()
         return mine is not None and mine.is_overtaken
 
     def is_renewing_here(self) -> bool:
-        """Whether this very thread is inside a renewal."""
+        """Whether this thread is inside a renewal."""
         return self._mine() is not None
 
     def publish(self, name: str, token: T | None = None, **attributes: Any) -> None:
-        """Tell of an event of this credential, and of `token` in it."""
+        """Publish an event of this credential, about `token`."""
         fingerprint = None if token is None else fingerprint_of(token)
         self._events.publish(name, self.credential, token=fingerprint, **attributes)
 
@@ -260,7 +260,7 @@ class TokenManager(Generic[T]):
         return "token" if self.credential == "bearer" else "session"
 
     def _overtake(self, active: ActiveToken[T] | None) -> None:
-        """Let a new state come after whatever is under way; without `active` it keeps the token."""
+        """Begin a new state, after whatever is under way; without `active` it keeps the token."""
         while True:
             last = self._last.newest()
             blank: Renewal[T] = Renewal(active or last.active, after=last.worker())
@@ -270,16 +270,16 @@ class TokenManager(Generic[T]):
         self._last = blank
 
     def _mine(self) -> Renewal[T] | None:
-        """The renewal that the caller is inside of."""
+        """The renewal that this thread carries out, if there is one."""
         worker: Any = self._last.newest().worker()
         return worker if worker is not None and worker.is_mine() else None
 
     def _renewed(self, transport: Any) -> T:
-        """The token after a renewal: one's own, another caller's, or one that was not needed."""
+        """The token after a renewal, by this caller or another, unless none is needed any more."""
         waited_for: Renewal[T] | None = None
         while True:
             last = self._last.newest()
-            worker = last.worker()  # asked first: what is read after it is what that turn has left behind
+            worker = last.worker()  # read first, so that what is read next includes what that turn left
             active, now = last.active, self._clock.now()
             usable = not active.is_expired(now)
             over = waited_for is not None and waited_for.worker() is None
@@ -330,7 +330,7 @@ class TokenManager(Generic[T]):
             mine.transport = mine.passing = mine.raised = None  # they lead to responses and frames
 
     def _carry_out(self, mine: Renewal[T]) -> None:
-        """Renew, and leave behind what came of it."""
+        """Renew, and record the outcome."""
         last, asked = mine.active, self._clock.now()
         rejected_before = last.rejected
         try:
@@ -351,7 +351,7 @@ class TokenManager(Generic[T]):
             active.confirm(now)
         mine.active = active  # published first, then the mark carried over
         if same and not rejected_before and last.rejected:
-            active.reject()  # it was refused while it came home, which proves nothing: ask again
+            active.reject()  # it was refused while it was on its way, which proves nothing: ask again
             return
         mine.token = token
         if not mine.is_overtaken and token.secret != self._announced:  # inside the turn: in order, once
@@ -387,7 +387,7 @@ class TokenManager(Generic[T]):
             raise
 
     def _tell_of_fetch(self, token: T, mine: Renewal[T] | None, duration: float) -> None:
-        """Publish what ThingSpace gave, and once that it named no expiry."""
+        """Publish a fetched token; warn once if it has no known expiry."""
         name, level, reason = "session_started", None, self._reason(mine)
         if self.credential == "bearer":
             name = "token_fetched"
@@ -398,7 +398,7 @@ class TokenManager(Generic[T]):
         self.publish(name, token, level=level, reason=reason, expires_at=expires_at, duration=duration)
 
     def _tell_of_failure(self, error: Exception, mine: Renewal[T], duration: float) -> None:
-        """Publish why a renewal failed, once: a login may fail since the bearer's renewal did."""
+        """Publish a failed renewal once, also if a login failed because the bearer's renewal did."""
         said = vars(error) if isinstance(error, ThingspaceError) else {}
         if isinstance(error, LoginRefusedError) or (
             error is not mine.raised and vars(error).get("was_published")

@@ -1,6 +1,6 @@
 """What a response says about a token, and sending the request again.
 
-Every response to a stamped request leaves by one exit, :func:`review`. A request is sent again at most
+Every response to a stamped request leaves through one exit, :func:`review`. A request is sent again at most
 three times, with its body whole or not at all, and a download that the caller streams is not read to
 look for an error. No token follows a redirect to another origin.
 """
@@ -24,7 +24,7 @@ from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, SESSION_HEADER
 
 MOST_SENDS = 4
-"""How often one call is handed down per URL, whatever happens."""
+"""The most often that one call is sent per URL."""
 
 _ORIGIN = re.compile(r"https?://[^/?#]*/")
 _ONLY_A_PATH = re.compile(r"/(?![/\\\s])[^\\\s]*")
@@ -39,10 +39,10 @@ def review(
     sent: requests.PreparedRequest,
     streamed: bool,
 ) -> requests.Response:
-    """The response to hand on: `response`, or that of a replay with another token.
+    """The response to return: `response`, or that of a replay with another token.
 
-    `sent` is what `resend` sends; an adapter below may have sent a copy. A body that is `streamed` is the
-    caller's to read.
+    `sent` is what `resend` sends; an adapter below may have sent a copy. Only the caller reads a body that is
+    `streamed`.
 
     Raises:
         requests.RequestException: a token was rejected and no other could be obtained.
@@ -95,7 +95,7 @@ class Guard:
             _drop_from(response.request.headers)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A guard, whatever this is."""
+        """As a guard, so that no pickle holds credentials."""
         return Guard, (self.has_session,)
 
 
@@ -104,7 +104,7 @@ class Stamp(Guard):
 
     Attributes:
         credentials: whose tokens are on it.
-        current: gives the credentials that the auth has by now.
+        current: gives the auth's current credentials.
         headers: with a session token of ours, those of the request that the Session goes on with; an
             adapter below may send a copy.
     """
@@ -121,7 +121,7 @@ class Stamp(Guard):
         return any(isinstance(hook, Stamp) for hook in hooks_of(request))
 
     def __call__(self, response: requests.Response, **settings: Any) -> requests.Response | None:
-        """Review `response` by the way and with the settings it was sent with."""
+        """Review `response`; a replay uses the connection and settings of the original."""
         request, connection = response.request, getattr(response, "connection", None)
         send: Any = getattr(connection, "send", None)
         if send is None and response.status_code in REFUSALS:
@@ -192,7 +192,7 @@ def hooks_of(request: requests.PreparedRequest) -> list[Any]:
 
 
 def _carry_over(copied: requests.PreparedRequest, sent: requests.PreparedRequest) -> None:
-    """Let the request that is sent again have the new tokens, if an adapter below sends copies."""
+    """Copy the new tokens to the request that is sent again, if an adapter below sends copies."""
     for name in ("Authorization", SESSION_HEADER, IMP_SESSION_HEADER):
         if copied is not sent and name in copied.headers:
             sent.headers[name] = copied.headers[name]

@@ -1,4 +1,4 @@
-"""What the caller said: arguments, ``THINGSPACE_*`` variables, files, and secrets that are asked for.
+"""What the user configured: arguments, ``THINGSPACE_*`` variables, files, and functions that give secrets.
 
 Bad input is refused at once, with a message that names it, says what to give, and shows no secret.
 """
@@ -24,7 +24,7 @@ _PAIRS = (("client_id", "client_secret"), ("username", "password"))
 
 
 class Source(Value):
-    """Where a secret comes from: a text, a file, or a function; the last two are asked each time.
+    """Where a secret comes from: a text, a file, or a function. The last two are read each time.
 
     Attributes:
         given: what the caller gave; ``None`` stands for a password that is not set yet.
@@ -51,7 +51,7 @@ class Source(Value):
         return self._given.reveal()
 
     def ask(self) -> Secret[str]:
-        """The secret as it is now. A file's surrounding white space does not belong to it.
+        """The current secret. White space around a file's content is stripped.
 
         Raises:
             ThingspaceError: the file or function failed, or gave something that is not a secret.
@@ -99,7 +99,7 @@ class Settings(NamedTuple):
         return Events(self.on_event, self.clock.wall)
 
     def checked(self, names: Mapping[str, str] | None = None) -> Settings:
-        """The same; `names` is what messages call an argument that came from somewhere else.
+        """These settings, if they are valid; messages use `names` for arguments that came from elsewhere.
 
         Raises:
             ValueError: an argument cannot be used; the message says which and why.
@@ -127,7 +127,7 @@ class Settings(NamedTuple):
         return self
 
     def _check_kinds(self) -> None:
-        """Refuse what would only fail later, when it is used."""
+        """Check types here, where the mistake is, and not where they are first used."""
         kinds: dict[str, tuple[Any, str]] = {
             "environment": (Environment, "PRODUCTION, STAGING or Environment.at(origin)"),
             "clock": (Clock, "Clock(wall, monotonic)"),
@@ -178,9 +178,10 @@ def arguments_from(
 
 
 def layered(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """`under` with the arguments of `over` in their place.
+    """`under`, overridden by `over`.
 
-    Id and secret come from one of the two, and so do user and password; another key belongs elsewhere.
+    Id and secret come from the same one of the two, and so do user and password. Another id may belong to
+    another environment.
     """
     taken = _pairs_in(over)
     taken |= {"environment"} if _PAIRS[0][0] in taken else set()
@@ -251,7 +252,7 @@ def _snake_case(name: object) -> str:
 
 
 def _in_snake_case(value: Any) -> Any:
-    """The keys of a token in camelCase as we read them; any other value as it is."""
+    """A token with its camelCase keys in snake case; any other value unchanged."""
     return {_snake_case(key): value[key] for key in value} if isinstance(value, Mapping) else value
 
 

@@ -19,7 +19,7 @@ from ._values import Secret, Value
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
 LONGEST_LIFE = 10 * 365 * 86400.0
-"""Seconds. A longer ``expires_in`` is cut to this: WSO2 says "never" with 2**63 milliseconds."""
+"""Seconds. A longer ``expires_in`` is capped: WSO2 says "never" with 2**63 milliseconds."""
 
 
 class OAuthToken(Value):
@@ -168,7 +168,7 @@ class SessionToken(Value):
 
         Args:
             source: any of these.
-            now: taken, as :meth:`OAuthToken.from_dict` does; a session has no expiry to count from.
+            now: ignored, since a session has no expiry; :meth:`OAuthToken.from_dict` takes it too.
 
         Raises:
             InvalidTokenError: it holds no usable token.
@@ -214,9 +214,9 @@ def seconds_from(value: object) -> float | None:
 
 
 def lifetime_from(value: object) -> float | None:
-    """Seconds to live as the wire's ``expires_in`` gives them; ``None``: no known expiry.
+    """The lifetime in seconds that ``expires_in`` states, at most :data:`LONGEST_LIFE`.
 
-    A number is capped at :data:`LONGEST_LIFE`, infinite ones are unreadable.
+    ``None`` if it states none, or one that is infinite or unreadable.
     """
     if isinstance(value, int) and not isinstance(value, bool) and value > LONGEST_LIFE:
         return LONGEST_LIFE

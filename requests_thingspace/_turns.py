@@ -1,9 +1,9 @@
-"""One thread at a time, safe to interrupt anywhere, forked or reset.
+"""One thread at a time; safe to interrupt, fork or reset at any line.
 
-There is no lock on state. Turns form a chain; the newest one says what is so, and a turn is over
-when its thread leaves its block, however it leaves it. A turn's own lock is only something to wait
-for: it is taken before anyone can find the turn, and a lock that an interrupt loses harms nobody
-(on CPython 3.14 an exception just after ``__enter__`` skips ``__exit__``, python/cpython#148874).
+State has no lock. Turns form a chain, and the newest turn holds the current state. A turn is over when
+its thread leaves the block, however it leaves. Its lock only lets others wait for it: it is taken before
+any other thread can see the turn, so losing it to an interrupt does no harm (on CPython 3.14 an exception
+just after ``__enter__`` skips ``__exit__``, python/cpython#148874).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ._errors import ThingspaceError
 
 PAUSE = 0.05
-"""Seconds for which a waiting thread sleeps at most before it looks again."""
+"""Seconds; the longest that a waiting thread sleeps before it looks again."""
 
 _LONGEST_CIRCLE = 100  # turns that wait for each other
 
@@ -29,9 +29,9 @@ T = TypeVar("T", bound="Turn")
 
 
 def greenlets() -> Any:
-    """gevent, where it has patched sockets but left threads as they are; else ``None``.
+    """gevent, if it has patched sockets but not threads; else ``None``.
 
-    That is what ``patch_all(thread=False)`` does, and grequests. There a lock stops every greenlet, and a
+    ``patch_all(thread=False)`` does that, and so does grequests. A lock then stops every greenlet, and a
     socket belongs to the thread that opened it.
     """
     monkey: Any = sys.modules.get("gevent.monkey")
@@ -50,7 +50,7 @@ class Turn:
     __slots__ = ("_after", "_awaits", "_next", "_pid", "lock", "over")
 
     def __init__(self, after: Turn | None = None) -> None:
-        """Make a turn that nobody can find yet; `after`: one under way, if a reset came before its end."""
+        """Make a turn that no other thread can see yet; `after` is a turn that a reset came too early for."""
         self.lock, self.over = threading.Lock(), False
         self._after, self._pid = after, os.getpid()
         self._next: dict[int, Any] = {}
@@ -58,7 +58,7 @@ class Turn:
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether a newer turn says what is so."""
+        """Whether there is a newer turn."""
         return bool(self._next)
 
     def newest(self: T) -> T:
@@ -69,7 +69,7 @@ class Turn:
         return turn
 
     def passes_to(self, other: Turn) -> bool:
-        """Whether `other` comes next: the first one that asks does, with and without the GIL."""
+        """Make `other` the next turn. False if another thread was first; atomic, with and without the GIL."""
         return self._next.setdefault(0, other) is other
 
     def worker(self) -> Turn | None:
@@ -77,7 +77,7 @@ class Turn:
         turn = self._after or self
         if not turn.over and turn.lock.locked() and turn._pid == os.getpid():
             return turn
-        self._after = None  # else what was forgotten would live on
+        self._after = None  # so that forgotten state can be freed
         return None
 
     def is_mine(self) -> bool:
@@ -116,7 +116,7 @@ class Turn:
                 turn._awaits = None
 
     def run(self, work: Callable[[], object]) -> None:
-        """Take this turn for the time that `work` takes."""
+        """Run `work` as this turn."""
         outside = tuple([turn for turn in _INSIDE.get() if not turn.over])
         with self.lock:
             try:

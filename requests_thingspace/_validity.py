@@ -63,13 +63,13 @@ SYSTEM_CLOCK = Clock()
 """The clocks of this machine."""
 
 LONG_AGO = Moment(-math.inf, -math.inf)
-"""A moment that every other one reaches."""
+"""Earlier than any other moment."""
 
 _NEVER = Moment(math.inf, math.inf)
 
 
 class ActiveToken(Generic[T]):
-    """A token in use. Its marks are one-way: each is one store, so no lock guards them.
+    """A token in use. Each mark is a single store that is never undone, so it needs no lock.
 
     Attributes:
         token: the token, ``None`` in :data:`NO_TOKEN`.
@@ -91,12 +91,13 @@ class ActiveToken(Generic[T]):
     def starting(
         cls, token: T, asked: Moment, now: Moment, clock_skew: float, shortest: float = SHORTEST_USE
     ) -> ActiveToken[T]:
-        """`token` taken into use.
+        """Start to use `token`.
 
-        Its life is counted by both clocks from `asked`, before its request was sent, so a wall clock that
-        is set while ThingSpace answers does no harm. ThingSpace returns the same token, with its remaining
-        life, until it expires ("Get Credentials" page). So it may be due on arrival, `clock_skew` seconds
-        before its expiry: then it is used until it expires, and for `shortest` seconds at least.
+        Its lifetime counts on both clocks from `asked`, before the request was sent, so setting the wall
+        clock while ThingSpace answers does no harm. ThingSpace returns the same token, with its remaining
+        lifetime, until it expires ("Get Credentials" page), so a token may be due when it arrives, that is
+        within `clock_skew` seconds of its expiry. It is then used until it expires, and for at least
+        `shortest` seconds.
         """
         if token.expires_at is None:
             return cls(token, now, _NEVER, _NEVER)
@@ -124,7 +125,7 @@ class ActiveToken(Generic[T]):
         return now.reaches(self.due)
 
     def reject(self) -> bool:
-        """Stop using it, whatever its expiry says; whether this is the first rejection."""
+        """Stop using it, whatever its expiry. True for the first rejection."""
         mine = object()
         self.expires = self.due = LONG_AGO  # first: an interrupt must not leave a rejected token usable
         return self._rejections.setdefault(0, mine) is mine
@@ -134,11 +135,11 @@ class ActiveToken(Generic[T]):
         self.confirmed_until = now.monotonic + CONFIRMED
 
     def judge_by(self, clock_skew: float) -> None:
-        """Let it be due that many seconds before its expiry."""
+        """Apply another clock skew."""
         self.due = self.expires.plus(-clock_skew)
         if self.expires is LONG_AGO:  # a rejection came in between
             self.due = LONG_AGO
 
 
 NO_TOKEN: ActiveToken[Any] = ActiveToken(None, LONG_AGO, LONG_AGO, LONG_AGO)
-"""Stands for a token that is still missing: it is expired, and nobody can reject it."""
+"""Stands for a token that is missing: it counts as expired, and cannot be rejected."""

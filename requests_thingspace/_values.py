@@ -1,4 +1,4 @@
-"""What never changes, and what never shows itself.
+"""Immutable values, and secrets that never print themselves.
 
 A :class:`Value` equals every value of its class with the same fields and can be hashed, copied and
 pickled. (A frozen dataclass does the same, but importing ``dataclasses`` takes longer than importing
@@ -20,7 +20,7 @@ _WORDS_OF_ERRORS = (
 
 
 class Value:
-    """An object that never changes. `__match_args__` names what its `__init__` takes, in that order."""
+    """An immutable object. `__match_args__` names its constructor arguments, in order."""
 
     __slots__: tuple[str, ...] = ()
     __match_args__: tuple[str, ...] = ()
@@ -31,12 +31,12 @@ class Value:
             object.__setattr__(self, name, value)
 
     def _fields(self) -> tuple[Any, ...]:
-        """What makes it what it is; everything else follows from that."""
+        """Its constructor arguments, which decide equality, hash and pickle."""
         return tuple(getattr(self, name) for name in self.__match_args__)
 
     def __setattr__(self, name: str, *_: object) -> None:
         """Refuse: it would change under everyone who holds it."""
-        raise AttributeError(f"a {type(self).__name__} never changes: make another one.")
+        raise AttributeError(f"{type(self).__name__} is immutable: make a new one.")
 
     __delattr__ = __setattr__
 
@@ -52,7 +52,7 @@ class Value:
 
 
 class Secret(Value, Generic[S]):
-    """Something that crash reporters, which print local variables, must not see."""
+    """A value that no log, error or crash report (they print local variables) may show."""
 
     __match_args__ = ("_hidden",)
     __slots__ = __match_args__
@@ -63,7 +63,7 @@ class Secret(Value, Generic[S]):
         object.__setattr__(self, "_hidden", hidden)
 
     def reveal(self) -> S:
-        """What is hidden; use it within an expression and keep it in no variable."""
+        """The value itself. Use it inside an expression; never keep it in a variable."""
         return self._hidden
 
     def __repr__(self) -> str:
@@ -79,9 +79,9 @@ def redacted(text: str, secrets: Iterable[Secret[str]]) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    """A secret as it is, and as it stands in a URL, a form, JSON, HTML, XML and Python source.
+    """A secret as it is, and as URLs, forms, JSON, HTML, XML and Python source write it.
 
-    A password that is a word of every error message, such as "wrong", stays: stars would give it away.
+    A password that is a common word of error messages, such as "wrong", is left alone: stars would reveal it.
     """
     if secret.lower() in _WORDS_OF_ERRORS.split():
         return set()
