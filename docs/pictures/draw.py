@@ -120,7 +120,64 @@ def choices(colours: Palette) -> str:
     return sheet.svg(y - 8)
 
 
-DRAWINGS = {"main-path": main_path, "token-life": token_life, "choices": choices}
+CALLS = {
+    "A request": [
+        ("_auth.ThingspaceAuth.__call__", "sees the request"),
+        ("_environment.Environment.session_header_for", "is the URL covered?"),
+        ("_manager.TokenManager.get", "a usable token, not due?"),
+    ],
+    "A renewal, if there is none": [
+        ("_turns.Turn.run", "one thread at a time"),
+        ("_manager.TokenManager.fetch_token", "after the provider"),
+        ("_endpoints.oauth.OAuthEndpoints.fetch", "by oauthlib"),
+        ("_endpoints.exchange.Exchange.call", "through the transport"),
+        ("_endpoints.answers.json_or_raise", "what the answer means"),
+        ("_validity.ActiveToken.starting", "when it is due, and expired"),
+    ],
+    "The stamp, and the response": [
+        ("_credentials.Bearer.put", "the token on the request"),
+        ("_replay.Stamp.__call__", "sees the response"),
+        ("_replay.review", "the one exit, and sends again"),
+    ],
+    "A replay, if the token was rejected": [
+        ("_credentials.Credentials.blamed", "which credential?"),
+        ("_manager.TokenManager.replace", "a renewal, as above"),
+        ("_credentials.Bearer.put", "another token"),
+        ("_replay.Stamp.drop_session_header", "none follows a redirect"),
+    ],
+}
+"""The functions on the main path in the order in which they are called, and what each of them does."""
+
+
+def main_calls(colours: Palette) -> str:
+    """The main path through the code; a test follows a request and compares."""
+    sheet = Sheet("A request, a renewal and a replay in the code", colours)
+    y = 4.0
+    for (heading, calls), fill in zip(
+        CALLS.items(), (colours.blue, colours.green, colours.blue, colours.amber)
+    ):
+        sheet.text(4, y + 14, heading, font_weight="bold")
+        y += 22
+        for path, does in calls:
+            module, _, function = path.rpartition(".")
+            if module[-1].islower() and module.rpartition(".")[2][0].isupper():
+                module, _, owner = module.rpartition(".")
+                function = f"{owner}.{function}"
+            sheet.box(4, y, 262, 34, fill)
+            sheet.text(12, y + 14, module, size=11, fill=colours.soft)
+            sheet.text(12, y + 28, function, size=12, font_family="monospace")
+            sheet.text(276, y + 22, does, size=13)
+            y += 39
+        y += 8
+    return sheet.svg(y - 4)
+
+
+DRAWINGS = {
+    "main-path": main_path,
+    "main-calls": main_calls,
+    "token-life": token_life,
+    "choices": choices,
+}
 
 
 def pictures() -> Iterator[tuple[str, str]]:
