@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -20,7 +21,7 @@ from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
 from ._events import Event
 from ._manager import TokenProvider
-from ._replay import Guard, Stamp, hooks_of
+from ._replay import Guard, Stamp, drop_from, hooks_of
 from ._settings import (
     Settings,
     Source,
@@ -75,7 +76,6 @@ class ThingspaceAuth(AuthBase):
     """
 
     _settings: Settings
-    _credentials: Credentials
     _bearer_stamp: Stamp
     _strangers: frozenset[str]
     _header_for: Callable[[str], str | None]
@@ -208,7 +208,7 @@ class ThingspaceAuth(AuthBase):
     def headers(self, url: str) -> dict[str, str]:
         """The headers for a request of another HTTP client; empty if `url` is not covered.
 
-        Ask for each request, and tell :meth:`refused` of an answer with status 400, 401 or 403.
+        Ask for each request, and tell :meth:`refused` what came back.
 
         Args:
             url: where the request goes.
@@ -423,9 +423,9 @@ class ThingspaceAuth(AuthBase):
         """Refuse unknown attributes: a misspelled one would be ignored silently."""
         hidden, kind = Secret(value), type(self)
         del value  # no crash report shows it
-        declared = any(name in vars(one).get("__annotations__", {}) for one in kind.__mro__)
+        known = name in ThingspaceAuth.__annotations__ or hasattr(kind, name)
         its_own = kind is not ThingspaceAuth and name.startswith("_")
-        if not (its_own or declared or hasattr(kind, name)):
+        if not (known or its_own or any(name in _annotations(one) for one in kind.__mro__)):
             raise AttributeError(f"{kind.__name__} has no attribute {name!r}: declare it if it is yours.")
         object.__setattr__(self, name, hidden.reveal())
 
@@ -461,8 +461,7 @@ class ThingspaceAuth(AuthBase):
         session = None
         if self._settings.username is not None or session_token is not None:
             session = M2MSession(self._settings, bearer, session_token)
-        credentials = Credentials(self._settings, bearer, session)
-        self._credentials, self._bearer_stamp = credentials, Stamp(credentials, self._current, None)
+        self._bearer_stamp = Stamp(Credentials(self._settings, bearer, session), self._current, None)
 
     def _home(self) -> Transport:
         """The transport for token calls that no request triggers."""
@@ -471,8 +470,13 @@ class ThingspaceAuth(AuthBase):
             session = self._mounted_on()
         return Transport(session)
 
+    @property
+    def _credentials(self) -> Credentials:
+        """The current credentials. They are replaced together with their stamp, by one store."""
+        return self._bearer_stamp.credentials
+
     def _current(self) -> Credentials:
-        """The current credentials, for stamps of older ones."""
+        """The same, for stamps of older ones."""
         return self._credentials
 
     def _stamp(self, request: requests.PreparedRequest, header: str, transport: Any) -> Stamp:
@@ -480,27 +484,28 @@ class ThingspaceAuth(AuthBase):
 
         The session token goes into `header`, unless the caller has set that.
         """
-        credentials, stamp = self._credentials, self._bearer_stamp
-        hooks = (request.hooks or {}).get("response")
+        stamp = self._bearer_stamp
+        credentials = stamp.credentials
+        hooks = (request.hooks or {}).get("response")  # of a new request: an empty list
         if hooks or not isinstance(hooks, list):
-            hooks = self._unstamped(request, header)
+            hooks = self._unstamped(request)
         session = credentials.session
         if session is not None and header not in request.headers:
             session.put(request, header, session.manager.get(transport))
             stamp = Stamp(credentials, self._current, request.headers)
         credentials.bearer.put(request, header, credentials.bearer.manager.get(transport))
-        hooks.append(stamp)
+        hooks.insert(0, stamp)  # before a hook that raises for a status
         return stamp
 
     @staticmethod
-    def _unstamped(request: requests.PreparedRequest, header: str) -> list[Any]:
+    def _unstamped(request: requests.PreparedRequest) -> list[Any]:
         """The hooks of a request without what an earlier pass through an auth has left."""
         hooks = hooks_of(request)
         for hook in list(hooks):
             if isinstance(hook, Guard):
                 hooks.remove(hook)
                 if hook.has_session:
-                    request.headers.pop(header, None)  # else it would be taken for the caller's
+                    drop_from(request.headers)  # else it would be taken for the caller's
         return hooks
 
     def _note_stranger(self, url: str) -> None:
@@ -520,6 +525,15 @@ class ThingspaceAuth(AuthBase):
             level=logging.WARNING if looks_ours else logging.DEBUG,
             reason=f"{host}; covered are {covered}",
         )
+
+
+def _annotations(kind: type) -> Mapping[str, Any]:
+    """The attributes that a class declares by annotation."""
+    if sys.version_info >= (3, 14):  # pragma: no cover - without the future import they are lazy there
+        from annotationlib import Format, get_annotations
+
+        return get_annotations(kind, format=Format.FORWARDREF)
+    return cast("Mapping[str, Any]", vars(kind).get("__annotations__", {}))
 
 
 def _of_profile(name: str) -> dict[str, Any]:

@@ -388,12 +388,13 @@ class TokenManager(Generic[T]):
 
     def _tell_of_fetch(self, token: T, mine: Renewal[T] | None, duration: float) -> None:
         """Publish a fetched token; warn once if it has no known expiry."""
-        name, level, reason = "session_started", None, self._reason(mine)
+        name, level, reasons = "session_started", None, [self._reason(mine)]
         if self.credential == "bearer":
             name = "token_fetched"
             if token.expires_at is None and not self._warned:
                 self._warned, level = True, logging.WARNING
-                reason = f"{reason}; it has no known expiry and is used until it is rejected"
+                reasons.append("it has no known expiry and is used until it is rejected")
+        reason = "; ".join(filter(None, reasons)) or None
         expires_at = token.expires_at
         self.publish(name, token, level=level, reason=reason, expires_at=expires_at, duration=duration)
 

@@ -92,7 +92,7 @@ class Guard:
         requests strips only ``Authorization`` from a redirect to another origin.
         """
         if response.is_redirect and not stays_on_origin(response):
-            _drop_from(response.request.headers)
+            drop_from(response.request.headers)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a guard, so that no pickle holds credentials."""
@@ -178,8 +178,8 @@ class Stamp(Guard):
         if stays_on_origin(response) and (known is None or known is sent):
             self.headers = None  # nobody sends copies
             return
-        _drop_from(sent)
-        _drop_from(sent if known is None else known)
+        drop_from(sent)
+        drop_from(sent if known is None else known)
 
 
 def hooks_of(request: requests.PreparedRequest) -> list[Any]:
@@ -198,7 +198,7 @@ def _carry_over(copied: requests.PreparedRequest, sent: requests.PreparedRequest
             sent.headers[name] = copied.headers[name]
 
 
-def _drop_from(headers: Any) -> None:
+def drop_from(headers: Any) -> None:
     """Take the session header off, under both its names."""
     headers.pop(SESSION_HEADER, None)
     headers.pop(IMP_SESSION_HEADER, None)

@@ -81,15 +81,16 @@ def test_a_misspelled_attribute_is_refused(name):
     """Never silently kept and ignored; what a subclass declares is its own."""
 
     class Labelled(ThingspaceAuth):
-        """With a label for its users."""
+        """With a label for its users, and a site."""
 
         label = None
+        site: str
 
     for auth in (ThingspaceAuth(**GIVEN), labelled := Labelled(**GIVEN)):
         with pytest.raises(AttributeError, match=name):
             setattr(auth, name, "x")
-    labelled.label = "fleet"
-    assert labelled.label == "fleet"
+    labelled.label, labelled.site = "fleet", "north"
+    assert (labelled.label, labelled.site) == ("fleet", "north")
 
 
 # What setting does

@@ -186,6 +186,15 @@ def test_a_token_without_expiry_is_used_and_warned_of_once(sandbox, auth, caplog
     assert caplog.text.count("no known expiry") == 1
 
 
+def test_a_token_that_is_fetched_outside_a_renewal_has_no_reason_to_tell(sandbox, auth, caplog):
+    """A provider may keep its manager, and ask it at any time."""
+    kept = []
+    auth(token_provider=lambda last, manager: kept.append(manager)).get_token()
+    sandbox.fail_next("token", status=200, body={"access_token": "without-expiry"})
+    kept[0].fetch_token()
+    assert "): it has no known expiry" in caplog.text
+
+
 # Providers
 
 

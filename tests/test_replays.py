@@ -187,6 +187,27 @@ def test_a_request_with_hooks_of_any_kind_is_stamped_and_replayed(sandbox, conne
         sandbox.end_sessions()
 
 
+def test_a_request_that_is_stamped_again_is_replayed_before_its_hooks_raise(sandbox, connect, account):
+    """Whenever its other hooks were set, they see the answer to the replay."""
+    session = connect()
+    hooks = {"response": lambda response, **_: response.raise_for_status()}
+    request = session.prepare_request(requests.Request("GET", account, hooks=hooks))
+    if session.auth is not None:
+        session.auth(request)
+    sandbox.revoke_tokens()
+    assert session.send(request).status_code == 200
+
+
+def test_a_request_that_is_stamped_again_elsewhere_has_one_session_header(auth, sandbox):
+    """Its name depends on the origin."""
+    mine, request = auth(), requests.Request("GET", f"{sandbox.imp_origin}/api").prepare()
+    mine(request)
+    assert "SessionToken" in request.headers
+    request.url = f"{sandbox.origin}/api"
+    mine(request)
+    assert ("SessionToken" in request.headers, "VZ-M2M-Token" in request.headers) == (False, True)
+
+
 def test_a_stamp_that_was_taken_away_leaves_a_plain_request(sandbox, connect, account):
     """Hooks that are cleared after the stamp cost the replay and nothing else."""
     session = connect()

@@ -13,8 +13,8 @@ FULL = os.environ.get("TORTURE") == "full"
 def quiet():
     """Warnings are expected, and not shown; what the interpreter ignores may be looked at by a test.
 
-    Before CPython 3.13 an interrupt may lose logging's own lock while it looks up a level. It does so once for
-    each level of a logger, here before there are signals.
+    Before CPython 3.13 an interrupt may lose logging's own lock while it looks up a level. It does so once
+    for each level of a logger, here before there are signals.
     """
     logging.disable(logging.ERROR)
     for name in ("filelock", "requests_thingspace", "urllib3.connectionpool"):
