@@ -41,7 +41,7 @@ SecretSource = Union[str, "os.PathLike[str]", Callable[[], str]]
 
 V = TypeVar("V")
 
-_MOST_STRANGERS = 1000  # hosts that are not covered and were reported
+_MOST_REPORTED = 1000  # hosts
 
 
 class _Setting(Generic[V]):
@@ -72,13 +72,13 @@ class ThingspaceAuth(AuthBase):
 
     The arguments `client_id`, `client_secret`, `token`, `session_token`, `clock_skew`,
     `token_provider`, `on_token_update`, `username` and `password` are attributes too, which can be read
-    and set; what is set counts from the next request. Secrets read back as what was given.
+    and set; a change applies to the next request. Secrets read back as what was given.
     """
 
     _settings: Settings
     _bearer_stamp: Stamp
-    _strangers: frozenset[str]
-    _header_for: Callable[[str], str | None]
+    _reported: frozenset[str]
+    _session_header_for: Callable[[str], str | None]
     _mounted_on: Callable[[], requests.Session | None] | None = None
 
     def __init__(
@@ -108,7 +108,7 @@ class ThingspaceAuth(AuthBase):
             client_id: the key of the key pair from ThingSpace's Key Management page.
             client_secret: its secret: a text, the path of a file, or a function without arguments. A
                 file or function is asked for each token call.
-            scopes: OAuth scopes to ask for; by default what ThingSpace grants by itself.
+            scopes: OAuth scopes to ask for; by default those that ThingSpace grants unasked.
             username: the UWS user of the M2M session; without it only the bearer is sent.
             password: its password: a text, a path or a function, asked for each login.
             token: an OAuth token to start with, in any form that :meth:`OAuthToken.from_dict` reads.
@@ -137,7 +137,7 @@ class ThingspaceAuth(AuthBase):
             username, source_of(names.get("password", "password"), hidden[1]), clock_skew, token_provider,
             on_token_update, on_event, cache, environment, timeout, session, clock,
         ).checked(names)  # fmt: skip
-        self._start(settings, _read(OAuthToken, hidden[2], clock), _read(SessionToken, hidden[3], clock))
+        self._configure(settings, _read(OAuthToken, hidden[2], clock), _read(SessionToken, hidden[3], clock))
 
     @classmethod
     def from_env(cls, **overrides: Any) -> ThingspaceAuth:
@@ -169,7 +169,7 @@ class ThingspaceAuth(AuthBase):
         """An auth with the credentials that ``thingspace login`` keeps.
 
         Args:
-            name: the profile's.
+            name: of the profile.
             overrides: arguments of :class:`ThingspaceAuth`, which win.
 
         Raises:
@@ -198,9 +198,9 @@ class ThingspaceAuth(AuthBase):
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Stamp a covered request, and leave any other as it is."""
-        header = self._header_for(r.url or "")
+        header = self._session_header_for(r.url or "")
         if header is None:
-            self._note_stranger(r.url or "")
+            self._report_uncovered(r.url or "")
         else:
             self._stamp(r, header, None)
         return r
@@ -244,7 +244,9 @@ class ThingspaceAuth(AuthBase):
             found = credential.found_on(sent, name)
             if found is None or found == FOREIGN:
                 return False
-            if credential.another_than(found, self._home(), is_last=credential.manager.is_young()):
+            if credential.replacement_for(
+                found, self._home(), already_replaced=credential.manager.is_young()
+            ):
                 return True
         return False
 
@@ -260,7 +262,7 @@ class ThingspaceAuth(AuthBase):
         """The current M2M session token, after a login if need be.
 
         Raises:
-            ValueError: there are neither a username nor a session token.
+            ValueError: neither a username nor a session token was given.
             LoginRefusedError: ThingSpace refused the credentials; see :meth:`reset`.
             requests.RequestException: it could not log in.
         """
@@ -307,10 +309,10 @@ class ThingspaceAuth(AuthBase):
         credentials.bearer.forget()
         if credentials.session is not None and user == before.username:
             credentials.session.forget()
-            credentials.session.endpoints.refusals.clear()  # unanswered logins are remembered
+            credentials.session.endpoints.refusals.clear()  # but not the count of unanswered logins
             self._log_in_anew()
         else:
-            self._begin(credentials.bearer, None)
+            self._install(credentials.bearer, None)
 
     def publish(self, name: str, **attributes: Any) -> None:
         """Publish an event to the log and the listener; for tools built on this library.
@@ -344,7 +346,7 @@ class ThingspaceAuth(AuthBase):
     environment = _Setting[Environment]()
     """Where ThingSpace is. Cannot be set."""
     scopes = _Setting["tuple[str, ...]"]()
-    """The OAuth scopes that are asked for; empty for what ThingSpace grants by itself. Cannot be set."""
+    """The OAuth scopes that are asked for; empty for ThingSpace's default. Cannot be set."""
     timeout = _Setting[float]()
     """Seconds for a whole token, revoke, login or logout call. Cannot be set."""
     cache = _Setting[Any]()
@@ -374,11 +376,11 @@ class ThingspaceAuth(AuthBase):
         token, session = _read(SessionToken, hidden, self._settings.clock), self._credentials.session
         if session is not None and self.username is not None:
             session.manager.use(token)
-        else:
-            self._begin(self._credentials.bearer, token)
+        else:  # without a login, a session lasts only as long as its token
+            self._install(self._credentials.bearer, token)
 
     def _set_client_id(self, client_id: Secret[str]) -> None:
-        self._start(self._settings._replace(client_id=client_id.reveal()).checked(), None, None)
+        self._configure(self._settings._replace(client_id=client_id.reveal()).checked(), None, None)
 
     def _set_client_secret(self, client_secret: Secret[Any]) -> None:
         source, credentials = Source("client_secret", client_secret), self._credentials
@@ -406,7 +408,7 @@ class ThingspaceAuth(AuthBase):
         if user != self._settings.username:
             password = None if user is None else Source("password", Secret(None))
             self._settings = self._settings._replace(username=user, password=password).checked()
-            self._begin(self._credentials.bearer, None)
+            self._install(self._credentials.bearer, None)
 
     def _set_password(self, password: Secret[Any]) -> None:
         self._settings = self._settings._replace(password=source_of("password", password)).checked()
@@ -443,25 +445,25 @@ class ThingspaceAuth(AuthBase):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start with the pickled tokens."""
-        self._start(state["settings"], *state["tokens"])
+        self._configure(state["settings"], *state["tokens"])
         if self._credentials.session is not None:
             self._credentials.session.endpoints.refusals.update(state["refusals"])
         vars(self).update(state["own"])
 
-    def _start(
+    def _configure(
         self, settings: Settings, token: OAuthToken | None, session_token: SessionToken | None
     ) -> None:
-        """Use these settings and tokens from the next request on."""
-        self._settings, self._strangers = settings, frozenset()
-        self._header_for = settings.environment.session_header_for
-        self._begin(Bearer(settings, token, self._home), session_token)
+        """Use these settings, with new managers for both tokens."""
+        self._settings, self._reported = settings, frozenset()
+        self._session_header_for = settings.environment.session_header_for
+        self._install(Bearer(settings, token, self._home), session_token)
 
-    def _begin(self, bearer: Bearer, session_token: SessionToken | None) -> None:
-        """Use `bearer`, and a new M2M session if there is a user or a token for one, from now on."""
+    def _install(self, bearer: Bearer, session_token: SessionToken | None) -> None:
+        """Use `bearer`, and a new M2M session if there is a user or a session token."""
         session = None
         if self._settings.username is not None or session_token is not None:
             session = M2MSession(self._settings, bearer, session_token)
-        self._bearer_stamp = Stamp(Credentials(self._settings, bearer, session), self._current, None)
+        self._bearer_stamp = Stamp(Credentials(self._settings, bearer, session), self._current)
 
     def _home(self) -> Transport:
         """The transport for token calls that no request triggers."""
@@ -504,20 +506,20 @@ class ThingspaceAuth(AuthBase):
         for hook in list(hooks):
             if isinstance(hook, Guard):
                 hooks.remove(hook)
-                if hook.has_session:
+                if hook.has_our_session:
                     drop_from(request.headers)  # else it would be taken for the caller's
         return hooks
 
-    def _note_stranger(self, url: str) -> None:
+    def _report_uncovered(self, url: str) -> None:
         """Report an uncovered host once, as a warning if the URL looks like ThingSpace's."""
         try:
             parts = urlsplit(url)
             host, path = ascii(parts.hostname or "")[1:-1], parts.path  # no log holds surrogates
         except ValueError:  # requests will say what is wrong with it
             return
-        if host in self._strangers or self.environment.covers(url) or len(self._strangers) > _MOST_STRANGERS:
+        if host in self._reported or self.environment.covers(url) or len(self._reported) > _MOST_REPORTED:
             return
-        self._strangers |= {host}
+        self._reported |= {host}
         looks_ours = path.startswith(("/api/ts/", "/api/m2m/")) or host.endswith(".verizon.com")
         covered = ", ".join(self.environment.origins)
         self._settings.events.publish(

@@ -8,7 +8,7 @@ alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -52,34 +52,34 @@ class Credential:
     def __init__(self, settings: Settings, cache: Any, home: Callable[[], Transport]) -> None:
         self._settings, self._cache, self.home = settings, cache, home
 
-    def put(self, request: requests.PreparedRequest, name: str, token: Any) -> None:
-        """Put `token` on a request; `name` is the header in which its URL expects a session token."""
+    def put(self, request: requests.PreparedRequest, session_header: str, token: Any) -> None:
+        """Put `token` on a request; a session token goes into `session_header`."""
         raise NotImplementedError  # pragma: no cover - each credential has its own
 
-    def found_on(self, request: requests.PreparedRequest, name: str) -> Secret[str] | None:
+    def found_on(self, request: requests.PreparedRequest, session_header: str) -> Secret[str] | None:
         """The token on a request, ``None`` if its header is absent, :data:`FOREIGN` if it is not ours."""
         raise NotImplementedError  # pragma: no cover - each credential has its own
 
     def restamp(
-        self, request: requests.PreparedRequest, name: str, transport: Transport, tried: Tried
+        self, request: requests.PreparedRequest, session_header: str, transport: Transport, tried: Tried
     ) -> bool:
         """Stamp a refused request with another token. False if a replay cannot help.
 
         A token that came from ThingSpace itself is the last one tried; one from a cache may be dead already.
         """
-        found, last = self.found_on(request, name), tried.get(self)
+        found, last = self.found_on(request, session_header), tried.get(self)
         if found is None or found == FOREIGN or (last is not None and found != last):
             return False  # something below signs requests itself
-        token = self.another_than(found, transport, is_last=last is not None)
+        token = self.replacement_for(found, transport, already_replaced=last is not None)
         if token is None:
             return False
-        self.put(request, name, token)
+        self.put(request, session_header, token)
         tried[self] = token.secret
         return True
 
-    def another_than(self, found: Secret[str], transport: Transport, *, is_last: bool) -> Any:
+    def replacement_for(self, found: Secret[str], transport: Transport, *, already_replaced: bool) -> Any:
         """A token to go on with after `found` was refused, ``None`` if another would not help."""
-        if is_last and self.manager.just_fetched(found):
+        if already_replaced and self.manager.just_fetched(found):
             self.manager.confirm(found)
             return None
         return self.manager.replace(found, transport)
@@ -102,11 +102,11 @@ class Credential:
     def forget(self) -> None:
         """Drop the token and past failures, here and in the cache.
 
-        A cache lookup that is under way in this thread clears the entry itself.
+        Inside a cache lookup of this thread, the cache sees ``was_reset()`` and drops the entry itself.
         """
-        is_visiting = self.manager.is_renewing_here()
+        is_in_lookup = self.manager.is_renewing_here()
         self.manager.use(None)
-        if self._cache is not None and not is_visiting:
+        if self._cache is not None and not is_in_lookup:
             self._cache.forget(self.manager)
 
 
@@ -140,14 +140,13 @@ class Bearer(Credential):
         )
         self.manager.on_token_update = settings.on_token_update
 
-    def put(self, request: requests.PreparedRequest, name: str, token: OAuthToken) -> None:  # noqa: ARG002
-        """Put the bearer on a request."""
+    def put(self, request: requests.PreparedRequest, session_header: str, token: OAuthToken) -> None:  # noqa: ARG002
         request.headers["Authorization"] = token.authorization
 
-    def found_on(self, request: requests.PreparedRequest, name: str) -> Secret[str] | None:  # noqa: ARG002
+    def found_on(self, request: requests.PreparedRequest, session_header: str) -> Secret[str] | None:  # noqa: ARG002
         """The bearer on a request; HTTP Basic is what requests takes from a .netrc after a redirect."""
-        found = Secret(str(request.headers.get("Authorization", _BASIC)))
-        if found.reveal().startswith(_BASIC):
+        found = Secret(str(request.headers.get("Authorization", "")))
+        if not found.reveal() or found.reveal().startswith(_BASIC):
             return None
         if not found.reveal().startswith(_SCHEME):
             return FOREIGN
@@ -207,13 +206,11 @@ class M2MSession(Credential):
             token=token,
         )
 
-    def put(self, request: requests.PreparedRequest, name: str, token: SessionToken) -> None:
-        """Put the session token on a request."""
-        request.headers[name] = token.session_token
+    def put(self, request: requests.PreparedRequest, session_header: str, token: SessionToken) -> None:
+        request.headers[session_header] = token.session_token
 
-    def found_on(self, request: requests.PreparedRequest, name: str) -> Secret[str] | None:
-        """The session token on a request."""
-        return Secret(str(request.headers[name])) if name in request.headers else None
+    def found_on(self, request: requests.PreparedRequest, session_header: str) -> Secret[str] | None:
+        return Secret(str(request.headers[session_header])) if session_header in request.headers else None
 
     def note_use(self) -> None:
         """Record that ThingSpace accepted the session, which extends it."""
@@ -232,34 +229,39 @@ class M2MSession(Credential):
 
 
 class Credentials:
-    """The pair: the bearer, and the M2M session if there is one; `settings` say whose they are."""
+    """The pair: the bearer, and the M2M session if there is one, with the settings they belong to."""
 
     __slots__ = ("bearer", "session", "settings")
 
     def __init__(self, settings: Settings, bearer: Bearer, session: M2MSession | None) -> None:
         self.settings, self.bearer, self.session = settings, bearer, session
 
-    def are_of(self, others: Credentials) -> bool:
+    def same_client_as(self, others: Credentials) -> bool:
         """Whether requests are stamped for the same client id and M2M user as with the others."""
         mine, theirs = self.settings, others.settings
         return (mine.client_id, mine.username) == (theirs.client_id, theirs.username)
 
-    def transport(self, settings: Any, send: Any) -> Transport:
-        """The transport for token calls of a request that `send` sends with `settings`."""
+    def transport(self, send_kwargs: Mapping[str, Any], send: Any) -> Transport:
+        """The transport for token calls of a request that ``send(request, **send_kwargs)`` sends."""
         session = self.settings.session
-        return Transport(session, settings, send if session is None else None)
+        return Transport(session, send_kwargs, send if session is None else None)
 
     def put_back(
-        self, request: requests.PreparedRequest, name: str, transport: Transport, *, with_session: bool
+        self,
+        request: requests.PreparedRequest,
+        session_header: str,
+        transport: Transport,
+        *,
+        with_session: bool,
     ) -> bool:
         """Restore what a redirect has dropped, or replaced from a .netrc. False if nothing was missing.
 
         That the request was refused then proves nothing about the tokens.
         """
         ours: list[Credential | None] = [self.session if with_session else None, self.bearer]
-        lost = [one for one in ours if one is not None and one.found_on(request, name) is None]
+        lost = [one for one in ours if one is not None and one.found_on(request, session_header) is None]
         for credential in lost:
-            credential.put(request, name, credential.manager.get(transport))
+            credential.put(request, session_header, credential.manager.get(transport))
         return bool(lost)
 
     def blamed(self, status: int, *, about_session: bool, with_session: bool) -> list[Credential]:

@@ -3,7 +3,10 @@
 A usable token that is not due is returned without a lock. A renewal runs once, in the thread that
 started it. Callers who need its token wait and share the outcome, failures included; callers whose token
 is still usable go on with it. Even with wrong clocks or a broken endpoint or provider there is never a
-token call for each API call. A renewal may be interrupted at any line: the next caller starts another.
+token call for each API call.
+
+State is a chain of renewals, of which the newest holds the token. A reset appends a finished one. A
+renewal may be interrupted at any line: the next caller starts another.
 
 Used twice: for the OAuth token and for the M2M session token.
 """
@@ -33,7 +36,7 @@ LONGEST_COOL_DOWN = 60.0
 """Seconds; a longer ``Retry-After`` is cut to this."""
 
 YOUNG = 60.0
-"""Seconds; if ThingSpace refuses a token younger than this, the token is not to blame."""
+"""Seconds. ``auth.refused()``, which sees no replays, does not blame a fetched token that is younger."""
 
 
 class TokenProvider(Protocol):
@@ -58,11 +61,13 @@ class Renewal(Turn, Generic[T]):
         cools_until: monotonic seconds; no other renewal is tried before that.
         token: the token that it obtained.
         fetched: the token that came from ThingSpace itself, not from a cache or provider.
-        passing: an exception that concerns only the renewing caller, such as a signal handler's.
-        raised: the token provider's own exception, which all callers share.
+        unshared: an exception that concerns only the renewing caller, such as a signal handler's.
+        provider_error: the token provider's own exception, which all callers share.
     """
 
-    __slots__ = ("active", "cools_until", "failure", "fetched", "passing", "raised", "token", "transport")
+    __slots__ = (
+        "active", "cools_until", "failure", "fetched", "provider_error", "token", "transport", "unshared",
+    )  # fmt: skip
 
     def __init__(
         self, active: ActiveToken[T] = NO_TOKEN, transport: Any = None, after: Turn | None = None
@@ -73,8 +78,8 @@ class Renewal(Turn, Generic[T]):
         self.cools_until = -math.inf
         self.token: T | None = None
         self.fetched: T | None = None
-        self.passing: Exception | None = None
-        self.raised: Exception | None = None
+        self.unshared: Exception | None = None
+        self.provider_error: Exception | None = None
 
     def fail(self, error: Exception, now: float) -> None:
         """Record a failure. Attributes of foreign exceptions are not read, since that could raise."""
@@ -165,7 +170,7 @@ class TokenManager(Generic[T]):
                 self.publish(f"{self._kind}_rejected", active.token)
         token, active = self.get(transport), self.active
         if active.holds(found) and not self.just_fetched(found) and active.reject():
-            token = self.get(transport)  # pragma: no cover - a reset had dropped the mark: schedules show it
+            token = self.get(transport)  # pragma: no cover - a reset in between had lost the rejection
         return None if token.secret == found else token
 
     def confirm(self, found: Secret[str]) -> None:
@@ -188,7 +193,7 @@ class TokenManager(Generic[T]):
             token = self._fetch(None if mine is None else mine.transport)
         except Exception as error:
             if mine is not None and not isinstance(error, requests.RequestException):
-                mine.passing = error  # it arose in the waiting caller, out of a signal handler for example
+                mine.unshared = error
             raise
         if mine is not None:
             mine.fetched = token
@@ -214,7 +219,7 @@ class TokenManager(Generic[T]):
     def was_reset(self) -> bool:
         """Whether a reset, revoke or logout came during the renewal that this thread carries out."""
         mine = self._mine()
-        return mine is not None and mine.is_overtaken
+        return mine is not None and mine.is_superseded
 
     def is_renewing_here(self) -> bool:
         """Whether this thread is inside a renewal."""
@@ -246,20 +251,20 @@ class TokenManager(Generic[T]):
         It never waits, so a signal handler may call it.
         """
         now = self._clock.now()
-        self._overtake(
+        self._supersede(
             NO_TOKEN if token is None else ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
         )
 
     def forgive(self) -> None:
         """Keep the token, and drop past failures."""
-        self._overtake(None)
+        self._supersede(None)
 
     @property
     def _kind(self) -> str:
         """What its token is called in events."""
         return "token" if self.credential == "bearer" else "session"
 
-    def _overtake(self, active: ActiveToken[T] | None) -> None:
+    def _supersede(self, active: ActiveToken[T] | None) -> None:
         """Begin a new state, after whatever is under way; without `active` it keeps the token."""
         while True:
             last = self._last.newest()
@@ -283,17 +288,17 @@ class TokenManager(Generic[T]):
             active, now = last.active, self._clock.now()
             usable = not active.is_expired(now)
             over = waited_for is not None and waited_for.worker() is None
-            shared = waited_for.failure if waited_for is not None and over else None
-            cooling = last.failure if now.monotonic < last.cools_until else None
-            if usable and (worker or shared or cooling or not active.is_due(now)):
-                return active.token
-            if shared is not None:
-                raise copy_of(shared)
+            shared_failure = waited_for.failure if waited_for is not None and over else None
+            recent_failure = last.failure if now.monotonic < last.cools_until else None
+            if usable and (worker or shared_failure or recent_failure or not active.is_due(now)):
+                return active.token  # no caller with a usable token waits or fails
+            if shared_failure is not None:
+                raise copy_of(shared_failure)
             if worker is not None:
                 self._wait_for(worker, first=waited_for is None)
                 waited_for = last
-            elif cooling is not None:
-                raise copy_of(cooling)
+            elif recent_failure is not None:
+                raise copy_of(recent_failure)
             else:
                 token = self._take(last, Renewal(active, transport))
                 if token is not None:
@@ -327,7 +332,7 @@ class TokenManager(Generic[T]):
             mine.run(work)
             return mine.token
         finally:
-            mine.transport = mine.passing = mine.raised = None  # they lead to responses and frames
+            mine.transport = mine.unshared = mine.provider_error = None  # they lead to responses and frames
 
     def _carry_out(self, mine: Renewal[T]) -> None:
         """Renew, and record the outcome."""
@@ -338,23 +343,23 @@ class TokenManager(Generic[T]):
         except Exception as error:
             now = self._clock.now()
             # anything else came out of a signal handler and concerns this caller alone
-            if error is mine.raised or isinstance(error, requests.RequestException):
+            if error is mine.provider_error or isinstance(error, requests.RequestException):
                 self._tell_of_failure(error, mine, now.monotonic - asked.monotonic)
                 mine.fail(error, now.monotonic)
                 if not self.active.is_expired(now):
-                    return  # to go on with
+                    return  # the token is still usable
             raise
         now = self._clock.now()
         active = ActiveToken.starting(token, asked, now, self._clock_skew)
         same = last.holds(token.secret)
         if same and rejected_before:
             active.confirm(now)
-        mine.active = active  # published first, then the mark carried over
+        mine.active = active  # first, since the old token may be rejected until now
         if same and not rejected_before and last.rejected:
             active.reject()  # it was refused while it was on its way, which proves nothing: ask again
             return
         mine.token = token
-        if not mine.is_overtaken and token.secret != self._announced:  # inside the turn: in order, once
+        if not mine.is_superseded and token.secret != self._announced:  # inside the turn: in order, once
             self._announced = token.secret
             if self.on_token_update is not None:
                 self._events.call("on_token_update", self.on_token_update, token, (token.secret,))
@@ -383,7 +388,7 @@ class TokenManager(Generic[T]):
         try:
             return self.provider(last, self)
         except Exception as error:
-            mine.raised = error if self._from == "provider" and error is not mine.passing else None
+            mine.provider_error = error if self._from == "provider" and error is not mine.unshared else None
             raise
 
     def _tell_of_fetch(self, token: T, mine: Renewal[T] | None, duration: float) -> None:
@@ -402,7 +407,7 @@ class TokenManager(Generic[T]):
         """Publish a failed renewal once, also if a login failed because the bearer's renewal did."""
         said = vars(error) if isinstance(error, ThingspaceError) else {}
         if isinstance(error, LoginRefusedError) or (
-            error is not mine.raised and vars(error).get("was_published")
+            error is not mine.provider_error and vars(error).get("was_published")
         ):
             return
         vars(error)["was_published"] = True

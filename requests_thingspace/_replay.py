@@ -50,7 +50,7 @@ def review(
     tried: Tried = {}
     try:
         for _ in range(MOST_SENDS - 1):
-            credential = stamp.restamp(response, transport, tried, streamed)
+            credential = stamp.prepare_replay(response, transport, tried, streamed)
             if credential is None:
                 break
             _carry_over(response.request, sent)
@@ -74,54 +74,63 @@ class Guard:
     A pickled response or request carries it in place of a :class:`Stamp`, so it holds no secret.
 
     Attributes:
-        has_session: whether the session token on the request is ours.
+        has_our_session: whether the session token on the request is ours.
+        original_headers: if it is, the headers of the request that the Session follows redirects with; an
+            adapter below may send a copy.
     """
 
-    __slots__ = ("has_session",)
+    __slots__ = ("has_our_session", "original_headers")
 
-    def __init__(self, has_session: bool = False) -> None:
-        self.has_session = has_session
+    def __init__(self, has_our_session: bool = False, original_headers: Any = None) -> None:
+        self.has_our_session, self.original_headers = has_our_session, original_headers
 
     def __call__(self, response: requests.Response, **_: Any) -> Any:
-        """Clean a redirect."""
         self.drop_session_header(response)
 
     def drop_session_header(self, response: requests.Response) -> None:
         """Drop the session header unless the redirect certainly stays on its origin.
 
-        requests strips only ``Authorization`` from a redirect to another origin.
+        requests strips only ``Authorization`` from a redirect to another origin. If an adapter below sends
+        copies, the request that the Session follows the next redirect with is out of reach, so the header
+        does not stay for a redirect on its origin either.
         """
-        if response.is_redirect and not stays_on_origin(response):
-            drop_from(response.request.headers)
+        if not response.is_redirect:
+            return
+        sent = response.request.headers
+        original = sent if self.original_headers is None else self.original_headers
+        if stays_on_origin(response) and original is sent:
+            self.original_headers = None  # nobody sends copies
+            return
+        drop_from(sent)
+        drop_from(original)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a guard, so that no pickle holds credentials."""
-        return Guard, (self.has_session,)
+        return Guard, (self.has_our_session,)
 
 
 class Stamp(Guard):
-    """Our response hook on a request: the request is stamped, whatever headers it carries by now.
+    """Marks a request as ours, whatever its headers are by now, and reviews its response.
 
     Attributes:
         credentials: whose tokens are on it.
         current: gives the auth's current credentials.
-        headers: with a session token of ours, those of the request that the Session goes on with; an
-            adapter below may send a copy.
     """
 
-    __slots__ = ("credentials", "current", "headers")
+    __slots__ = ("credentials", "current")
 
-    def __init__(self, credentials: Credentials, current: Callable[[], Credentials], headers: Any) -> None:
-        self.has_session = headers is not None
-        self.credentials, self.current, self.headers = credentials, current, headers
+    def __init__(
+        self, credentials: Credentials, current: Callable[[], Credentials], original_headers: Any = None
+    ) -> None:
+        super().__init__(original_headers is not None, original_headers)
+        self.credentials, self.current = credentials, current
 
     @staticmethod
     def is_on(request: requests.PreparedRequest) -> bool:
-        """Whether `request` is stamped."""
         return any(isinstance(hook, Stamp) for hook in hooks_of(request))
 
-    def __call__(self, response: requests.Response, **settings: Any) -> requests.Response | None:
-        """Review `response`; a replay uses the connection and settings of the original."""
+    def __call__(self, response: requests.Response, **send_kwargs: Any) -> requests.Response | None:
+        """Review `response`; a replay is sent by the same connection, with the same arguments."""
         request, connection = response.request, getattr(response, "connection", None)
         send: Any = getattr(connection, "send", None)
         if send is None and response.status_code in REFUSALS:
@@ -129,57 +138,41 @@ class Stamp(Guard):
 
         def resend() -> requests.Response:
             started = time.perf_counter()
-            again: requests.Response = send(request, **settings)
+            again: requests.Response = send(request, **send_kwargs)
             again.elapsed = timedelta(seconds=time.perf_counter() - started)
             return again
 
-        transport = self.credentials.transport(settings, send)
-        return review(response, resend, self, transport, sent=request, streamed=bool(settings.get("stream")))
+        transport, streamed = self.credentials.transport(send_kwargs, send), bool(send_kwargs.get("stream"))
+        return review(response, resend, self, transport, sent=request, streamed=streamed)
 
-    def restamp(
+    def prepare_replay(
         self, response: requests.Response, transport: Transport, tried: Tried, streamed: bool
     ) -> Credential | None:
         """Stamp a refused request with another token; the credential that was to blame, if any."""
-        if response.status_code not in REFUSALS:
+        request, status, ours = response.request, response.status_code, self.has_our_session
+        if status not in REFUSALS:
             return None
         credentials = self.current()
-        name = credentials.settings.environment.session_header_for(str(response.request.url))
-        if name is None or not credentials.are_of(self.credentials):
+        session_header = credentials.settings.environment.session_header_for(str(request.url))
+        if session_header is None or not credentials.same_client_as(self.credentials):
             return None
-        about_session = self.has_session and not streamed and _is_about_session(response)
-        blamed = credentials.blamed(
-            response.status_code, about_session=about_session, with_session=self.has_session
-        )
-        if blamed and credentials.put_back(response.request, name, transport, with_session=self.has_session):
+        about_session = ours and not streamed and _is_about_session(response)
+        blamed = credentials.blamed(status, about_session=about_session, with_session=ours)
+        if blamed and credentials.put_back(request, session_header, transport, with_session=ours):
             return blamed[0]
         for credential in blamed:
-            if credential.restamp(response.request, name, transport, tried):
+            if credential.restamp(request, session_header, transport, tried):
                 return credential
         if blamed:
-            reason = "ThingSpace stands by its token, or something else has signed it"
-            blamed[0].manager.publish("request_not_replayed", status=response.status_code, reason=reason)
+            reason = "the refused token is the newest that there is, or something else signed the request"
+            blamed[0].manager.publish("request_not_replayed", status=status, reason=reason)
         return None
 
     def note_use(self, response: requests.Response) -> None:
         """An accepted call prolongs the session; an answer out of an HTTP cache is not one."""
-        session = self.credentials.session if self.has_session else None
+        session = self.credentials.session if self.has_our_session else None
         if session is not None and response.status_code < 400 and not getattr(response, "from_cache", False):
             session.note_use()
-
-    def drop_session_header(self, response: requests.Response) -> None:
-        """Drop it from what the Session goes on with, too.
-
-        If an adapter below sends copies, what the Session follows the next redirect with is out of reach.
-        So then the header does not stay for a redirect on the same origin either.
-        """
-        if not response.is_redirect:
-            return
-        sent, known = response.request.headers, self.headers
-        if stays_on_origin(response) and (known is None or known is sent):
-            self.headers = None  # nobody sends copies
-            return
-        drop_from(sent)
-        drop_from(sent if known is None else known)
 
 
 def hooks_of(request: requests.PreparedRequest) -> list[Any]:

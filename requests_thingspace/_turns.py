@@ -57,7 +57,7 @@ class Turn:
         self._awaits: Turn | None = None
 
     @property
-    def is_overtaken(self) -> bool:
+    def is_superseded(self) -> bool:
         """Whether there is a newer turn."""
         return bool(self._next)
 

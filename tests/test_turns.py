@@ -15,7 +15,7 @@ def test_the_first_one_that_asks_comes_next():
     assert second.passes_to(third)
     assert not first.passes_to(late)
     assert first.newest() is second.newest() is third
-    assert (first.is_overtaken, third.is_overtaken) == (True, False)
+    assert (first.is_superseded, third.is_superseded) == (True, False)
 
 
 def test_a_child_process_does_not_wait_for_its_parents_turn():
