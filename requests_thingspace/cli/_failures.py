@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import requests
 from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # its home has moved
@@ -32,25 +33,29 @@ _DECRYPTED = (
     "Something on the way may decrypt TLS: if your network does so on purpose, set REQUESTS_CA_BUNDLE to a "
     "file with its CA certificate."
 )
-_UNKNOWN_CA = (18, 19, 20, 21)  # X509_V_ERR_*: self-signed, and an issuer that is not in the bundle
-_WRONG_DATE = (9, 10)  # not yet valid, has expired
-_WRONG_NAME = (None, 62, 64)  # of another host, of another address; urllib3 has an error of its own
 
-_TROUBLES: dict[tuple[type[BaseException], ...], tuple[str, str]] = {
-    (requests.exceptions.ProxyError,): (
+_FLAWS: dict[Any, tuple[str, str]] = {  # X509_V_ERR_*
+    **dict.fromkeys((18, 19, 20, 21), ("comes from an unknown CA", _DECRYPTED)),  # self-signed, or its issuer
+    **dict.fromkeys((9, 10), ("is not valid now: {}", "Check the clock of this machine first.")),
+    **dict.fromkeys((None, 62, 64), ("is for another host: {}", "Check the URL.")),  # None: urllib3 found it
+}
+"""What is wrong with a certificate."""
+
+_TROUBLES: dict[Any, tuple[str, str]] = {
+    requests.exceptions.ProxyError: (
         "the proxy cannot be used",
         "Check HTTPS_PROXY and NO_PROXY, and the proxy's own credentials.",
     ),
-    (socket.gaierror,): (
+    socket.gaierror: (
         "the host's name is not found",
         "Check the network and its name server, and THINGSPACE_BASE_URL if it is set; "
         "behind a proxy, set HTTPS_PROXY.",
     ),
-    (ssl.SSLError,): (
+    ssl.SSLError: (
         "no TLS connection could be made",
         "The port may speak plain http, or something on the way another protocol: a proxy, a captive portal.",
     ),
-    (ConnectionRefusedError,): (
+    ConnectionRefusedError: (
         "the connection is refused",
         "Nothing listens there: check THINGSPACE_BASE_URL if it is set, and firewalls.",
     ),
@@ -58,7 +63,7 @@ _TROUBLES: dict[tuple[type[BaseException], ...], tuple[str, str]] = {
         "there is no answer in time",
         "A firewall may drop the packets; behind a proxy, set HTTPS_PROXY.",
     ),
-    (requests.ConnectionError,): ("the connection broke", "Check the network, and try again."),
+    requests.ConnectionError: ("the connection broke", "Check the network, and try again."),
 }
 """Kinds of cause, the nearest explanation first."""
 
@@ -72,14 +77,15 @@ def told(failure: BaseException) -> str:
 def explained(failure: BaseException) -> tuple[str, str]:
     """What `failure` is and a hint; the hint is empty if the failure says all there is to say."""
     if isinstance(failure, ThingspaceError) and failure.status is not None:
-        return _answered(failure)
+        return _of_thingspace(failure)
     causes = list(_causes(failure))
-    own_words = " ".join(str(failure).split()) or type(failure).__name__
     for cause in causes:
         if isinstance(cause, (ssl.SSLCertVerificationError, CertificateError)):
-            return _certificate_trouble(cause)
-    for kinds, (said, hint) in _TROUBLES.items():
-        if any(isinstance(cause, kinds) for cause in causes):
+            said, hint = _FLAWS.get(getattr(cause, "verify_code", None), ("is not accepted: {}", ""))
+            return f"the server's certificate {said.format(getattr(cause, 'verify_message', cause))}", hint
+    own_words = " ".join(str(failure).split()) or type(failure).__name__
+    for kind, (said, hint) in _TROUBLES.items():
+        if any(isinstance(cause, kind) for cause in causes):
             is_ours = isinstance(failure, requests.RequestException) and len(causes) == 1 and failure.args
             return own_words if is_ours else said, hint
     return own_words, ""
@@ -91,30 +97,23 @@ def is_refusal(failure: BaseException) -> bool:
     return is_about_key or isinstance(failure, LoginRefusedError)
 
 
-def _answered(failure: ThingspaceError) -> tuple[str, str]:
-    what = "login" if isinstance(failure, LoginError) else "token request"
-    said = f"HTTP {failure.status} {failure.code or ''}".rstrip()
-    said += f" ({failure.description.rstrip('.')})" if failure.description else ""
-    if not is_refusal(failure):
+def answered(said: str, status: Any, code: Any) -> str:
+    """`said`, with the status and code of ThingSpace's answer."""
+    return f"{said}: HTTP {status} {code or ''}".rstrip()
+
+
+def _of_thingspace(failure: ThingspaceError) -> tuple[str, str]:
+    is_login = isinstance(failure, LoginError)
+    what = "the login" if is_login else "the token request"
+    if is_refusal(failure):
+        said = f"ThingSpace refused {what}"
+        is_locked = "lock" in f"{failure.code} {failure.description}".lower()
+        hint = _REFUSED_KEY if not is_login else _LOCKED if is_locked else _REFUSED_LOGIN
+    else:
+        said = f"ThingSpace's answer to {what} is of no use"
         hint = "Try again later." if failure.retryable else "Check THINGSPACE_BASE_URL if it is set."
-        return f"ThingSpace's answer to the {what} is of no use: {said}", hint
-    hint = _REFUSED_KEY
-    if what == "login":
-        hint = _LOCKED if "lock" in f"{failure.code} {failure.description}".lower() else _REFUSED_LOGIN
-    return f"ThingSpace refused the {what}: {said}", hint
-
-
-def _certificate_trouble(error: Exception) -> tuple[str, str]:
-    code = getattr(error, "verify_code", None)
-    message = getattr(error, "verify_message", error)
-    if code in _UNKNOWN_CA:
-        return "the server's certificate comes from an unknown CA", _DECRYPTED
-    said, hint = "accepted", ""
-    if code in _WRONG_DATE:
-        said, hint = "valid now", "Check the clock of this machine first."
-    if code in _WRONG_NAME:
-        return f"the server's certificate is for another host: {message}", "Check the URL."
-    return f"the server's certificate is not {said}: {message}", hint
+    words = f" ({failure.description.rstrip('.')})" if failure.description else ""
+    return f"{answered(said, failure.status, failure.code)}{words}", hint
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Union
 from urllib.parse import urlsplit
 
 import requests
@@ -23,60 +23,55 @@ CLOCK_LIMIT = 300.0
 TIMEOUT = 15.0
 """Seconds to connect, and again to wait for the answer."""
 
+Finding = Union[tuple[str, str], tuple[str, str, str]]
+"""``ok``, ``failed`` or ``not tried``; why; and the remedy of a failure."""
+
 _HANDSHAKE_TIMEOUT = 2.0  # seconds, on loopback
 
 
-class Step(NamedTuple):
-    """One thing that was looked at; its outcome is ``ok``, ``failed`` or ``not tried``."""
-
-    name: str
-    outcome: str
-    text: str
-    hint: str = ""
-
-
-def name_step(origin: str) -> Step:
+def look_up(origin: str) -> Finding:
     """Whether the host has an address."""
-    host = urlsplit(origin).hostname or ""
-    proxy = select_proxy(origin, get_environ_proxies(origin))
+    host, proxy = urlsplit(origin).hostname, select_proxy(origin, get_environ_proxies(origin))
     if proxy:
-        return Step("name", "not tried", f"the proxy {urlsplit(proxy).hostname} looks up {host}")
+        return "not tried", f"the proxy {urlsplit(proxy).hostname} looks up {host}"
     try:
-        address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
-    except OSError as failure:
+        return "ok", f"{host} is {socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]}"
+    except (OSError, UnicodeError) as failure:  # such as a host "a..b"
         said, hint = explained(failure)
-        return Step("name", "failed", f"{host}: {said}", hint)
-    return Step("name", "ok", f"{host} is {address}")
+        return "failed", f"{host}: {said}", hint
 
 
-def tls_step(origin: str) -> tuple[Step, str | None]:
-    """Whether the server can be reached and is the one it says it is; and the Date of its answer."""
-    is_plain, trouble, answer = origin.startswith("http:"), ("", ""), None
+def reach(origin: str) -> tuple[Finding, str | None]:
+    """Whether the server answers and is the one it says it is; and the Date of its answer."""
+    is_plain, failed, answer = origin.startswith("http:"), ("", ""), None
     try:
         answer = get(f"{origin}/api/")
     except OSError as failure:  # a CA bundle that cannot be read is no RequestException
-        trouble = explained(failure)
+        failed = explained(failure)
     if is_plain and (answer is None or answer.status_code == 400) and _speaks_tls(origin):
         said = f"{origin}: plain http is spoken to a port that speaks TLS"
-        return Step("TLS", "failed", said, "Write https:// in THINGSPACE_BASE_URL."), None
+        return ("failed", said, "Write https:// in THINGSPACE_BASE_URL."), None
     if answer is None:
-        hint = trouble[1] or "Check REQUESTS_CA_BUNDLE if it is set."
-        return Step("TLS", "failed", f"{origin}: {trouble[0]}", hint), None
+        return (
+            "failed",
+            f"{origin}: {failed[0]}",
+            failed[1] or "Check REQUESTS_CA_BUNDLE if it is set.",
+        ), None
     said = "without TLS, on loopback" if is_plain else "the certificate is accepted"
-    return Step("TLS", "ok", f"{origin} answers, {said}"), answer.headers.get("Date")
+    return ("ok", f"{origin} answers, {said}"), answer.headers.get("Date")
 
 
-def clock_step(date: str | None, now: float) -> Step:
+def compare_clocks(date: str | None, now: float) -> Finding:
     """Whether this machine's clock agrees with the server's (RFC 9110 section 6.6.1)."""
     try:
         ahead = now - parsedate_to_datetime(date or "").timestamp()
     except (TypeError, ValueError):  # TypeError before Python 3.10
-        return Step("clock", "not tried", "the server does not tell its time")
+        return "not tried", "the server does not tell its time"
     if abs(ahead) <= CLOCK_LIMIT:
-        return Step("clock", "ok", f"this machine's clock and the server's differ by {span(abs(ahead))}")
+        return "ok", f"this machine's clock and the server's differ by {span(abs(ahead))}"
     said = f"{span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the server's"
     hint = "Set the clock, best by NTP: a shared token's expiry and certificates are read by it."
-    return Step("clock", "failed", f"this machine's clock is wrong: {said}", hint)
+    return "failed", f"this machine's clock is wrong: {said}", hint
 
 
 def get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
@@ -90,8 +85,8 @@ def _speaks_tls(origin: str) -> bool:
     """Whether a TLS handshake succeeds with whoever it is; nothing is sent after it."""
     place, anyone = urlsplit(origin), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
-    there = (place.hostname, place.port or 80)
     try:
+        there = (place.hostname, place.port or 80)
         with socket.create_connection(there, timeout=_HANDSHAKE_TIMEOUT) as plain:
             anyone.wrap_socket(plain, server_hostname=place.hostname).close()
     except OSError:
