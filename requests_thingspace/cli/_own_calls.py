@@ -47,16 +47,6 @@ class Call(NamedTuple):
     send: Callable[[], requests.Response]
     renew: Callable[[str], None]
 
-    def succeeds_to_renew(self, credential: str) -> bool:
-        """Whether there is a current token now; a LoginRefusedError passes."""
-        try:
-            self.renew(credential)
-        except LoginRefusedError:
-            raise
-        except (OSError, ValueError):  # every requests.RequestException is an OSError
-            return False
-        return True
-
 
 class OwnCalls:
     """Sees each call to a covered URL before it is sent."""
@@ -69,17 +59,21 @@ class OwnCalls:
             adopts: let the first key and the first user that the script shows be ours.
         """
         here = auth.environment
-        urls = {"token": here.token_url, "login": here.login_url, "logout": here.logout_url}
-        self._kinds = {urlsplit(url).path: kind for kind, url in {**urls, "revoke": here.revoke_url}.items()}
-        self._auth = auth
+        self.auth = auth
+        self._answers = {
+            urlsplit(here.token_url).path: self._token,
+            urlsplit(here.login_url).path: self._login,
+            urlsplit(here.logout_url).path: self._logout,
+            urlsplit(here.revoke_url).path: self._revoke,
+        }
         self._adopts = {"key", "user"} if adopts else set()
         self._refused = RefusedLogins(auth.cache)
         self._anothers: dict[str, None] = {}  # fingerprints of tokens of other keys and users
         self._told: set[str] = set()
 
-    def kind_of(self, url: str) -> str | None:
-        """``token``, ``login``, ``logout`` or ``revoke``; ``None`` for an API call."""
-        return self._kinds.get(urlsplit(url).path)
+    def concern(self, url: str) -> bool:
+        """Whether `url` is that of a token, login, logout or revoke call."""
+        return urlsplit(url).path in self._answers
 
     def is_anothers(self, value: str | bytes) -> bool:
         """Whether this token was given to the script for another key or user."""
@@ -88,10 +82,9 @@ class OwnCalls:
     def answer(self, call: Call) -> requests.Response | None:
         """Answer a token or session call of the script's own; ``None``: send it like any other."""
         url = str(call.request.url)
-        kind = self.kind_of(url) if call.request.method == "POST" and "?" not in url else None
-        steps: dict[Any, Callable[[Call], requests.Response | None]]
-        steps = {"token": self._token, "login": self._login, "logout": self._logout, "revoke": self._revoke}
-        return None if kind is None else steps[kind](call)
+        if call.request.method != "POST" or "?" in url or not self.concern(url):
+            return None
+        return self._answers[urlsplit(url).path](call)
 
     def _token(self, call: Call) -> requests.Response:
         """Answer with the shared token and the life that it has left."""
@@ -99,15 +92,15 @@ class OwnCalls:
         if is_ours is None:
             return call.send()
         scopes = " ".join(form.pop("scope", [])).split()
-        if not is_ours or set(scopes) != set(self._auth.scopes):
+        if not is_ours or set(scopes) != set(self.auth.scopes):
             return self._noted(call.send(), "access_token")
         if form != {"grant_type": ["client_credentials"]}:
             return call.send()
-        token = self._auth.token if call.succeeds_to_renew("bearer") else None
+        token = self._current(call, "bearer")
         if token is None:
             return self._adopted(call.send(), "token")
         left = _UNKNOWN_LIFE if token.expires_at is None else int(token.expires_at - time.time())
-        document: dict[str, Any] = {"access_token": token.access_token, "scope": " ".join(("", *token.scope))}
+        document = {"access_token": token.access_token, "scope": " ".join(("", *token.scope))}
         document |= {"token_type": "Bearer", "expires_in": max(left, 1)}
         return self._response(call, "token call", document)
 
@@ -117,7 +110,7 @@ class OwnCalls:
         if login is None:
             return call.send()
         try:
-            token = self._auth.session_token if login.is_ours and call.succeeds_to_renew("session") else None
+            token = self._current(call, "session") if login.is_ours else None
             if token is not None:
                 return self._response(call, "login", {"sessionToken": token.session_token})
             response = self._refused.send(login)
@@ -131,30 +124,34 @@ class OwnCalls:
     def _logout(self, call: Call) -> requests.Response | None:
         """Answer as if the shared session had ended; a session of the script's own really ends."""
         value = call.request.headers.get("VZ-M2M-Token")
-        if self._auth.username is None or value is None or self.is_anothers(value):
+        if self.auth.username is None or value is None or self.is_anothers(value):
             return None
         return self._response(call, "logout", {"sessionToken": _text(value)})
 
     def _revoke(self, call: Call) -> requests.Response:
         """Send it, and drop the token that it revoked, here and in the cache."""
-        response, held = call.send(), self._auth.token
+        response, held = call.send(), self.auth.token
         given = _form_in(call.request).get("token", [""])[0]
         if response.ok and held is not None and _is_same(given, held.access_token):
-            self._auth.token = None
-            cache: Any = self._auth.cache
+            self.auth.token = None
+            cache: Any = self.auth.cache
             with suppress(Exception):  # there is none, or a broken one, of which a fetch tells
-                cache.clear(self._auth.cache_keys["bearer"])
+                cache.clear(self.auth.cache_keys["bearer"])
         return response
 
     def _is_for_our_key(self, request: requests.PreparedRequest) -> bool | None:
         """Whether it carries our key and secret; ``None`` if it carries none."""
-        given = _key_in(request)
-        if given is None:
+        scheme, _, encoded = _text(request.headers.get("Authorization", "")).partition(" ")
+        try:
+            given = base64.b64decode(encoded, validate=True).decode()
+        except ValueError:
+            return None
+        if scheme.lower() != "basic":
             return None
         if "key" in self._adopts:
             self._adopts.discard("key")
-            self._auth.client_id, _, self._auth.client_secret = given.partition(":")
-        return _is_same(given, f"{self._auth.client_id}:{secret_now(self._auth.client_secret)}")
+            self.auth.client_id, _, self.auth.client_secret = given.partition(":")
+        return _is_same(given, f"{self.auth.client_id}:{secret_now(self.auth.client_secret)}")
 
     def _login_in(self, call: Call) -> LoginOfScript | None:
         """The login, if the body is one and nothing else."""
@@ -165,12 +162,22 @@ class OwnCalls:
         username, password = given["username"], given["password"]
         if "user" in self._adopts:
             self._adopts.discard("user")
-            self._auth.username, self._auth.password = username, password
-        key, ours = secret_now(self._auth.client_secret), self._auth.username
-        login = LoginOfScript(self._auth, username, password, key=key, send=call.send)
+            self.auth.username, self.auth.password = username, password
+        key, ours = secret_now(self.auth.client_secret), self.auth.username
+        login = LoginOfScript(self.auth, username, password, key=key, send=call.send)
         if ours is not None:
-            login.is_ours = _is_same(username, ours) & _is_same(password, secret_now(self._auth.password))
+            login.is_ours = _is_same(username, ours) & _is_same(password, secret_now(self.auth.password))
         return login
+
+    def _current(self, call: Call, credential: str) -> Any:
+        """A current token of ours, ``None`` if none could be obtained; a LoginRefusedError passes."""
+        try:
+            call.renew(credential)
+        except LoginRefusedError:
+            raise
+        except (OSError, ValueError):  # every requests.RequestException is an OSError
+            return None
+        return self.auth.token if credential == "bearer" else self.auth.session_token
 
     def _noted(self, response: requests.Response, name: str) -> requests.Response:
         """Remember the token of another key or user that `response` brings."""
@@ -180,7 +187,7 @@ class OwnCalls:
         self._anothers[_fingerprint(value)] = None
         for oldest in list(self._anothers)[:-_MOST_REMEMBERED]:
             self._anothers.pop(oldest, None)
-        if name not in self._told and (name == "access_token" or self._auth.username is not None):
+        if name not in self._told and (name == "access_token" or self.auth.username is not None):
             self._told.add(name)
             whose = "key, or other scopes," if name == "access_token" else "user or password"
             complain(f"the script has another {whose} than you: the tokens it gets for that are not renewed")
@@ -190,26 +197,18 @@ class OwnCalls:
         """Adopt the token that the script got for our key or user when we could not."""
         with suppress(ValueError):  # no JSON, or not a usable token
             if response.ok:  # pragma: no branch - a refusal is the script's own
-                setattr(self._auth, name, response.json())
+                setattr(self.auth, name, response.json())
         return response
 
     def _response(self, call: Call, kind: str, document: Any, status: int = 200) -> requests.Response:
         """A response as it comes from ThingSpace, though nothing was sent."""
         credential = "bearer" if kind == "token call" else "session"
-        self._auth.publish("call_answered", credential=credential, status=status, reason=kind)
-        body, headers = io.BytesIO(json.dumps(document).encode()), {"Content-Type": "application/json"}
+        self.auth.publish("call_answered", credential=credential, status=status, reason=kind)
+        body, kind_of_body = io.BytesIO(json.dumps(document).encode()), {"Content-Type": "application/json"}
         words = responses.get(status, "")
-        raw = HTTPResponse(body, headers=headers, status=status, reason=words, preload_content=False)
+        raw = HTTPResponse(body, headers=kind_of_body, status=status, reason=words, preload_content=False)
         response: requests.Response = HTTPAdapter().build_response(call.request, raw)
         return response
-
-
-def _key_in(request: requests.PreparedRequest) -> str | None:
-    scheme, _, encoded = _text(request.headers.get("Authorization", "")).partition(" ")
-    try:
-        return base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else None
-    except ValueError:
-        return None
 
 
 def _form_in(request: requests.PreparedRequest) -> dict[str, list[str]]:

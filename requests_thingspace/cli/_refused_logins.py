@@ -21,10 +21,9 @@ from requests_thingspace import LoginRefusedError, SessionToken, ThingspaceAuth
 
 
 class RefusedLogins:
-    """The refusals that the script's own logins have met."""
+    """The refusals that the script's own logins have met, in `cache` as well if there is one."""
 
     def __init__(self, cache: Any, known: dict[str, LoginRefusedError] | None = None) -> None:
-        """Remember them in `cache` as well, if there is one."""
         self._cache = cache
         self._known = known or {}
         self._lock = threading.Lock()  # one login at a time if no cache sees to it
@@ -41,7 +40,7 @@ class RefusedLogins:
                 if known is not None:
                     raise copy(known)
                 login.fetch_token() if self._cache is None else self._cache(None, login)
-        except _AcceptedError:
+        except _NotRefused:
             pass
         except LoginRefusedError as refusal:
             self._known[login.fingerprint()] = refusal
@@ -57,7 +56,7 @@ class RefusedLogins:
 class LoginOfScript:
     """A login of the script's own, in the shape of a manager, as a token cache asks for it.
 
-    Only a refusal stays in the cache: an accepted login leaves it by an exception. The password is not kept,
+    Only a refusal stays in the cache: any other answer leaves it by an exception. The password is not kept,
     but a hash of it, whose key is the client secret.
 
     Attributes:
@@ -67,8 +66,6 @@ class LoginOfScript:
     """
 
     token_class = SessionToken
-    credential = "session"
-    clock_skew = 0.0
 
     def __init__(
         self, auth: ThingspaceAuth, username: str, password: str = "", *, key: str = "", send: Any = None
@@ -90,16 +87,17 @@ class LoginOfScript:
         """Send the login.
 
         Raises:
-            LoginRefusedError: ThingSpace refuses it.
-            _AcceptedError: it does not, or does not say; the answer is the script's.
+            LoginRefusedError: the platform refuses it; the gateway and a failing server do not count.
+            _NotRefused: the answer is the script's.
         """
-        response = self.response = self._send()
-        document = _refusal_in(response)
-        if document is None:
-            raise _AcceptedError
+        self.response = self._send()
+        status, document = self.response.status_code, json_object(self.response.content)
+        is_refusal = 400 <= status < 500 if document.get("errorCode") else status in (400, 403)
+        if not document or "fault" in document or not is_refusal:
+            raise _NotRefused
         refusal = LoginRefusedError(
             "ThingSpace refused a login of the script's own.",
-            status=response.status_code,
+            status=status,
             code=str(document.get("errorCode"))[:100],
             description=str(document.get("errorMessage"))[:300],
         )
@@ -113,17 +111,8 @@ class LoginOfScript:
     was_reset = is_usable
 
 
-class _AcceptedError(Exception):
-    """A way out of the cache, which keeps only refusals."""
-
-
-def _refusal_in(response: requests.Response) -> dict[str, Any] | None:
-    """What the platform says to a login that it refuses; the gateway and a failing server do not count."""
-    document = json_object(response.content)
-    if response.ok or not document or "fault" in document:
-        return None
-    refused = response.status_code < 500 if document.get("errorCode") else response.status_code in (400, 403)
-    return document if refused else None
+class _NotRefused(Exception):  # noqa: N818 - a way out of the cache, which keeps only refusals
+    pass
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:

@@ -20,26 +20,40 @@ from ._every_session import authenticate_every_session
 from ._output import UsageError
 from ._own_calls import OwnCalls
 
+Load = Callable[[ModuleType], CodeType]
+"""Gives the program's code, and its module ``__main__`` the attributes that python would give it."""
+
 
 def run(options: Namespace) -> int:
     """Run a script, or a module, with every requests Session of it authenticated."""
     program, *arguments = options.program
-    start = partial(_run_module, program, arguments) if options.module else _script(program, arguments)
-    if options.sandbox:
-        from ._led import auth_of_sandbox
+    if options.module:  # as python -m program
+        load, shown, folder = partial(_load_module, program), "-m", os.getcwd()
+    else:
+        load, shown, folder = _read(program), program, os.path.dirname(os.path.realpath(program))
+    _authenticate(options)
+    sys.argv[:] = [shown, *arguments]
+    if not getattr(sys.flags, "safe_path", False):  # python -P has put no folder there
+        sys.path[0] = folder
+    return _run(load)
 
-        auth, lead = auth_of_sandbox(options.sandbox_faults)
-        authenticate_every_session(auth, OwnCalls(auth, adopts=True), first=lead)
+
+def _authenticate(options: Namespace) -> None:
+    """Stamp the program's requests with the user's tokens, or lead them to a sandbox."""
+    if options.sandbox:
+        from ._sandbox import sandbox_for_script
+
+        auth, lead = sandbox_for_script(options.sandbox_faults)
+        authenticate_every_session(OwnCalls(auth, adopts=True), lead)
     elif options.sandbox_faults:
         raise UsageError("--sandbox-faults needs --sandbox")
     else:
         auth = auth_of_user(login=None, cache=shared_cache, profile=options.profile)
-        authenticate_every_session(auth, OwnCalls(auth))
-    return start()
+        authenticate_every_session(OwnCalls(auth))
 
 
-def _script(path: str, arguments: list[str]) -> Callable[[], int]:
-    """What runs a file as ``python path arguments`` does; it is read before a secret is asked for."""
+def _read(path: str) -> Load:
+    """Read a script, before a secret is asked for."""
     file = os.path.abspath(path)
     loader = SourceFileLoader("__main__", file)
     try:
@@ -47,32 +61,15 @@ def _script(path: str, arguments: list[str]) -> Callable[[], int]:
     except OSError as wrong:
         raise UsageError(f"cannot read {path!r}: {wrong.strerror}") from None
 
-    def start() -> int:
-        main = _prepare(path, os.path.dirname(os.path.realpath(path)), arguments)
+    def load(main: ModuleType) -> CodeType:
         vars(main).update(__file__=file, __cached__=None, __loader__=loader)
-        return _run(main, lambda: loader.source_to_code(source, file))
+        return loader.source_to_code(source, file)
 
-    return start
-
-
-def _run_module(name: str, arguments: list[str]) -> int:
-    """Run a module, or the ``__main__`` of a package, as ``python -m name arguments`` does."""
-    main = _prepare("-m", os.getcwd(), arguments)
-    return _run(main, lambda: _code_of_module(name, main))
+    return load
 
 
-def _prepare(program: str, folder: str, arguments: list[str]) -> ModuleType:
-    """Give the program its arguments, its folder in place of ours, and its module ``__main__``."""
-    sys.argv[:] = [program, *arguments]
-    if not getattr(sys.flags, "safe_path", False):  # python -P has put no folder there
-        sys.path[0] = folder
-    main = sys.modules["__main__"] = ModuleType("__main__")  # threads and atexit need it to the very end
-    vars(main).update(__builtins__=sys.modules["builtins"])
-    return main
-
-
-def _code_of_module(name: str, main: ModuleType) -> CodeType:
-    """The code of a module; `main` gets the attributes that python would give it."""
+def _load_module(name: str, main: ModuleType) -> CodeType:
+    """Find a module, or the ``__main__`` of a package."""
     from importlib.util import find_spec
 
     spec = find_spec(name)
@@ -88,10 +85,12 @@ def _code_of_module(name: str, main: ModuleType) -> CodeType:
     return code
 
 
-def _run(main: ModuleType, code: Callable[[], CodeType]) -> int:
-    """Run `code` in `main`, and report an exception as python does."""
+def _run(load: Load) -> int:
+    """Run a program as ``__main__``, and report an exception as python does."""
+    main = sys.modules["__main__"] = ModuleType("__main__")  # threads and atexit need it to the very end
+    vars(main).update(__builtins__=sys.modules["builtins"])
     try:
-        exec(code(), vars(main))  # noqa: S102 - to run the user's own program is what is asked for
+        exec(load(main), vars(main))  # noqa: S102 - to run the user's own program is what is asked for
     except (SystemExit, UsageError):
         raise
     except BaseException as failure:  # noqa: BLE001 - whatever the program raises

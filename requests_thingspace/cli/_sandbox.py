@@ -1,19 +1,33 @@
-"""``thingspace sandbox``: a ThingSpace on this machine; what it prints first can be pasted into a shell."""
+"""``thingspace sandbox`` and ``thingspace run --sandbox``: a ThingSpace on this machine.
+
+A program under ``run`` keeps its URLs, and nothing outside of its process changes: no variable is exported,
+and no proxy plays a part. ``HTTPAdapter.send`` is patched, by which every adapter of requests sends at last.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import signal
 import sys
-import threading
 from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from ._output import UsageError
+from requests_thingspace import PRODUCTION, ThingspaceAuth
+
+from ._output import UsageError, complain
 
 _WELCOME = """\
 A ThingSpace of your own, at {sandbox.origin}
@@ -37,52 +51,52 @@ The sandbox has stopped, and its CA file is deleted. In the other terminal:
 
 unset {names}
 """
+_WHOEVER = "sandbox"  # until the script shows its own key and user
 
 
 def sandbox(options: Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM: first ``export NAME=value`` lines, then a line for each call."""
-    stop, gone = threading.Event(), list[BrokenPipeError]()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
-    try:
-        _serve(options, stop, gone)
-    except (ImportError, OSError, ValueError) as wrong:
-        raise UsageError(wrong) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if gone:
-        raise gone[0]
-    return 0
-
-
-def _serve(options: Namespace, stop: threading.Event, gone: list[BrokenPipeError]) -> None:
-    """Serve until `stop` is set, or whoever read our output has `gone`.
+    """Serve until Ctrl-C or SIGTERM: first ``export NAME=value`` lines, then a line for each call.
 
     A person at a terminal is told what the lines are for, and how to take them back.
     """
-    from requests_thingspace.sandbox import Call, Sandbox
-
-    def tell(line: str) -> None:
-        try:
-            print(line, flush=True)  # noqa: T201 - that is what it is for
-        except BrokenPipeError as broken:
-            gone.append(broken)
-            stop.set()
-
-    def tell_call(call: Call) -> None:
-        tell(f"{call.method} {call.path} {call.status} {call.seconds * 1000:.0f} ms")
-
+    calls = SimpleQueue[Any]()  # the end of it is ``None``
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: calls.put(None)) for number in numbers}
     for_a_person = sys.stdout.isatty()
-    with Sandbox(port=options.port, token_life=options.token_life, on_call=tell_call) as served:
-        values = _variables(served)
-        exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
-        tell(_WELCOME.format(sandbox=served, exports=exports) if for_a_person else exports)
-        # In slices, for on Windows no signal ends a wait without a timeout.
-        while not stop.wait(0.5):
-            pass  # pragma: no cover - most tests end it in the first slice
-    if for_a_person:
-        tell(_GOODBYE.format(names=" ".join(values)))
+    try:
+        with _started(port=options.port, token_life=options.token_life, on_call=calls.put) as served:
+            values = _variables(served)
+            exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+            _tell(_WELCOME.format(sandbox=served, exports=exports) if for_a_person else exports)
+            for call in iter(partial(_next, calls), None):
+                _tell(f"{call.method} {call.path} {call.status} {call.seconds * 1000:.0f} ms")
+        if for_a_person:
+            _tell(_GOODBYE.format(names=" ".join(values)))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def _started(**arguments: Any) -> Any:
+    try:
+        from requests_thingspace.sandbox import Sandbox
+
+        return Sandbox(**arguments).start()
+    except (ImportError, OSError, ValueError) as wrong:
+        raise UsageError(wrong) from None
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _next(calls: SimpleQueue[Any]) -> Any:
+    """Wait for a call, in slices: on Windows no signal ends a wait without a timeout."""
+    while True:
+        with suppress(Empty):
+            return calls.get(timeout=0.5)
 
 
 def _variables(served: Any) -> dict[str, str]:
@@ -95,9 +109,7 @@ def _variables(served: Any) -> dict[str, str]:
         "THINGSPACE_USERNAME": served.username,
         "THINGSPACE_PASSWORD": served.password,
         "THINGSPACE_ACCOUNT_NAME": served.account,
-        "REQUESTS_CA_BUNDLE": bundle,
-        "CURL_CA_BUNDLE": bundle,
-        "SSL_CERT_FILE": bundle,
+        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), bundle),
     }
 
 
@@ -106,6 +118,59 @@ def _bundle(ca_file: str) -> str:
     chosen = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
     trusted = chosen if Path(chosen).is_file() else DEFAULT_CA_BUNDLE_PATH
     bundle = Path(ca_file).with_name("bundle.pem")
-    pieces = [Path(piece).read_text(encoding="utf-8") for piece in (ca_file, trusted)]
-    bundle.write_text("\n".join(pieces), encoding="utf-8")
+    try:
+        pieces = [Path(piece).read_text(encoding="utf-8") for piece in (ca_file, trusted)]
+        bundle.write_text("\n".join(pieces), encoding="utf-8")
+    except (OSError, ValueError) as wrong:
+        raise UsageError(f"{trusted}: {wrong}") from None
     return str(bundle)
+
+
+def sandbox_for_script(plan: str) -> tuple[ThingspaceAuth, Callable[[], None]]:
+    """Start a sandbox, with trouble by `plan`, that ends with this process and then sums up its calls.
+
+    Returns:
+        An auth; and what leads this process, or a child of it, to the sandbox.
+    """
+    served, events, owner = _started(lenient=True, plan=plan), Counter[str](), os.getpid()
+
+    def end() -> None:
+        if os.getpid() == owner:  # pragma: no branch - a forked child leaves it to its parent
+            served.close()
+            counts = ", ".join(f"{count} {kind}" for kind, count in served.calls.items() if count)
+            again = f"sent again after a refusal: {events['request_replayed']}"
+            complain(f"sandbox: calls by kind: {counts or 'none'}; {again}")
+
+    atexit.register(end)
+    count = partial(_count, events)  # which can be pickled
+    auth = ThingspaceAuth(_WHOEVER, _WHOEVER, username=_WHOEVER, password=_WHOEVER, on_event=count)
+    hosts = [str(urlsplit(origin).hostname) for origin in PRODUCTION.origins]
+    return auth, partial(_lead, dict(zip(hosts, served.environment.origins)), served.ca_file)
+
+
+def _count(events: Counter[str], event: Any) -> None:
+    events[event.name] += 1
+
+
+def _lead(hosts: Mapping[str, str], ca_file: str) -> None:
+    """Send each request to Verizon's hosts to the origin that `hosts` says instead, and trust `ca_file`."""
+    send = HTTPAdapter.send
+
+    def led(
+        self: HTTPAdapter,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        *rest: Any,
+        **settings: Any,
+    ) -> requests.Response:
+        url = str(request.url)
+        if not PRODUCTION.covers(url):
+            return send(self, request, stream, timeout, *rest, **settings)
+        parts, there = urlsplit(url), request.copy()
+        there.url = parts._replace(netloc=urlsplit(hosts[str(parts.hostname)]).netloc).geturl()
+        response = send(self, there, stream, timeout, ca_file, None, {})
+        response.request, response.url = request, url
+        return response
+
+    HTTPAdapter.send = led  # type: ignore[method-assign]

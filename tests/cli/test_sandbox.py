@@ -139,11 +139,17 @@ def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_sandbox_that_cannot_be_served_gets_one_line(thingspace, the_line, sandbox, without):
-    """A port in use, a number out of range, a missing extra."""
+def test_a_sandbox_that_cannot_be_served_gets_one_line(
+    thingspace, the_line, sandbox, without, tmp_path, monkeypatch
+):
+    """A port in use, a number out of range, a CA file that is none, a missing extra."""
     port = str(requests.utils.urlparse(sandbox.origin).port)
     assert port in the_line("sandbox", "--port", port)
     assert the_line("sandbox", "--token-life", "0")
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(b"\xff")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    assert str(bundle) in the_line("sandbox")
     outcome = thingspace("sandbox", PYTHONPATH=without("trustme"))
     told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
     assert "requests-thingspace[sandbox]" in told
