@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NoReturn
 
 _CREDENTIALS = """\
@@ -53,6 +51,42 @@ a new one.
 """
 
 
+_EPILOGS = {"login": _LOGIN, "run": _RUN, "token": _TOKEN}
+_JSON = "for a program to read"
+_COMMANDS: dict[str, tuple[str, dict[str, str]]] = {
+    "login": ("keep your credentials on this machine, after trying them", {
+        "--forget": "take the profile away",
+        "--untested": "keep them even if ThingSpace could not be reached",
+    }),
+    "status": ("say which credentials and tokens are in use, without a network", {"--json": _JSON}),
+    "check": ("say step by step what works and what does not", {
+        "--login": "log in to the M2M session too; a failed login counts",
+        "--account NAME": "the account to read (default: THINGSPACE_ACCOUNT_NAME)",
+        "--json": _JSON,
+    }),
+    "token": ("print a current token, for curl and the like", {
+        "--session": "the M2M session token instead",
+        "--header": "as a header for curl -H",
+        "--json": "as JSON, with its expiry",
+    }),
+    "revoke": ("revoke the OAuth token; everyone who shares it needs a new one", {}),
+    "logout": ("end the M2M session that this user's processes share", {}),
+    "run": ("run an unmodified script with ThingSpace authentication", {
+        "--sandbox": "without an account, against a sandbox",
+        "--sandbox-faults PLAN": "what goes wrong, such as 5:revoke,12:503",
+    }),
+    "sandbox": ("serve a ThingSpace on this machine, for tests", {
+        "--port PORT": "of the main origin (default: a free one)",
+        "--token-life S": "seconds a token lives (default: 3600)",
+    }),
+}  # fmt: skip
+"""What each command does, and its options."""
+_NUMBERS: dict[str, Any] = {
+    "--port": {"type": int, "default": 0},
+    "--token-life": {"type": float, "default": 3600},
+}
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with mistakes told on one line."""
 
@@ -63,77 +97,34 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """The parser of the whole command line; ``command`` is a name, ``None`` if none was given."""
-    root = Parser(
-        prog="thingspace",
-        description="Verizon ThingSpace authentication, from the command line.",
-        epilog=_CREDENTIALS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    purpose = "Verizon ThingSpace authentication, from the command line."
+    root = Parser(prog="thingspace", description=purpose, epilog=_CREDENTIALS, formatter_class=raw)
     root.add_argument("--version", action="store_true", help="show the version and exit")
     root.set_defaults(command=None)
     names = root.add_subparsers(title="commands", metavar="COMMAND")
-
-    _add_commands(partial(_added, names))
+    for name, (purpose, options) in _COMMANDS.items():
+        sentence, epilog = f"{purpose[0].upper()}{purpose[1:]}.", _EPILOGS.get(name)
+        added = names.add_parser(name, help=purpose, description=sentence, epilog=epilog, formatter_class=raw)
+        added.set_defaults(command=name)
+        if name != "sandbox":
+            added.add_argument("--profile", metavar="NAME", help="use the credentials of this profile")
+        either = added.add_mutually_exclusive_group() if "--json" in options else added
+        for option, text in options.items():
+            flag, _, value = option.partition(" ")
+            kind: dict[str, Any] = (
+                {"metavar": value, **_NUMBERS.get(flag, {})} if value else {"action": "store_true"}
+            )
+            (either if flag in ("--header", "--json") else added).add_argument(flag, help=text, **kind)
+    _add_program(names.choices["run"])
     return root
 
 
-def _added(names: Any, name: str, purpose: str, epilog: str | None = None) -> Any:
-    """The parser of one command."""
-    added = names.add_parser(
-        name,
-        help=purpose,
-        description=f"{purpose[0].upper()}{purpose[1:]}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    added.set_defaults(command=name)
-    if name != "sandbox":
-        added.add_argument("--profile", metavar="NAME", help="use the credentials of this profile")
-    return added
-
-
-def _add_commands(command: Callable[..., Any]) -> None:
-    """Each command and its options."""
-    added = command("login", "keep your credentials on this machine, after trying them", _LOGIN)
-    added.add_argument("--forget", action="store_true", help="take the profile away")
-    added.add_argument(
-        "--untested", action="store_true", help="keep them even if ThingSpace could not be reached"
-    )
-    added = command("status", "say which credentials and tokens are in use, without a network")
-    added.add_argument("--json", action="store_true", help="for a program to read")
-    added = command("check", "say step by step what works and what does not")
-    added.add_argument(
-        "--login", action="store_true", help="log in to the M2M session too; a failed login counts"
-    )
-    added.add_argument(
-        "--account", metavar="NAME", help="the account to read (default: THINGSPACE_ACCOUNT_NAME)"
-    )
-    added.add_argument("--json", action="store_true", help="for a program to read")
-    added = command("token", "print a current token, for curl and the like", _TOKEN)
-    added.add_argument("--session", action="store_true", help="the M2M session token instead")
-    form = added.add_mutually_exclusive_group()
-    form.add_argument("--header", action="store_true", help="as a header for curl -H")
-    form.add_argument("--json", action="store_true", help="as JSON, with its expiry")
-    command("revoke", "revoke the OAuth token; everyone who shares it needs a new one")
-    command("logout", "end the M2M session that this user's processes share")
-    _add_run(command("run", "run an unmodified script with ThingSpace authentication", _RUN))
-    added = command("sandbox", "serve a ThingSpace on this machine, for tests")
-    added.add_argument("--port", type=int, default=0, help="of the main origin (default: a free one)")
-    added.add_argument(
-        "--token-life", type=float, default=3600, metavar="S", help="seconds a token lives (default: 3600)"
-    )
-
-
-def _add_run(command: Any) -> None:
-    command.usage = (
+def _add_program(run: Parser) -> None:
+    run.usage = (
         "thingspace run [-h] [--profile NAME | --sandbox [--sandbox-faults PLAN]] "
         "(SCRIPT | -m MODULE) [ARGUMENT ...]"
     )
-    command.add_argument("--sandbox", action="store_true", help="without an account, against a sandbox")
-    command.add_argument(
-        "--sandbox-faults", default="", metavar="PLAN", help="what goes wrong, such as 5:revoke,12:503"
-    )
-    command.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m does")
-    command.add_argument(
-        "program", metavar="SCRIPT", nargs=argparse.PARSER, help="the script or module, and its own arguments"
-    )
+    run.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m does")
+    text = "the script or module, and its own arguments"
+    run.add_argument("program", metavar="SCRIPT", nargs=argparse.PARSER, help=text)

@@ -27,7 +27,8 @@ Load = Callable[[ModuleType], CodeType]
 def run(options: Namespace) -> int:
     """Run a script, or a module, with every requests Session of it authenticated."""
     program, *arguments = options.program
-    if options.module:  # as python -m program
+    load: Load
+    if options.module:
         load, shown, folder = partial(_load_module, program), "-m", os.getcwd()
     else:
         load, shown, folder = _read(program), program, os.path.dirname(os.path.realpath(program))
@@ -43,7 +44,7 @@ def _authenticate(options: Namespace) -> None:
     if options.sandbox:
         from ._sandbox import sandbox_for_script
 
-        auth, lead = sandbox_for_script(options.sandbox_faults)
+        auth, lead = sandbox_for_script(options.sandbox_faults or "")
         authenticate_every_session(OwnCalls(auth, adopts=True), lead)
     elif options.sandbox_faults:
         raise UsageError("--sandbox-faults needs --sandbox")
