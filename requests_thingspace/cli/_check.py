@@ -23,8 +23,8 @@ import requests
 from requests_thingspace import LoginRefusedError, ThingspaceAuth
 
 from ._credentials import auth_of_user, secret_now, sources_of_user
-from ._failures import answered, explained, is_refusal
-from ._output import DIM, GREEN, RED, coloured, complain, span
+from ._failures import explained, is_refusal
+from ._output import DIM, GREEN, RED, answered, coloured, complain, span
 from ._reach import TIMEOUT, Finding, compare_clocks, get, look_up, reach
 from ._refused_logins import json_object
 

@@ -23,6 +23,7 @@ PAIRS = (("client_id", "client_secret"), ("username", "password"))
 
 NOT_KEPT = 'no token is kept between calls: pip install "requests-thingspace[file]"'
 
+_OWNERS = {secret: owner for owner, secret in PAIRS}
 _PROMPTS = {
     "client_id": "Client ID (key): ",
     "client_secret": "Client secret of {}: ",
@@ -38,7 +39,7 @@ class Sources(NamedTuple):
     Attributes:
         profile: the name of the profile that is used, ``None`` if none is.
         of: for each credential that is set, a variable, or the profile.
-        arguments: those of :class:`ThingspaceAuth` that a profile gives.
+        arguments: those of :class:`ThingspaceAuth` that variables and the profile give.
     """
 
     profile: str | None
@@ -56,18 +57,15 @@ def auth_of_user(
         cache: makes the token cache, once nothing is missing.
         profile: the name that ``--profile`` gave.
     """
-    sources = sources_of_user(profile, pairs=PAIRS[:1] if login is False else PAIRS)
-    arguments: dict[str, Any] = dict(sources.arguments)
-    with_login = login or (login is None and "username" in sources.of)
-    unset = [n for n in (*PAIRS[0], *(PAIRS[1] if with_login else ())) if n not in sources.of]
-    for name in unset if profile is None else ():
-        arguments[name] = _found_elsewhere(name, _owner(name, arguments))
-    missing = [name for name in unset if not arguments.get(name)]
+    _, of, arguments = sources_of_user(profile, pairs=PAIRS[:1] if login is False else PAIRS)
+    with_login = "username" in of if login is None else login
+    needed = (*PAIRS[0], *PAIRS[1]) if with_login else PAIRS[0]
+    for name in needed:
+        if name not in of and profile is None:
+            arguments[name] = _found_elsewhere(name, arguments)
+    missing = [name for name in needed if not arguments.get(name)]
     if missing:
         raise UsageError(_missing(missing, arguments, profile))
-    for pair in PAIRS:  # both halves of a pair come from one source for from_env, too
-        if any(name in arguments for name in pair):
-            arguments |= {n: text_of(sources.of[n]) for n in pair if n in sources.of and n not in arguments}
     if not with_login:
         arguments |= {"username": None, "password": None}
     return auth_with(arguments, profile, cache())
@@ -106,26 +104,27 @@ def sources_of_user(
     all `pairs`.
     """
     of = {} if profile else {name: v for pair in pairs for name in pair if (v := _variable(name))}
+    given = Sources(None, of, {name: _said_by(of[name], is_secret=name in _OWNERS) for name in of})
     unset = [pair for pair in pairs if not any(name in of for name in pair)]
     if not unset:
-        return Sources(None, of, {})
+        return given
     from .. import _profiles
 
     name = profile or os.environ.get("THINGSPACE_PROFILE")
     name = name or ("default" if "default" in _profiles.names() else None)
     if name is None:
-        return Sources(None, of, {})
+        return given
     try:
         kept = ({} if secrets else _profiles.without_secrets(name)) or _profiles.load(name)
     except (ValueError, OSError, ImportError) as wrong:
         raise UsageError(wrong) from None
     taken: dict[str, Any] = {one: kept[one] for pair in unset for one in pair if one in kept}
     if not taken or (profile is None and not _is_for_here(name, kept, gives_key="client_id" not in of)):
-        return Sources(None, of, {})
+        return given
     if "base_url" in kept:
         taken["environment"] = Environment.at(kept["base_url"])
     has = [n for pair in unset for n in pair if n in kept or (not secrets and pair[0] in kept)]
-    return Sources(name, {**of, **dict.fromkeys(has, f"profile {name}")}, taken)
+    return Sources(name, {**of, **dict.fromkeys(has, f"profile {name}")}, {**given.arguments, **taken})
 
 
 def _is_for_here(name: str, kept: dict[str, str], *, gives_key: bool) -> bool:
@@ -147,11 +146,13 @@ def _variable(name: str) -> str | None:
     return next((v for v in (variable, f"{variable}_FILE") if os.environ.get(v)), None)
 
 
-def text_of(variable: str) -> str:
-    """What a variable says, or the file that it names."""
+def _said_by(variable: str, *, is_secret: bool) -> Any:
+    """What a variable says, or the file that it names; the file of a secret is read when it is needed."""
     value = os.environ[variable]
+    if not variable.endswith("_FILE"):
+        return value
     try:
-        return Path(value).read_text(encoding="utf-8").strip() if variable.endswith("_FILE") else value
+        return Path(value) if is_secret else Path(value).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as wrong:
         raise UsageError(f"{variable} cannot be used: {wrong}") from None
 
@@ -165,22 +166,19 @@ def secret_now(secret: Any) -> str:
     return ""
 
 
-def _owner(name: str, arguments: dict[str, Any]) -> str | None:
-    """Whose secret `name` is, empty if nobody has said so; ``None`` if `name` is no secret."""
-    owner = {secret: owner for owner, secret in PAIRS}.get(name)
-    variable = None if owner is None else _variable(owner)
-    return owner and (arguments.get(owner) or (text_of(variable) if variable else ""))
+def _found_elsewhere(name: str, arguments: dict[str, Any]) -> str | None:
+    """What the keyring holds for the owner of a secret, or the person at the terminal says."""
+    if name not in _OWNERS:
+        return asked(_PROMPTS[name])
+    owner = arguments[_OWNERS[name]]
+    if not owner:
+        return None
+    with suppress(Exception):  # an ImportError, and whatever a backend raises
+        import keyring
 
-
-def _found_elsewhere(name: str, owner: str | None) -> str | None:
-    """What the keyring holds for `owner`, or the person at the terminal says."""
-    kept = None
-    if owner:
-        with suppress(Exception):  # an ImportError, and whatever a backend raises
-            import keyring
-
-            kept = keyring.get_password(_SERVICE, owner)
-    return None if owner == "" else kept or asked(_PROMPTS[name].format(owner), secret=owner is not None)
+        if kept := keyring.get_password(_SERVICE, owner):
+            return kept
+    return asked(_PROMPTS[name].format(owner), secret=True)
 
 
 def asked(prompt: str, *, secret: bool = False) -> str | None:
@@ -198,7 +196,10 @@ def asked(prompt: str, *, secret: bool = False) -> str | None:
             return line.strip() or None
     except EOFError:
         pass
-    sys.stderr.write("\n")  # Ctrl-D ends no line
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
+    sys.stderr.write("\n")  # Ctrl-D ends no line, and neither does Ctrl-C
     return None
 
 
@@ -208,6 +209,6 @@ def _missing(names: list[str], arguments: dict[str, Any], profile: str | None) -
         return f"profile {profile!r} has {lacks}: keep it again with thingspace login --profile {profile}"
     *most, last = (f"THINGSPACE_{name.upper()}" for name in names)
     listed, verb, them = (f"{', '.join(most)} and {last}", "are", "them") if most else (last, "is", "it")
-    owner = None if most else _owner(names[0], arguments)
+    owner = None if most else arguments.get(_OWNERS.get(names[0], ""))
     keep = f" (or keyring set {_SERVICE} {owner})" if owner else ""
     return f"{listed} {verb} not set: set {them}, or keep your credentials with: thingspace login{keep}"

@@ -17,6 +17,8 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from requests_thingspace import LoginError, LoginRefusedError, ThingspaceError, TokenRequestError
 
+from ._output import answered
+
 _REFUSED_KEY = (
     "The key or the secret may be wrong, or of another environment: compare both with ThingSpace's Key "
     "Management page."
@@ -95,11 +97,6 @@ def is_refusal(failure: BaseException) -> bool:
     """Whether ThingSpace refused these credentials, rather than failed."""
     is_about_key = isinstance(failure, TokenRequestError) and failure.status in (400, 401, 403)
     return is_about_key or isinstance(failure, LoginRefusedError)
-
-
-def answered(said: str, status: Any, code: Any) -> str:
-    """`said`, with the status and code of ThingSpace's answer."""
-    return f"{said}: HTTP {status} {code or ''}".rstrip()
 
 
 def _of_thingspace(failure: ThingspaceError) -> tuple[str, str]:

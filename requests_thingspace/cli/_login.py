@@ -53,18 +53,17 @@ def _given() -> dict[str, str]:
     on_terminal = sys.stdin is not None and sys.stdin.isatty()
     given: dict[str, str] = {}
     for name, prompt in _FIELDS.items():
-        if name == "password" and "username" not in given:
-            continue
-        secret = name in ("client_secret", "password")
-        line = "" if on_terminal or sys.stdin is None else sys.stdin.readline().rstrip("\r\n")
-        answer = asked(prompt, secret=secret) if on_terminal else line
+        if on_terminal:
+            answer = asked(prompt, secret=name in ("client_secret", "password")) or ""
+        else:
+            answer = "" if sys.stdin is None else sys.stdin.readline().rstrip("\r\n")
+        answer = answer if name == "password" else answer.strip()
         if answer:
-            given[name] = answer if name == "password" else answer.strip()
-        elif on_terminal and name != "username":
-            break  # nothing would be kept, whatever else is said
-    missing = [name for name in ("client_id", "client_secret") if not given.get(name)]
-    if "username" in given and "password" not in given:
-        missing.append("password")
+            given[name] = answer
+        elif name == "username" or on_terminal:
+            break  # no password is needed, or nothing would be kept, whatever else is said
+    needed = ["client_id", "client_secret", *(["password"] if "username" in given else [])]
+    missing = [name for name in needed if name not in given]
     if missing:
         words = " and ".join(_FIELDS[name].partition(" (")[0].rstrip(": ") for name in missing)
         lines = "" if on_terminal else " (four lines of stdin: key, secret, UWS user, password)"

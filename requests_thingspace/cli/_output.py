@@ -32,3 +32,8 @@ def span(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def answered(said: str, status: object, code: object) -> str:
+    """`said`, with the status and code of ThingSpace's answer."""
+    return f"{said}: HTTP {status} {code or ''}".rstrip()

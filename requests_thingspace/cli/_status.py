@@ -15,8 +15,8 @@ from typing import Any
 
 from requests_thingspace import OAuthToken, SessionToken, ThingspaceAuth
 
-from ._credentials import NOT_KEPT, PAIRS, Sources, auth_with, shared_cache, sources_of_user, text_of
-from ._output import span
+from ._credentials import NOT_KEPT, PAIRS, Sources, auth_with, shared_cache, sources_of_user
+from ._output import answered, span
 
 
 def status(options: Namespace) -> int:
@@ -25,41 +25,38 @@ def status(options: Namespace) -> int:
     found: dict[str, Any] = {"profile": sources.profile, "client_id": None, "username": None, "origin": None}
     found |= {"sources": sources.of, "token": None, "session": None, "refused": None, "cache": None}
     if "client_id" in sources.of:
-        auth, cache = _auth(sources, options.profile), shared_cache()
+        auth = _auth(sources, options.profile)
         found |= {"client_id": auth.client_id, "username": auth.username}
-        found["origin"] = auth.environment.origins[0]
-        found |= {} if cache is None else _stored(cache, auth)
+        found |= {"origin": auth.environment.origins[0], **_stored(shared_cache(), auth)}
     found["next"] = _next_step(found)
     if options.json:
         sys.stdout.write(f"{json.dumps(found, indent=2)}\n")
     else:
-        sys.stdout.write("".join(f"{name:<10} {text}\n" for name, text in _lines(found)))
+        sys.stdout.write("".join(f"{name:<10} {text}\n" for name, text in _lines(found).items() if text))
     return 0 if found["token"] is not None else 1
 
 
 def _auth(sources: Sources, profile: str | None) -> ThingspaceAuth:
     """An auth that knows who it is for, and cannot fetch anything."""
-    arguments: dict[str, Any] = dict(sources.arguments)
+    arguments = sources.arguments
     for owner, secret in PAIRS:
-        place = sources.of.get(owner)
-        if owner not in arguments:
-            arguments[owner] = None if place is None else text_of(place)
-        arguments[secret] = None if place is None else "-"  # nothing here needs it
+        arguments |= {owner: arguments.get(owner), secret: "-" if owner in sources.of else None}
     return auth_with(arguments, profile)
 
 
 def _stored(cache: Any, auth: ThingspaceAuth) -> dict[str, Any]:
-    """What the cache holds for `auth`, and how it is."""
-    where = str(getattr(cache, "path", cache))
+    """What the cache holds for `auth`, and how it is; nothing without a cache."""
+    if cache is None:
+        return {}
     try:
         bearer, session = (_entry(cache, auth.cache_keys[kind]) for kind in ("bearer", "session"))
     except (OSError, ValueError) as trouble:
-        return {"cache": {"where": where, "health": f"does not work: {trouble}"}}
+        return {"cache": {"where": str(cache.path), "state": f"does not work: {trouble}"}}
     return {
         "token": bearer["token"],
         "session": session["token"],
         "refused": session["refused"] or bearer["refused"],
-        "cache": {"where": where, "health": "works"},
+        "cache": {"where": str(cache.path), "state": "works"},
     }
 
 
@@ -80,7 +77,7 @@ def _refusal(said: dict[str, Any]) -> str | None:
     if not (said.get("in_a_row", True) if is_login else (said.get("until") or 0) > time.time()):
         return None
     what = "login" if is_login else "token request"
-    return f"ThingSpace refused the {what}: HTTP {said.get('status')} {said.get('code') or ''}".rstrip()
+    return answered(f"ThingSpace refused the {what}", said.get("status"), said.get("code"))
 
 
 def _told(stored: dict[str, Any], described: dict[str, Any]) -> dict[str, Any] | None:
@@ -111,38 +108,40 @@ def _next_step(found: dict[str, Any]) -> str | None:
         return f"correct the credentials, which are then tried at once; {hint}"
     if found["cache"] is None:
         return NOT_KEPT
-    if found["cache"]["health"] != "works":
+    if found["cache"]["state"] != "works":
         return "fix the token cache; until then each call fetches a token of its own"
     return None if found["token"] else f"fetch a token with: thingspace token{option}"
 
 
-def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The same for a person, as names and texts."""
-    of, elsewhere = found["sources"], "the keyring, or a prompt"
-    lines = [("profile", found["profile"] or "none")]
+def _lines(found: dict[str, Any]) -> dict[str, str | None]:
+    """The same for a person; what has no text is not shown."""
+    of, elsewhere, cache = found["sources"], "the keyring, or a prompt", found["cache"]
+    key = user = None
     if found["client_id"] is not None:
-        lines.append(("client ID", f"{found['client_id']} at {found['origin']}, from {of['client_id']}"))
-        lines.append(("secret", f"from {of.get('client_secret', elsewhere)}"))
+        key = f"{found['client_id']} at {found['origin']}, from {of['client_id']}"
     if found["username"] is not None:
-        password = of.get("password", elsewhere)
-        lines.append(("UWS user", f"{found['username']}, from {of['username']}; password from {password}"))
-    lines.append(("token", _in_words(found["token"], "token calls")))
-    lines.append(("session", _in_words(found["session"], "logins")))
-    if found["cache"] is not None:
-        found = {**found, "cache": f"{found['cache']['where']}, {found['cache']['health']}"}
-    return lines + [(name, found[name]) for name in ("refused", "cache", "next") if found[name] is not None]
+        user = f"{found['username']}, from {of['username']}; password from {of.get('password', elsewhere)}"
+    return {
+        "profile": found["profile"] or "none",
+        "client ID": key,
+        "secret": key and f"from {of.get('client_secret', elsewhere)}",
+        "UWS user": user,
+        "token": _in_words(found["token"], "token calls"),
+        "session": _in_words(found["session"], "logins"),
+        "refused": found["refused"],
+        "cache": cache and f"{cache['where']}, {cache['state']}",
+        "next": found["next"],
+    }
 
 
 def _in_words(told: dict[str, Any] | None, calls: str) -> str:
     if told is None:
         return "none is stored"
-    words = [told["fingerprint"]]
-    if "seconds_left" in told:
-        words.append(f"expires in {span(told['seconds_left'])}")
-    if "since" in told:
-        words.append(f"since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(told['since']))}")
-    if "by" in told:
-        words.append(f"fetched by {told['by']}")
-    if "fetches_this_hour" in told:
-        words.append(f"{calls} this hour: {told['fetches_this_hour']}")
-    return ", ".join(words)
+    words: dict[str, Any] = {
+        "fingerprint": str,
+        "seconds_left": lambda left: f"expires in {span(left)}",
+        "since": lambda at: f"since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}",
+        "by": lambda process: f"fetched by {process}",
+        "fetches_this_hour": lambda count: f"{calls} this hour: {count}",
+    }
+    return ", ".join(say(told[name]) for name, say in words.items() if name in told)

@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import sys
 
 import pytest
 
 from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, line_of
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+
+ON_TERMINAL = [
+    sys.executable,
+    "-c",
+    "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "from requests_thingspace.cli import main; sys.exit(main())",
+]
+"""The command, to which its terminal can send Ctrl-C."""
 
 
 @pytest.fixture
@@ -22,7 +31,7 @@ def typed(environment, tmp_path):
         kept = {n: v for n, v in {**environment, **variables}.items() if v is not None}
         streams = {"stdin": theirs, "stderr": theirs, "stdout": subprocess.PIPE}
         with subprocess.Popen(
-            [*COMMAND, *arguments], env=kept, cwd=tmp_path, start_new_session=True, **streams
+            [*ON_TERMINAL, *arguments], env=kept, cwd=tmp_path, start_new_session=True, **streams
         ) as process:
             os.close(theirs)
             screen = b""
@@ -211,3 +220,16 @@ def test_ctrl_d_ends_the_questions(typed):
         assert status == 2
         assert f"{prompt}\r\nthingspace: nothing is kept" in screen
         assert "UWS user" not in screen
+
+
+@pytest.mark.parametrize(
+    ("command", "prompt"),
+    [("login", "Client ID (key): "), ("login", "Client secret: "), ("token", "UWS user")],
+)
+def test_ctrl_c_at_a_prompt_ends_the_line(typed, command, prompt):
+    """Status 130, and nothing but the prompt on the screen: no traceback."""
+    arguments = ["token", "--session"] if command == "token" else [command]
+    answers = {"Client ID (key): ": "an-id\n", prompt: "\x03"} if command == "login" else {prompt: "\x03"}
+    status, out, screen = typed(*arguments, answers=answers, THINGSPACE_USERNAME=None)
+    assert (status, out) == (130, "")
+    assert screen.rpartition(": ")[2] in ("\r\n", "^C\r\n")

@@ -54,7 +54,7 @@ def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
     assert found["token"]["fingerprint"] == fingerprint(bearer)
     assert 3500 < found["token"]["seconds_left"] <= 3600
     assert found["session"]["fingerprint"] == fingerprint(session)
-    assert (found["refused"], found["next"], found["cache"]["health"]) == (None, None, "works")
+    assert (found["refused"], found["next"], found["cache"]["state"]) == (None, None, "works")
     assert set(found["sources"].values()) == {
         f"THINGSPACE_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
     }
@@ -156,7 +156,7 @@ def test_a_cache_in_trouble_is_told(status, call, tmp_path):
     path.write_text("no JSON")
     code, found = status()
     assert (code, found["token"]) == (1, None)
-    assert found["cache"]["health"].startswith("does not work: ")
+    assert found["cache"]["state"].startswith("does not work: ")
     assert "fix the token cache" in found["next"]
 
 
