@@ -10,24 +10,30 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import ssl
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
+from requests.utils import get_environ_proxies, select_proxy
 
 from requests_thingspace import LoginRefusedError, ThingspaceAuth
 
 from ._credentials import auth_of_user, secret_now, sources_of_user
 from ._failures import explained, is_refusal
 from ._output import DIM, GREEN, RED, answered, coloured, complain, span
-from ._reach import TIMEOUT, Finding, compare_clocks, get, look_up, reach
 from ._refused_logins import json_object
 
+_CLOCK_LIMIT = 300.0  # seconds by which this machine's clock may differ from the server's
+_TIMEOUT = 15.0  # seconds to connect, and again to wait for the answer
+_HANDSHAKE_TIMEOUT = 2.0  # seconds, on loopback
 _COLOURS = {"ok": GREEN, "failed": RED, "not tried": DIM}
 _SESSION_VARIABLES = ("THINGSPACE_SESSION_TOKEN", "VZ_M2M_TOKEN_VZ_M2M_TOKEN", "SESSION_TOKEN_SESSION_TOKEN")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -46,9 +52,12 @@ _CODES = {
 }
 """What parts of an errorCode mean for the account."""
 
+Finding = tuple[str, ...]
+"""``ok``, ``failed`` or ``not tried``; why; and the remedy if there is one."""
+
 
 class Step(NamedTuple):
-    """One thing that was looked at; its outcome is ``ok``, ``failed`` or ``not tried``."""
+    """One thing that was looked at, and the finding."""
 
     name: str
     outcome: str
@@ -58,7 +67,7 @@ class Step(NamedTuple):
 
 def check(options: Namespace) -> int:
     """Take every step, and report each."""
-    one = Check(options)
+    one = _Check(options)
     if options.login:
         complain("--login logs in once; a failed login counts, and ThingSpace locks an account after five")
     taken = list(one.steps() if options.json else _told(one.steps()))
@@ -79,37 +88,38 @@ def _told(steps: Iterable[Step]) -> Iterator[Step]:
         yield step
 
 
-class Check:
-    """One check, and what its steps leave to those after them."""
+class _Check:
+    """The steps in their order, and what each leaves to those after it."""
 
     def __init__(self, options: Namespace) -> None:
         self._auth = auth_of_user(login=options.login, profile=options.profile)  # without a cache
-        self._login = options.login
+        self._with_login = options.login
         self._environ: Mapping[str, str] = {} if options.profile else os.environ
         self._account = options.account or os.environ.get("THINGSPACE_ACCOUNT_NAME") or ""
         self._profile = sources_of_user(options.profile, secrets=False).profile
         self.origin = self._auth.environment.origins[0]
+        self._host = urlsplit(self.origin).hostname or ""
         self._date: str | None = None
         self._token: Any = None
         self._session_token: str | None = None
 
     def steps(self) -> Iterator[Step]:
-        """Take all steps in order; a failure makes those after it pointless, except that of the clock."""
+        """Take all steps; a failure makes those after it pointless, except that of the clock."""
         looks: dict[str, Callable[[], Finding]] = {
             "settings": self._settings,
-            "name": lambda: look_up(self.origin),
+            "name": self._name,
             "TLS": self._tls,
-            "clock": lambda: compare_clocks(self._date, time.time()),
+            "clock": self._clock,
             "key and secret": self._key_and_secret,
-            "token": self._life,
-            "login": self._log_in if self._login else self._session_without_login,
+            "token": self._life_of_token,
+            "login": self._login if self._with_login else self._given_session,
             "account": self._read_account,
         }
         failed = False
         try:
             for name, look in looks.items():
-                step = Step(name, "not tried", "skipped: an earlier step failed")
-                step = step if failed else Step(name, *_found(look))
+                skipped = "not tried", "skipped: an earlier step failed"
+                step = Step(name, *(skipped if failed else _found(look)))
                 failed = failed or (step.outcome == "failed" and name != "clock")
                 yield step
         finally:
@@ -117,7 +127,6 @@ class Check:
                 self._auth.logout()
 
     def _settings(self) -> Finding:
-        """Check the settings, without a network."""
         named = {f"THINGSPACE_{n}": self._variable(n) for n in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME")}
         for name, value in {**named, "the account's name": self._account}.items():
             if value != value.strip():
@@ -130,12 +139,57 @@ class Check:
             return "failed", said, "Set both, or neither."
         return "ok", f"in order, for {self.origin}"  # no id: it may be the secret, swapped
 
+    def _name(self) -> Finding:
+        proxy = select_proxy(self.origin, get_environ_proxies(self.origin))
+        if proxy:
+            return "not tried", f"the proxy {urlsplit(proxy).hostname} looks up {self._host}"
+        try:
+            address = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)[0][4][0]
+        except (OSError, UnicodeError) as failure:  # UnicodeError: such as a host "a..b"
+            said, hint = explained(failure)
+            return "failed", f"{self._host}: {said}", hint
+        return "ok", f"{self._host} is {address}"
+
     def _tls(self) -> Finding:
-        found, self._date = reach(self.origin)
-        return found
+        is_plain, failed, answer = self.origin.startswith("http:"), ("", ""), None
+        try:
+            answer = _get(f"{self.origin}/api/")
+        except OSError as failure:  # a CA bundle that cannot be read is no RequestException
+            failed = explained(failure)
+        if is_plain and (answer is None or answer.status_code == 400) and self._speaks_tls():
+            said = f"{self.origin}: plain http is spoken to a port that speaks TLS"
+            return "failed", said, "Write https:// in THINGSPACE_BASE_URL."
+        if answer is None:
+            hint = failed[1] or "Check REQUESTS_CA_BUNDLE if it is set."
+            return "failed", f"{self.origin}: {failed[0]}", hint
+        self._date = answer.headers.get("Date")
+        said = "without TLS, on loopback" if is_plain else "the certificate is accepted"
+        return "ok", f"{self.origin} answers, {said}"
+
+    def _speaks_tls(self) -> bool:
+        """Whether a TLS handshake succeeds with whoever it is; nothing is sent after it."""
+        anyone, port = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), urlsplit(self.origin).port or 80
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        try:
+            with socket.create_connection((self._host, port), timeout=_HANDSHAKE_TIMEOUT) as plain:
+                anyone.wrap_socket(plain, server_hostname=self._host).close()
+        except OSError:
+            return False
+        return True
+
+    def _clock(self) -> Finding:
+        """Whether this machine's clock agrees with the server's (RFC 9110 section 6.6.1)."""
+        try:
+            ahead = time.time() - parsedate_to_datetime(self._date or "").timestamp()
+        except (TypeError, ValueError):  # TypeError before Python 3.10
+            return "not tried", "the server does not tell its time"
+        if abs(ahead) <= _CLOCK_LIMIT:
+            return "ok", f"this machine's clock and the server's differ by {span(abs(ahead))}"
+        said = f"{span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the server's"
+        hint = "Set the clock, best by NTP: a shared token's expiry and certificates are read by it."
+        return "failed", f"this machine's clock is wrong: {said}", hint
 
     def _key_and_secret(self) -> Finding:
-        """Whether the token endpoint gives a token for them."""
         try:
             self._token = self._auth.get_token()
         except requests.RequestException as failure:
@@ -149,18 +203,18 @@ class Check:
         """Whether this very ThingSpace accepts them the other way round; it has seen both already."""
         key, secret = secret_now(self._auth.client_secret), self._auth.client_id
         try:
-            ThingspaceAuth(key, secret, environment=self._auth.environment, timeout=TIMEOUT).get_token()
+            ThingspaceAuth(key, secret, environment=self._auth.environment, timeout=_TIMEOUT).get_token()
         except (ValueError, OSError):  # every requests.RequestException is an OSError
             return False
         return True
 
-    def _life(self) -> Finding:
+    def _life_of_token(self) -> Finding:
         life = "ThingSpace does not say when it expires"
         if self._token.expires_at is not None:
             life = f"it expires in {span(self._token.expires_at - time.time())}"
         return "ok", f"{', '.join(self._token.scope) or 'no scopes named'}; {life}"
 
-    def _log_in(self) -> Finding:
+    def _login(self) -> Finding:
         try:
             self._session_token = self._auth.get_session_token().session_token
         except LoginRefusedError as refusal:
@@ -173,8 +227,8 @@ class Check:
             return "failed", said, hint
         return "ok", "ThingSpace accepts it; the session ends with this check"
 
-    def _session_without_login(self) -> Finding:
-        """What a variable holds as a session token."""
+    def _given_session(self) -> Finding:
+        """Without a login: what a variable holds as a session token."""
         variable = next((name for name in _SESSION_VARIABLES if self._environ.get(name)), None)
         if variable is None:
             return "not tried", "add --login to try it once; a failed login counts"
@@ -192,7 +246,7 @@ class Check:
         url = f"{self.origin}/api/m2m/v1/accounts/{quote(self._account, safe='')}"
         header = str(self._auth.environment.session_header_for(url))
         bearer = f"Bearer {self._token.access_token}"
-        answer = get(url, {"Authorization": bearer, header: self._session_token})
+        answer = _get(url, {"Authorization": bearer, header: self._session_token})
         document = json_object(answer.content)
         if answer.status_code == 200:
             return "ok", f"{self._account} is {document.get('organizationName', 'there')}"
@@ -206,7 +260,6 @@ class Check:
         )
 
     def _variable(self, name: str) -> str:
-        """The variable of a credential; empty if it is not set."""
         return self._environ.get(f"THINGSPACE_{name}", "")
 
     def _named(self, name: str) -> str:
@@ -220,3 +273,10 @@ def _found(look: Callable[[], Finding]) -> Finding:
     except requests.RequestException as failure:
         said, hint = explained(failure)
         return "failed", said, hint or "Try again later."
+
+
+def _get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
+    """The answer to a GET that follows nothing and adds nothing but `headers`."""
+    with requests.Session() as session:
+        session.auth = lambda request: request  # else requests sends what a .netrc holds for this host
+        return session.get(url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
