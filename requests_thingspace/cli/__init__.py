@@ -1,24 +1,107 @@
 """The command ``thingspace``: credentials, tokens for other programs, a check, unmodified scripts, a sandbox.
 
-Whatever goes wrong is told on one line of stderr and by the exit status, and no output holds a secret but
-the token that was asked for. A command's module is imported when that command is called.
+Whatever goes wrong is told on one line of stderr and by the exit status. No option takes a secret, and no
+output holds one but the token that was asked for. A command's module is imported when it is called.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any, NoReturn
 
 import requests
 
-from ._options import parser
 from ._output import UsageError, complain
 
 __all__ = ["main"]
+
+_CREDENTIALS = """\
+credentials, the first of:
+  --profile NAME            what "thingspace login --profile NAME" keeps
+  THINGSPACE_CLIENT_ID, THINGSPACE_CLIENT_SECRET    the key pair
+  THINGSPACE_USERNAME, THINGSPACE_PASSWORD          the M2M login (UWS user), if it is needed
+  THINGSPACE_PROFILE        the name of a profile
+  the profile "default"     what "thingspace login" keeps
+The key pair comes from one of these, and so does the login. The four variables may have _FILE behind their
+names: then they name a file. A secret that is not set is looked up in the system's keyring ("keyring set
+requests-thingspace ID", the extra "keyring"), then asked for on a terminal.
+
+other variables:
+  THINGSPACE_BASE_URL       another ThingSpace, such as a sandbox
+  THINGSPACE_ACCOUNT_NAME   the account that "thingspace check" reads
+  THINGSPACE_LOG            info or debug: show the library's log on stderr
+
+exit status:
+  0    all is well
+  1    ThingSpace refused or could not be reached, a check failed, or "status" found no usable token
+  2    the command was called wrongly, or a credential or an extra is missing
+  130  Ctrl-C
+"""
+_LOGIN = """\
+If stdin is no terminal, reads them from four lines: key, secret, UWS user, password. The last two may be
+empty or missing. THINGSPACE_BASE_URL, if set, is kept with them.
+"""
+_RUN = """\
+Token and login calls of the program's own are answered from the tokens that this user's processes share
+(the extra "file") if they are for the same key and user. Child processes of multiprocessing are included,
+other programs that it starts and other HTTP libraries are not.
+
+--sandbox needs no account: Verizon's hosts are led to a ThingSpace on this machine, which takes any
+credentials. --sandbox-faults 5:revoke,9:end-session,12:503 revokes the tokens after the fifth API call,
+ends the sessions after the ninth, and answers the one after the twelfth with 503.
+
+The exit status is the program's own.
+"""
+_TOKEN = """\
+  curl -H "$(thingspace token --header)" https://thingspace.verizon.com/api/...
+  curl -H "$(thingspace token --header)" -H "$(thingspace token --session --header)" ...
+
+A session token has no expiry: if ThingSpace says that it has expired, "thingspace logout" makes the next one
+a new one.
+"""
+
+
+_EPILOGS = {"login": _LOGIN, "run": _RUN, "token": _TOKEN}
+_JSON = "for a program to read"
+_COMMANDS: dict[str, tuple[str, dict[str, str]]] = {
+    "login": ("keep your credentials on this machine, after trying them", {
+        "--forget": "take the profile away",
+        "--untested": "keep them even if ThingSpace could not be reached",
+    }),
+    "status": ("say which credentials and tokens are in use, without a network", {"--json": _JSON}),
+    "check": ("say step by step what works and what does not", {
+        "--login": "log in to the M2M session too; a failed login counts",
+        "--account NAME": "the account to read (default: THINGSPACE_ACCOUNT_NAME)",
+        "--json": _JSON,
+    }),
+    "token": ("print a current token, for curl and the like", {
+        "--session": "the M2M session token instead",
+        "--header": "as a header for curl -H",
+        "--json": "as JSON, with its expiry",
+    }),
+    "revoke": ("revoke the OAuth token; everyone who shares it needs a new one", {}),
+    "logout": ("end the M2M session that this user's processes share", {}),
+    "run": ("run an unmodified script with ThingSpace authentication", {
+        "--sandbox": "without an account, against a sandbox",
+        "--sandbox-faults PLAN": "what goes wrong, such as 5:revoke,12:503",
+    }),
+    "sandbox": ("serve a ThingSpace on this machine, for tests", {
+        "--port PORT": "of the main origin (default: a free one)",
+        "--token-life S": "seconds a token lives (default: 3600)",
+    }),
+}  # fmt: skip
+"""What each command does, and its options."""
+_NUMBERS: dict[str, Any] = {
+    "--port": {"type": int, "default": 0},
+    "--token-life": {"type": float, "default": 3600},
+}
+
 
 _OF_TOKENS = ("token", "revoke", "logout")  # they share a module; any other has one of its own name
 
@@ -36,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse ends after ``--help`` and mistakes, and a program of ``run`` as it likes.
     """
-    root = parser()
+    root = _parser()
     options = root.parse_args(arguments)
     if options.version or options.command is None:
         from importlib.metadata import version  # it takes a while
@@ -71,26 +154,65 @@ def _log_shown(command: str) -> Iterator[None]:
 
     The program of ``run`` has a log of its own. A refused login is what the command itself complains of.
     """
-    wanted = os.environ.get("THINGSPACE_LOG")
-    levels = {"info": logging.INFO, "debug": logging.DEBUG}
-    if wanted and wanted.lower() not in levels:
+    wanted = os.environ.get("THINGSPACE_LOG", "")
+    if wanted.lower() not in ("", "info", "debug"):
         raise UsageError(f"THINGSPACE_LOG is {wanted!r}: set it to info or debug")
-    if not wanted and command == "run":
-        yield
-        return
     log, handler = logging.getLogger("requests_thingspace"), logging.StreamHandler()
-    before = log.level
+    before, refused = log.level, "login_refused"
     if wanted:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.setLevel(levels[wanted.lower()])
+        log.setLevel(wanted.upper())
     else:
         handler.setFormatter(logging.Formatter("thingspace: %(message)s"))
         handler.setLevel(logging.WARNING)
-        refused = "login_refused"
         handler.addFilter(lambda record: all(getattr(a, "name", "") != refused for a in record.args or ()))
-    log.addHandler(handler)
+    if wanted or command != "run":
+        log.addHandler(handler)
     try:
         yield
     finally:
         log.removeHandler(handler)
         log.setLevel(before)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with mistakes told on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> _Parser:
+    """The parser of the whole command line; ``command`` is a name, ``None`` if none was given."""
+    raw = argparse.RawDescriptionHelpFormatter
+    purpose = "Verizon ThingSpace authentication, from the command line."
+    root = _Parser(prog="thingspace", description=purpose, epilog=_CREDENTIALS, formatter_class=raw)
+    root.add_argument("--version", action="store_true", help="show the version and exit")
+    root.set_defaults(command=None)
+    names = root.add_subparsers(title="commands", metavar="COMMAND")
+    for name, (purpose, options) in _COMMANDS.items():
+        sentence, epilog = f"{purpose[0].upper()}{purpose[1:]}.", _EPILOGS.get(name)
+        added = names.add_parser(name, help=purpose, description=sentence, epilog=epilog, formatter_class=raw)
+        added.set_defaults(command=name)
+        if name != "sandbox":
+            added.add_argument("--profile", metavar="NAME", help="use the credentials of this profile")
+        either = added.add_mutually_exclusive_group() if "--json" in options else added
+        for option, text in options.items():
+            flag, _, value = option.partition(" ")
+            kind: dict[str, Any] = (
+                {"metavar": value, **_NUMBERS.get(flag, {})} if value else {"action": "store_true"}
+            )
+            (either if flag in ("--header", "--json") else added).add_argument(flag, help=text, **kind)
+    _add_program(names.choices["run"])
+    return root
+
+
+def _add_program(run: _Parser) -> None:
+    run.usage = (
+        "thingspace run [-h] [--profile NAME | --sandbox [--sandbox-faults PLAN]] "
+        "(SCRIPT | -m MODULE) [ARGUMENT ...]"
+    )
+    run.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m does")
+    text = "the script or module, and its own arguments"
+    run.add_argument("program", metavar="SCRIPT", nargs=argparse.PARSER, help=text)

@@ -34,17 +34,11 @@ _SERVICE = "requests-thingspace"  # of the keyring's entries
 
 
 class Sources(NamedTuple):
-    """Where the credentials come from.
+    """Where the credentials come from: variables, and a profile."""
 
-    Attributes:
-        profile: the name of the profile that is used, ``None`` if none is.
-        of: for each credential that is set, a variable, or the profile.
-        arguments: those of :class:`ThingspaceAuth` that variables and the profile give.
-    """
-
-    profile: str | None
-    of: dict[str, str]
-    arguments: dict[str, Any]
+    profile: str | None  # its name
+    of: dict[str, str]  # where each comes from, in words
+    arguments: dict[str, Any]  # for ThingspaceAuth
 
 
 def auth_of_user(
@@ -61,7 +55,7 @@ def auth_of_user(
     with_login = "username" in of if login is None else login
     needed = (*PAIRS[0], *PAIRS[1]) if with_login else PAIRS[0]
     for name in needed:
-        if name not in of and profile is None:
+        if name not in arguments and profile is None:
             arguments[name] = _found_elsewhere(name, arguments)
     missing = [name for name in needed if not arguments.get(name)]
     if missing:
@@ -100,8 +94,7 @@ def sources_of_user(
 ) -> Sources:
     """What is set, and where: the `profile` of ``--profile`` alone, or else variables, then a profile.
 
-    A keyring may have to be unlocked for `secrets`. The profiles are not even looked at if variables give
-    all `pairs`.
+    A keyring may have to be unlocked for `secrets`; no profile is read if variables give all `pairs`.
     """
     of = {} if profile else {name: v for pair in pairs for name in pair if (v := _variable(name))}
     given = Sources(None, of, {name: _said_by(of[name], is_secret=name in _OWNERS) for name in of})
@@ -118,13 +111,14 @@ def sources_of_user(
         kept = ({} if secrets else _profiles.without_secrets(name)) or _profiles.load(name)
     except (ValueError, OSError, ImportError) as wrong:
         raise UsageError(wrong) from None
-    taken: dict[str, Any] = {one: kept[one] for pair in unset for one in pair if one in kept}
+    taken = [pair for pair in unset if pair[0] in kept]
     if not taken or (profile is None and not _is_for_here(name, kept, gives_key="client_id" not in of)):
         return given
+    of |= {one: f"profile {name}" for pair in taken for one in pair}
+    given.arguments.update({one: kept[one] for pair in taken for one in pair if one in kept})
     if "base_url" in kept:
-        taken["environment"] = Environment.at(kept["base_url"])
-    has = [n for pair in unset for n in pair if n in kept or (not secrets and pair[0] in kept)]
-    return Sources(name, {**of, **dict.fromkeys(has, f"profile {name}")}, {**given.arguments, **taken})
+        given.arguments["environment"] = Environment.at(kept["base_url"])
+    return given._replace(profile=name)
 
 
 def _is_for_here(name: str, kept: dict[str, str], *, gives_key: bool) -> bool:
@@ -208,7 +202,7 @@ def _missing(names: list[str], arguments: dict[str, Any], profile: str | None) -
         lacks = "no M2M login" if "username" in names else "an incomplete key pair or login"
         return f"profile {profile!r} has {lacks}: keep it again with thingspace login --profile {profile}"
     *most, last = (f"THINGSPACE_{name.upper()}" for name in names)
-    listed, verb, them = (f"{', '.join(most)} and {last}", "are", "them") if most else (last, "is", "it")
+    listed, them = (f"{', '.join(most)} and {last} are", "them") if most else (f"{last} is", "it")
     owner = None if most else arguments.get(_OWNERS.get(names[0], ""))
     keep = f" (or keyring set {_SERVICE} {owner})" if owner else ""
-    return f"{listed} {verb} not set: set {them}, or keep your credentials with: thingspace login{keep}"
+    return f"{listed} not set: set {them}, or keep your credentials with: thingspace login{keep}"

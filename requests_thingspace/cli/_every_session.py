@@ -30,9 +30,7 @@ _SESSION_HEADERS = ("VZ-M2M-Token", "SessionToken")
 def authenticate_every_session(own_calls: OwnCalls, lead: Callable[[], None] | None = None) -> _SetUp:
     """Stamp every covered request of every Session from now on, in child processes too.
 
-    Args:
-        own_calls: sees to the token and login calls that the script makes; its auth stamps the rest.
-        lead: leads this process to a sandbox, if there is one.
+    The script's `own_calls` may be answered; `lead` leads this process to a sandbox, if there is one.
     """
     if lead is not None:
         lead()
@@ -122,8 +120,8 @@ class _Probe(requests.PreparedRequest):
     """A request that is stamped, and never sent."""
 
 
-class _Stamped(Exception):  # noqa: N818 - nothing went wrong
-    """The probe has its tokens."""
+class _Stamped(Exception):  # noqa: N818 - nothing went wrong: the probe has its tokens
+    pass
 
 
 class _SetUp:

@@ -35,29 +35,17 @@ _UNKNOWN_LIFE = 3600  # seconds; what a script is told of a token without an exp
 
 
 class Call(NamedTuple):
-    """A call that is about to be sent.
-
-    Attributes:
-        request: what would be sent.
-        send: sends it as it is.
-        renew: gets a current ``bearer`` or ``session`` with this call's proxies and verify.
-    """
+    """A call that is about to be sent."""
 
     request: requests.PreparedRequest
-    send: Callable[[], requests.Response]
-    renew: Callable[[str], None]
+    send: Callable[[], requests.Response]  # as it is
+    renew: Callable[[str], None]  # gets a current "bearer" or "session" with this call's proxies and verify
 
 
 class OwnCalls:
-    """Sees each call to a covered URL before it is sent."""
+    """Answers calls for the credentials of `auth`; if it `adopts`, those that the script shows first."""
 
     def __init__(self, auth: ThingspaceAuth, *, adopts: bool = False) -> None:
-        """Answer calls for the credentials of `auth`.
-
-        Args:
-            auth: whose tokens are shared.
-            adopts: let the first key and the first user that the script shows be ours.
-        """
         here = auth.environment
         self.auth = auth
         self._answers = {

@@ -29,11 +29,7 @@ class RefusedLogins:
         self._lock = threading.Lock()  # one login at a time if no cache sees to it
 
     def send(self, login: LoginOfScript) -> requests.Response:
-        """ThingSpace's answer to a login.
-
-        Raises:
-            LoginRefusedError: it was refused before, and nothing was sent.
-        """
+        """ThingSpace's answer; a LoginRefusedError, and nothing is sent, if it was refused before."""
         try:
             with self._lock if self._cache is None else nullcontext():
                 known = self._known.get(login.fingerprint())
@@ -58,14 +54,11 @@ class LoginOfScript:
 
     Only a refusal stays in the cache: any other answer leaves it by an exception. The password is not kept,
     but a hash of it, whose key is the client secret.
-
-    Attributes:
-        cache_key: one for each user.
-        is_ours: whether it is for our user, with our password.
-        response: ThingSpace's answer, ``None`` if nothing was sent.
     """
 
     token_class = SessionToken
+    is_ours = False  # whether it is for our user, with our password
+    response: Any = None  # ThingSpace's answer, if it was asked
 
     def __init__(
         self, auth: ThingspaceAuth, username: str, password: str = "", *, key: str = "", send: Any = None
@@ -74,8 +67,6 @@ class LoginOfScript:
         words = json.dumps([place, username, password])
         self.cache_key = hashlib.sha256(f"thingspace run\0{place}\0{username}".encode()).hexdigest()
         self.publish = auth.publish
-        self.is_ours = False
-        self.response: Any = None
         self._fingerprint = hmac.new(key.encode(), words.encode(), hashlib.sha256).hexdigest()
         self._send = send
 
@@ -84,12 +75,7 @@ class LoginOfScript:
         return self._fingerprint
 
     def fetch_token(self) -> Any:
-        """Send the login.
-
-        Raises:
-            LoginRefusedError: the platform refuses it; the gateway and a failing server do not count.
-            _NotRefused: the answer is the script's.
-        """
+        """Send the login, and raise what came of it; the gateway and a failing server refuse nothing."""
         self.response = self._send()
         status, document = self.response.status_code, json_object(self.response.content)
         is_refusal = 400 <= status < 500 if document.get("errorCode") else status in (400, 403)

@@ -129,8 +129,7 @@ def _bundle(ca_file: str) -> str:
 def sandbox_for_script(plan: str) -> tuple[ThingspaceAuth, Callable[[], None]]:
     """Start a sandbox, with trouble by `plan`, that ends with this process and then sums up its calls.
 
-    Returns:
-        An auth; and what leads this process, or a child of it, to the sandbox.
+    The second thing that it gives leads this process, or a child of it, to the sandbox.
     """
     served, events, owner = _started(lenient=True, plan=plan), Counter[str](), os.getpid()
 
