@@ -31,42 +31,32 @@ _LOCKED = (
     "The account may be locked after five failed logins: Verizon's support unlocks it; neither another "
     "attempt nor reset() does."
 )
-_DECRYPTED = (
+_UNKNOWN_CA = (
+    "comes from an unknown CA",
     "Something on the way may decrypt TLS: if your network does so on purpose, set REQUESTS_CA_BUNDLE to a "
-    "file with its CA certificate."
+    "file with its CA certificate.",
 )
-
 _FLAWS: dict[Any, tuple[str, str]] = {  # X509_V_ERR_*
-    **dict.fromkeys((18, 19, 20, 21), ("comes from an unknown CA", _DECRYPTED)),  # self-signed, or its issuer
+    **dict.fromkeys((18, 19, 20, 21), _UNKNOWN_CA),  # self-signed, or its issuer is
     **dict.fromkeys((9, 10), ("is not valid now: {}", "Check the clock of this machine first.")),
     **dict.fromkeys((None, 62, 64), ("is for another host: {}", "Check the URL.")),  # None: urllib3 found it
 }
 """What is wrong with a certificate."""
 
-_TROUBLES: dict[Any, tuple[str, str]] = {
-    requests.exceptions.ProxyError: (
-        "the proxy cannot be used",
-        "Check HTTPS_PROXY and NO_PROXY, and the proxy's own credentials.",
-    ),
-    socket.gaierror: (
-        "the host's name is not found",
-        "Check the network and its name server, and THINGSPACE_BASE_URL if it is set; "
-        "behind a proxy, set HTTPS_PROXY.",
-    ),
-    ssl.SSLError: (
-        "no TLS connection could be made",
-        "The port may speak plain http, or something on the way another protocol: a proxy, a captive portal.",
-    ),
-    ConnectionRefusedError: (
-        "the connection is refused",
-        "Nothing listens there: check THINGSPACE_BASE_URL if it is set, and firewalls.",
-    ),
-    (requests.Timeout, ConnectTimeoutError): (
-        "there is no answer in time",
-        "A firewall may drop the packets; behind a proxy, set HTTPS_PROXY.",
-    ),
-    requests.ConnectionError: ("the connection broke", "Check the network, and try again."),
-}
+_TROUBLES: tuple[tuple[Any, str, str], ...] = (
+    (requests.exceptions.ProxyError, "the proxy cannot be used",
+     "Check HTTPS_PROXY and NO_PROXY, and the proxy's own credentials."),
+    (socket.gaierror, "the host's name is not found",
+     "Check the network and its name server, and THINGSPACE_BASE_URL if it is set; behind a proxy, set "
+     "HTTPS_PROXY."),
+    (ssl.SSLError, "no TLS connection could be made",
+     "The port may speak plain http, or something on the way another protocol: a proxy, a captive portal."),
+    (ConnectionRefusedError, "the connection is refused",
+     "Nothing listens there: check THINGSPACE_BASE_URL if it is set, and firewalls."),
+    ((requests.Timeout, ConnectTimeoutError), "there is no answer in time",
+     "A firewall may drop the packets; behind a proxy, set HTTPS_PROXY."),
+    (requests.ConnectionError, "the connection broke", "Check the network, and try again."),
+)  # fmt: skip
 """Kinds of cause, the nearest explanation first."""
 
 
@@ -86,7 +76,7 @@ def explained(failure: BaseException) -> tuple[str, str]:
             said, hint = _FLAWS.get(getattr(cause, "verify_code", None), ("is not accepted: {}", ""))
             return f"the server's certificate {said.format(getattr(cause, 'verify_message', cause))}", hint
     own_words = " ".join(str(failure).split()) or type(failure).__name__
-    for kind, (said, hint) in _TROUBLES.items():
+    for kind, said, hint in _TROUBLES:
         if any(isinstance(cause, kind) for cause in causes):
             is_ours = isinstance(failure, requests.RequestException) and len(causes) == 1 and failure.args
             return own_words if is_ours else said, hint

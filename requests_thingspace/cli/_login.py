@@ -74,25 +74,21 @@ def _given() -> dict[str, str]:
 def _accepted(auth: ThingspaceAuth, *, untested: bool) -> bool:
     """Try the credentials once; true if they should be kept, which refused ones never are."""
     try:
-        _try(auth)
+        auth.get_token()
+        complain(f"{auth.environment.origins[0]} accepts the key and the secret")
+        if auth.username is not None:
+            complain(
+                "trying the M2M login once; a failed one counts, and ThingSpace locks an account after five"
+            )
+            auth.get_session_token()
     except requests.RequestException as failure:
         is_wrong = is_refusal(failure) or (isinstance(failure, ThingspaceError) and not failure.retryable)
         keep = untested and not is_wrong
         hint = "" if keep or is_wrong else " To keep them all the same: thingspace login --untested"
         complain(f"{'kept untested' if keep else 'nothing is kept'}: {told(failure)}{hint}")
         return keep
-    return True
-
-
-def _try(auth: ThingspaceAuth) -> None:
-    """One token call, and one login if there is a user; the session is ended again."""
-    auth.get_token()
-    complain(f"{auth.environment.origins[0]} accepts the key and the secret")
-    if auth.username is None:
-        return
-    complain("trying the M2M login once; a failed one counts, and ThingSpace locks an account after five")
-    auth.get_session_token()
     try:
         auth.logout()
     except requests.RequestException as failure:
         complain(f"the login is accepted; its session ends by itself, since {explained(failure)[0]}")
+    return True

@@ -154,21 +154,15 @@ def _count(events: Counter[str], event: Any) -> None:
 def _lead(hosts: Mapping[str, str], ca_file: str) -> None:
     """Send each request to Verizon's hosts to the origin that `hosts` says instead, and trust `ca_file`."""
     send = HTTPAdapter.send
+    names, ours = ("stream", "timeout"), dict[str, Any](verify=ca_file, cert=None, proxies={})
 
-    def led(
-        self: HTTPAdapter,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        *rest: Any,
-        **settings: Any,
-    ) -> requests.Response:
+    def led(self: HTTPAdapter, request: Any, *given: Any, **settings: Any) -> requests.Response:
         url = str(request.url)
         if not PRODUCTION.covers(url):
-            return send(self, request, stream, timeout, *rest, **settings)
+            return send(self, request, *given, **settings)
         parts, there = urlsplit(url), request.copy()
         there.url = parts._replace(netloc=urlsplit(hosts[str(parts.hostname)]).netloc).geturl()
-        response = send(self, there, stream, timeout, ca_file, None, {})
+        response = send(self, there, **{**dict(zip(names, given)), **settings, **ours})
         response.request, response.url = request, url
         return response
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from requests_thingspace import OAuthToken, SessionToken, ThingspaceAuth
 
-from ._credentials import NOT_KEPT, PAIRS, Sources, auth_with, shared_cache, sources_of_user
+from ._credentials import NOT_KEPT, PAIRS, auth_with, shared_cache, sources_of_user
 from ._output import answered, span
 
 
@@ -25,7 +25,10 @@ def status(options: Namespace) -> int:
     found: dict[str, Any] = {"profile": sources.profile, "client_id": None, "username": None, "origin": None}
     found |= {"sources": sources.of, "token": None, "session": None, "refused": None, "cache": None}
     if "client_id" in sources.of:
-        auth = _auth(sources, options.profile)
+        arguments = sources.arguments
+        for owner, secret in PAIRS:  # nothing here needs a secret
+            arguments |= {owner: arguments.get(owner), secret: "-" if owner in sources.of else None}
+        auth = auth_with(arguments, options.profile)
         found |= {"client_id": auth.client_id, "username": auth.username}
         found |= {"origin": auth.environment.origins[0], **_stored(shared_cache(), auth)}
     found["next"] = _next_step(found)
@@ -34,14 +37,6 @@ def status(options: Namespace) -> int:
     else:
         sys.stdout.write("".join(f"{name:<10} {text}\n" for name, text in _lines(found).items() if text))
     return 0 if found["token"] is not None else 1
-
-
-def _auth(sources: Sources, profile: str | None) -> ThingspaceAuth:
-    """An auth that knows who it is for, and cannot fetch anything."""
-    arguments = sources.arguments
-    for owner, secret in PAIRS:
-        arguments |= {owner: arguments.get(owner), secret: "-" if owner in sources.of else None}
-    return auth_with(arguments, profile)
 
 
 def _stored(cache: Any, auth: ThingspaceAuth) -> dict[str, Any]:

@@ -127,12 +127,6 @@ def failing(endpoint, **fault):
     return lambda patch, sandbox, stack: sandbox.fail_next(endpoint, times=3, **fault)
 
 
-def clock_off(seconds):
-    """The server says that it is so much later."""
-    date = formatdate(time.time() + seconds, usegmt=True)
-    return lambda patch, sandbox, stack: sandbox.fail_next("api", status=404, headers={"Date": date})
-
-
 def behaving(behaviour):
     """A server that misbehaves in place of the sandbox."""
 
@@ -146,24 +140,12 @@ def behaving(behaviour):
 
 
 WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the remedy
-    (
-        "settings",
-        {"THINGSPACE_PASSWORD": None},
-        "THINGSPACE_USERNAME is set, but THINGSPACE_PASSWORD is not",
-        "Set both, or neither",
-    ),
-    (
-        "settings",
-        {"THINGSPACE_CLIENT_SECRET": "the-secret "},
-        "THINGSPACE_CLIENT_SECRET starts or ends with white space",
-        "Remove it",
-    ),
-    (
-        "name",
-        {"THINGSPACE_BASE_URL": "https://thingspace.invalid"},
-        "thingspace.invalid: the host's name is not found",
-        "Check the network",
-    ),
+    ("settings", {"THINGSPACE_PASSWORD": None},
+     "THINGSPACE_USERNAME is set, but THINGSPACE_PASSWORD is not", "Set both, or neither"),
+    ("settings", {"THINGSPACE_CLIENT_SECRET": "the-secret "},
+     "THINGSPACE_CLIENT_SECRET starts or ends with white space", "Remove it"),
+    ("name", {"THINGSPACE_BASE_URL": "https://thingspace.invalid"},
+     "thingspace.invalid: the host's name is not found", "Check the network"),
     ("name", {"THINGSPACE_BASE_URL": "https://a..b"}, "a..b: ", ""),
     ("TLS", {"REQUESTS_CA_BUNDLE": None}, "unknown CA", "REQUESTS_CA_BUNDLE"),
     ("TLS", {"REQUESTS_CA_BUNDLE": "/no/such/file.pem"}, "/no/such/file.pem", ""),
@@ -174,58 +156,28 @@ WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the reme
     ("TLS", nobody_at("THINGSPACE_BASE_URL", "https"), "the connection is refused", "Nothing listens"),
     ("TLS", nobody_at("HTTPS_PROXY", "http"), "the proxy cannot be used", "Check HTTPS_PROXY"),
     ("TLS", refused_by_proxy, "the proxy cannot be used", "the proxy's own credentials"),
-    (
-        "TLS",
-        http_to_a_tls_port,
-        "plain http is spoken to a port that speaks TLS",
-        "Write https:// in THINGSPACE_BASE_URL",
-    ),
-    ("clock", clock_off(3600), "behind the server's", "NTP"),
-    ("clock", clock_off(-3600), "ahead of the server's", "NTP"),
+    ("TLS", http_to_a_tls_port,
+     "plain http is spoken to a port that speaks TLS", "Write https:// in THINGSPACE_BASE_URL"),
     ("key and secret", swapped, "are swapped", "Exchange them"),
     ("key and secret", {"THINGSPACE_CLIENT_SECRET": "a-mistake"}, "401 invalid_client", "Key Management"),
-    (
-        "key and secret",
-        {"THINGSPACE_CLIENT_ID": "of-staging"},
-        "ThingSpace refused the token request: HTTP 401 invalid_client",
-        "may be wrong, or of another environment",
-    ),
+    ("key and secret", {"THINGSPACE_CLIENT_ID": "of-staging"},
+     "ThingSpace refused the token request: HTTP 401 invalid_client", "wrong, or of another environment"),
     ("key and secret", failing("token", status=503), "HTTP 503", r"^Try again later\.$"),
     ("key and secret", failing("token", status=404), "HTTP 404", "THINGSPACE_BASE_URL"),
     ("key and secret", failing("token", status=200, body={"access_token": "a b"}), "visible ASCII", ""),
-    (
-        "login",
-        {"THINGSPACE_PASSWORD": "a-mistake"},
-        "ThingSpace refused the login",
-        "five failed logins lock the account",
-    ),
-    (
-        "login",
-        white_space_in_the_password,
-        "ThingSpace refused the login",
-        "THINGSPACE_PASSWORD starts or ends with white space",
-    ),
-    (
-        "login",
-        {"THINGSPACE_USERNAME": "jo@example.com"},
-        "ThingSpace refused the login",
-        "may be your login to the ThingSpace portal",
-    ),
-    (
-        "login",
-        {"THINGSPACE_SESSION_TOKEN": "an-api-token"},
-        "THINGSPACE_SESSION_TOKEN holds no session token",
-        "The API token of the Key Management page is no session token",
-    ),
+    ("login", {"THINGSPACE_PASSWORD": "a-mistake"},
+     "ThingSpace refused the login", "five failed logins lock the account"),
+    ("login", white_space_in_the_password,
+     "ThingSpace refused the login", "THINGSPACE_PASSWORD starts or ends with white space"),
+    ("login", {"THINGSPACE_USERNAME": "jo@example.com"},
+     "ThingSpace refused the login", "may be your login to the ThingSpace portal"),
+    ("login", {"THINGSPACE_SESSION_TOKEN": "an-api-token"},
+     "THINGSPACE_SESSION_TOKEN holds no session token", "The API token of the Key Management page"),
     ("login", locked, "ThingSpace refused the login", r"neither another attempt nor reset\(\)"),
     ("login", failing("login", status=503), "HTTP 503", r"^Try again later\.$"),
-    (
-        "account",
-        {"THINGSPACE_ACCOUNT_NAME": "0000123456-00002"},
-        "AccountNotFound",
-        "may be misspelt, or another user's",
-    ),
-]
+    ("account", {"THINGSPACE_ACCOUNT_NAME": "0000123456-00002"},
+     "AccountNotFound", "may be misspelt, or another user's"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("wrong", "set_up", "said", "hint"), WRONG_SET_UPS)
@@ -242,8 +194,6 @@ def test_each_wrong_set_up_is_named(check, monkeypatch, sandbox, wrong, set_up, 
         status, steps = check(*with_login)
     later = NAMES[NAMES.index(wrong) + 1 :]
     expected = {**dict.fromkeys(NAMES, "ok"), **dict.fromkeys(later, NOT_TRIED), wrong: "failed"}
-    if wrong == "clock":  # tokens work by their remaining life
-        expected = {**dict.fromkeys(NAMES, "ok"), wrong: "failed"}
     if "HTTPS_PROXY" in os.environ:  # the proxy looks names up
         expected["name"] = NOT_TRIED
     assert (status, dict(zip(steps, outcomes(steps)))) == (1, expected)
@@ -300,7 +250,6 @@ def test_a_session_token_that_is_set_is_used_without_a_login(check, monkeypatch,
     [
         (503, None, "Try again later."),
         (403, "[]", "no right to see it"),
-        (400, {"errorCode": "UnifiedWebService.REQUEST_FAILED.NoAccounts"}, "may be misspelt"),
         (None, None, "Check the network"),
     ],
 )
@@ -321,12 +270,24 @@ def test_a_session_that_cannot_be_ended_is_no_failure(check, sandbox):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "outcome"), [(-301, "failed"), (-290, "ok"), (299, "ok"), (310, "failed")]
+    ("seconds", "outcome", "said"),
+    [
+        (-301, "failed", "ahead of the server's"),
+        (-290, "ok", "differ by"),
+        (299, "ok", "differ by"),
+        (310, "failed", "behind the server's"),
+    ],
 )
-def test_a_clock_may_be_five_minutes_off(check, sandbox, seconds, outcome):
-    """Both sides of the limit, with time for a slow machine."""
-    clock_off(seconds)(None, sandbox, None)
-    assert check()[1]["clock"]["outcome"] == outcome
+def test_a_clock_may_be_five_minutes_off(check, sandbox, seconds, outcome, said):
+    """Both sides of the limit, with time for a slow machine; tokens work by their remaining life."""
+    date = formatdate(time.time() + seconds, usegmt=True)
+    sandbox.fail_next("api", status=404, headers={"Date": date})
+    status, steps = check()
+    clock = steps.pop("clock")
+    assert (status, clock["outcome"]) == (int(outcome == "failed"), outcome)
+    assert said in clock["text"]
+    assert ("NTP" in clock["hint"]) is (outcome == "failed")
+    assert "failed" not in outcomes(steps)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
@@ -348,13 +309,6 @@ def test_plain_http_on_loopback_is_told(check, monkeypatch, status):
         assert server.count(TOKEN_PATH) == 1
     assert code == 1  # it has no token to give
     assert "without TLS" in steps["TLS"]["text"]
-
-
-def test_plain_http_is_told_from_tls_by_a_handshake(check, monkeypatch):
-    """A server that speaks TLS may hang up without one."""
-    with HostileServer() as server:
-        monkeypatch.setenv("THINGSPACE_BASE_URL", server.origin.replace("https:", "http:"))
-        assert "plain http is spoken to a port that speaks TLS" in check()[1]["TLS"]["text"]
 
 
 class _LikeNginx(socketserver.BaseRequestHandler):

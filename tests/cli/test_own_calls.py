@@ -50,10 +50,10 @@ def answered(status, document):
     return send, sent
 
 
-def token_of(calls, renew=lambda _: None):
+def token_of(calls):
     """The token that a script gets, and how often something was sent for it."""
     send, sent = answered(200, {"access_token": "its-own"})
-    return calls.answer(Call(post(*TOKEN), send, renew)).json()["access_token"], len(sent)
+    return calls.answer(Call(post(*TOKEN), send, lambda _: None)).json()["access_token"], len(sent)
 
 
 @pytest.mark.parametrize("kind", ["text", "file", "function"])
@@ -68,17 +68,6 @@ def test_a_secret_is_compared_wherever_it_comes_from(tmp_path, kind):
 def test_a_secret_that_is_not_available_equals_nothing(tmp_path):
     """The script's own call is sent."""
     assert token_of(OwnCalls(new_auth(client_secret=tmp_path / "none"))) == ("its-own", 1)
-
-
-def test_where_our_fetch_fails_the_scripts_token_becomes_ours():
-    """So the next call needs no other."""
-
-    def renew(_):
-        raise requests.ConnectionError
-
-    auth = new_auth(token=None)
-    assert token_of(OwnCalls(auth), renew=renew) == ("its-own", 1)
-    assert auth.token.access_token == "its-own"
 
 
 @pytest.mark.parametrize(("life", "told"), [(None, 3600), (100.5, 100), (-5, 1)])

@@ -70,26 +70,23 @@ def test_all_starts_with_a_wrong_password_make_one_login(start, sandbox, ours, a
     assert sandbox.calls["login"] == 1
 
 
-def test_a_corrected_password_is_tried_at_once(start, sandbox):
-    """The memory is of the very password that was refused."""
-    assert start(OWN_PASSWORD="wrong").returncode
-    assert start().returncode == 0
-    assert sandbox.answers["login", 400] == 1
-
-
-def test_logout_forgets_the_scripts_refused_login(start, thingspace, sandbox):
-    """The way back, after Verizon's support has unlocked the account."""
-    assert start(OWN_PASSWORD="wrong").returncode
-    assert thingspace("logout").returncode == 0
-    assert start(OWN_PASSWORD="wrong").returncode
-    assert sandbox.answers["login", 400] == 2
-
-
-def test_after_two_different_refusals_nothing_is_tried(start, sandbox):
-    """Someone who guesses does not lock the account; logout is the way back."""
-    for password in ("wrong", "also wrong", "wrong again"):
-        assert start(OWN_PASSWORD=password).returncode
-    assert sandbox.answers["login", 400] == 2
+@pytest.mark.parametrize(
+    ("passwords", "refused"),
+    [
+        (["wrong", None], 1),  # a corrected one is tried at once
+        (["wrong", "logout", "wrong"], 2),  # the way back, after Verizon's support has unlocked the account
+        (["wrong", "also wrong", "wrong again"], 2),  # someone who guesses does not lock it
+    ],
+)
+def test_the_memory_is_of_the_passwords_that_were_refused(start, thingspace, sandbox, passwords, refused):
+    """Until logout forgets them; after two in a row no other is tried."""
+    for password in passwords:
+        if password == "logout":
+            assert thingspace("logout").returncode == 0
+        else:
+            outcome = start(**({"OWN_PASSWORD": password} if password else {}))
+            assert bool(outcome.returncode) is bool(password)
+    assert sandbox.answers["login", 400] == refused
 
 
 def test_odd_calls_pass_as_they_are(start, sandbox):
