@@ -107,17 +107,10 @@ _OF_TOKENS = ("token", "revoke", "logout")  # they share a module; any other has
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out one command.
+    """Carry out one command, by default that of the command line, and give the exit status.
 
-    Args:
-        arguments: by default those of the command line.
-
-    Returns:
-        The exit status: 0, 1 (ThingSpace refused or could not be reached), 2 (called wrongly, or a
-        credential is missing) or 130 (Ctrl-C).
-
-    Raises:
-        SystemExit: argparse ends after ``--help`` and mistakes, and a program of ``run`` as it likes.
+    It is 0, 1 (ThingSpace refused or could not be reached), 2 (called wrongly, or a credential is missing)
+    or 130 (Ctrl-C). SystemExit: argparse ends so after ``--help``, and a program of ``run`` as it likes.
     """
     root = _parser()
     options = root.parse_args(arguments)

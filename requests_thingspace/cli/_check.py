@@ -28,13 +28,13 @@ from requests_thingspace import LoginRefusedError, ThingspaceAuth
 
 from ._credentials import auth_of_user, secret_now, sources_of_user
 from ._failures import explained, is_refusal
-from ._output import DIM, GREEN, RED, answered, coloured, complain, span
+from ._output import answered, coloured, complain, span
 from ._refused_logins import json_object
 
 _CLOCK_LIMIT = 300.0  # seconds by which this machine's clock may differ from the server's
 _TIMEOUT = 15.0  # seconds to connect, and again to wait for the answer
 _HANDSHAKE_TIMEOUT = 2.0  # seconds, on loopback
-_COLOURS = {"ok": GREEN, "failed": RED, "not tried": DIM}
+_COLOURS = {"ok": "32", "failed": "31", "not tried": "2"}  # SGR (ECMA-48 section 8.3.117)
 _SESSION_VARIABLES = ("THINGSPACE_SESSION_TOKEN", "VZ_M2M_TOKEN_VZ_M2M_TOKEN", "SESSION_TOKEN_SESSION_TOKEN")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _API_TOKEN = (

@@ -58,7 +58,7 @@ def authenticate_every_session(own_calls: OwnCalls, lead: Callable[[], None] | N
 def _is_asked_by_this_library() -> bool:
     """Whether requests is called by an auth that the script made, which knows best which token it needs."""
     callers = (frame.f_globals.get("__name__", "") for frame, _ in walk_stack(sys._getframe(2)))
-    caller = next(name for name in callers if name.partition(".")[0] != "requests")
+    caller = next((name for name in callers if name.partition(".")[0] != "requests"), "")
     return caller.startswith("requests_thingspace.") and not caller.startswith("requests_thingspace.cli.")
 
 

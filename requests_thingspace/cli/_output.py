@@ -6,9 +6,6 @@ import os
 import sys
 from typing import TextIO
 
-GREEN, RED, DIM = "32", "31", "2"
-"""SGR parameters (ECMA-48 section 8.3.117)."""
-
 
 class UsageError(Exception):
     """A credential, an extra or what was named is missing or of no use: told on one line, with status 2."""
@@ -20,7 +17,7 @@ def complain(text: object) -> None:
 
 
 def coloured(text: str, colour: str, stream: TextIO) -> str:
-    """`text` in `colour` if `stream` is a terminal and ``NO_COLOR`` (no-color.org) is not set."""
+    """`text` in `colour` (SGR) if `stream` is a terminal and ``NO_COLOR`` (no-color.org) is not set."""
     is_plain = os.environ.get("NO_COLOR") or not stream.isatty()
     return text if is_plain else f"\x1b[{colour}m{text}\x1b[0m"
 

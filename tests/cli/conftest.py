@@ -105,6 +105,11 @@ def line_of(status, out, err):
     return err
 
 
+def told_by(outcome):
+    """The same of a process."""
+    return line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+
+
 @pytest.fixture
 def started(environment, tmp_path):
     """A context manager: a command that goes on until the block ends."""

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, line_of
+from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, told_by
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 
@@ -137,8 +137,7 @@ def test_everything_that_is_missing_is_told_at_once(the_line, no_credentials):
 def test_a_closed_stdin_is_no_terminal(execute):
     """A daemon may run without a stdin at all."""
     command = f"exec {subprocess.list2cmdline(COMMAND)} token <&-"
-    outcome = execute("/bin/sh", "-c", command, THINGSPACE_CLIENT_ID=None)
-    line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+    assert told_by(execute("/bin/sh", "-c", command, THINGSPACE_CLIENT_ID=None))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +172,9 @@ def test_a_keyring_that_is_not_there_is_passed_over(thingspace, without, trouble
         variables = {"PYTHONPATH": without("keyring")}
     else:
         variables = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
-    outcome = thingspace("token", THINGSPACE_CLIENT_SECRET=None, **variables)
-    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
-    assert "THINGSPACE_CLIENT_SECRET is not set" in told
+    assert "THINGSPACE_CLIENT_SECRET is not set" in told_by(
+        thingspace("token", THINGSPACE_CLIENT_SECRET=None, **variables)
+    )
 
 
 def test_an_id_from_a_file_goes_with_a_prompted_secret(typed, tmp_path, sandbox):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .conftest import NO_CREDENTIALS, line_of
+from .conftest import NO_CREDENTIALS, told_by
 
 
 @pytest.fixture
@@ -221,9 +221,9 @@ def test_profiles_that_cannot_be_read_are_told_on_one_line(login, the_line, path
 
 def test_a_missing_extra_is_named_before_anything_is_asked(thingspace, without):
     """Nobody types four lines for nothing."""
-    outcome = thingspace("login", PYTHONPATH=without("platformdirs"))
-    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
-    assert "pip install 'requests-thingspace[file]'" in told
+    assert "pip install 'requests-thingspace[file]'" in told_by(
+        thingspace("login", PYTHONPATH=without("platformdirs"))
+    )
 
 
 def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import pytest
 
 from requests_thingspace.cli import main
-from requests_thingspace.cli._output import RED, coloured
+from requests_thingspace.cli._output import coloured
 
 from .conftest import COMMAND, TIMEOUT, line_of
 
@@ -155,7 +155,7 @@ def test_colours_are_for_terminals_and_those_who_want_them(monkeypatch, variable
     monkeypatch.setenv("NO_COLOR", variable)
     ours, theirs = pty.openpty()
     with open(theirs, "w") as terminal:
-        assert coloured("no", RED, terminal) == shown
+        assert coloured("no", "31", terminal) == shown
     os.close(ours)
     with open(os.devnull, "w") as file:
-        assert coloured("no", RED, file) == "no"
+        assert coloured("no", "31", file) == "no"

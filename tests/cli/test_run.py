@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .conftest import COMMAND, SCRIPTS, TIMEOUT, line_of
+from .conftest import COMMAND, SCRIPTS, TIMEOUT, told_by
 
 RUN = [*COMMAND, "run"]
 SINCE_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
@@ -193,9 +193,7 @@ def test_ctrl_c_in_a_program_shows_where_it_was(both):
 )
 def test_what_cannot_be_run_gets_one_line(execute, arguments):
     """A file or module that is not there, a folder, a package without a __main__."""
-    outcome = execute(*RUN, *arguments, cwd=SCRIPTS)
-    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
-    assert told.startswith("thingspace: ")
+    assert told_by(execute(*RUN, *arguments, cwd=SCRIPTS)).startswith("thingspace: ")
 
 
 def test_a_wrong_path_is_told_before_anything_is_asked(thingspace):

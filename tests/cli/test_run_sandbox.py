@@ -7,7 +7,7 @@ import multiprocessing
 
 import pytest
 
-from .conftest import NO_CREDENTIALS, SCRIPTS, line_of
+from .conftest import NO_CREDENTIALS, SCRIPTS, told_by
 
 VERIZON = "https://thingspace.verizon.com"
 
@@ -74,12 +74,11 @@ def test_other_hosts_are_left_alone(start, sandbox):
 )
 def test_a_mistake_gets_one_line(thingspace, arguments, hint):
     """A plan that cannot be read, and one that nobody would carry out."""
-    outcome = thingspace("run", *arguments, SCRIPTS / "ends.py", "well")
-    assert hint in line_of(outcome.returncode, outcome.stdout, outcome.stderr)
+    assert hint in told_by(thingspace("run", *arguments, SCRIPTS / "ends.py", "well"))
 
 
 def test_without_the_extra_it_says_what_to_install(thingspace, without):
     """One line, with the command."""
-    outcome = thingspace("run", "--sandbox", SCRIPTS / "ends.py", "well", PYTHONPATH=without("cheroot"))
-    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
-    assert "pip install 'requests-thingspace[sandbox]'" in told
+    assert "pip install 'requests-thingspace[sandbox]'" in told_by(
+        thingspace("run", "--sandbox", SCRIPTS / "ends.py", "well", PYTHONPATH=without("cheroot"))
+    )

@@ -17,7 +17,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from requests_thingspace.cli._sandbox import _bundle
 
 from ..users import python
-from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, line_of
+from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, told_by
 
 NAMES = ["THINGSPACE_BASE_URL", "THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET", "THINGSPACE_USERNAME"]
 NAMES += ["THINGSPACE_PASSWORD", "THINGSPACE_ACCOUNT_NAME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
@@ -150,6 +150,4 @@ def test_a_sandbox_that_cannot_be_served_gets_one_line(
     bundle.write_bytes(b"\xff")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     assert str(bundle) in the_line("sandbox")
-    outcome = thingspace("sandbox", PYTHONPATH=without("trustme"))
-    told = line_of(outcome.returncode, outcome.stdout, outcome.stderr)
-    assert "requests-thingspace[sandbox]" in told
+    assert "requests-thingspace[sandbox]" in told_by(thingspace("sandbox", PYTHONPATH=without("trustme")))
