@@ -21,7 +21,6 @@ _FIELDS = {
     "username": "UWS user of the M2M login (Enter if you have none): ",
     "password": "UWS password: ",
 }
-_LIVE_ON = "tokens that are stored live on until they expire."
 
 
 def login(options: Namespace) -> int:
@@ -33,7 +32,8 @@ def login(options: Namespace) -> int:
             if not _profiles.forget(name):
                 existing = ", ".join(_profiles.names()) or "none"
                 raise UsageError(f"there is no profile {name!r} to forget; those that exist: {existing}")
-            sys.stdout.write(f"Profile {name!r} is forgotten; {_LIVE_ON}\n")
+            said = "is forgotten; tokens that are stored live on until they expire."
+            sys.stdout.write(f"Profile {name!r} {said}\n")
             return 0
         given, base_url = _given(), os.environ.get("THINGSPACE_BASE_URL", "")
         environment = Environment.at(base_url) if base_url else PRODUCTION

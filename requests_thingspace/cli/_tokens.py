@@ -17,11 +17,12 @@ from requests_thingspace import SessionToken
 from ._credentials import auth_of_user, shared_cache
 from ._refused_logins import LoginOfScript
 
+_CACHE = partial(shared_cache, or_notice=True)
+
 
 def token(options: Namespace) -> int:
     """Print a current token; renewed first if need be."""
-    cache = partial(shared_cache, or_notice=True)
-    auth = auth_of_user(login=options.session, cache=cache, profile=options.profile)
+    auth = auth_of_user(login=options.session, cache=_CACHE, profile=options.profile)
     current = auth.get_session_token() if options.session else auth.get_token()
     text = json.dumps(current.to_dict()) if options.json else current.value
     if options.header:
@@ -43,8 +44,7 @@ def revoke(options: Namespace) -> int:
 
 def logout(options: Namespace) -> int:
     """End the M2M session that the processes of this user share; never log in for that."""
-    cache = partial(shared_cache, or_notice=True)
-    auth = auth_of_user(login=True, cache=cache, profile=options.profile)
+    auth = auth_of_user(login=True, cache=_CACHE, profile=options.profile)
     shared: Any = auth.cache
     entry: dict[str, Any] = {}
     with suppress(OSError, ValueError):  # of a cache that is broken we tell below
