@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import io
 import json
 import time
@@ -120,7 +119,7 @@ class OwnCalls:
         """Send it, and drop the token that it revoked, here and in the cache."""
         response, held = call.send(), self.auth.token
         given = _form_in(call.request).get("token", [""])[0]
-        if response.ok and held is not None and _is_same(given, held.access_token):
+        if response.ok and held is not None and given == held.access_token:
             self.auth.token = None
             cache: Any = self.auth.cache
             with suppress(Exception):  # there is none, or a broken one, of which a fetch tells
@@ -139,7 +138,7 @@ class OwnCalls:
         if "key" in self._adopts:
             self._adopts.discard("key")
             self.auth.client_id, _, self.auth.client_secret = given.partition(":")
-        return _is_same(given, f"{self.auth.client_id}:{secret_now(self.auth.client_secret)}")
+        return given == f"{self.auth.client_id}:{secret_now(self.auth.client_secret)}"
 
     def _login_in(self, call: Call) -> LoginOfScript | None:
         """The login, if the body is one and nothing else."""
@@ -151,10 +150,9 @@ class OwnCalls:
         if "user" in self._adopts:
             self._adopts.discard("user")
             self.auth.username, self.auth.password = username, password
-        key, ours = secret_now(self.auth.client_secret), self.auth.username
+        key = secret_now(self.auth.client_secret)
         login = LoginOfScript(self.auth, username, password, key=key, send=call.send)
-        if ours is not None:
-            login.is_ours = _is_same(username, ours) & _is_same(password, secret_now(self.auth.password))
+        login.is_ours = (username, password) == (self.auth.username, secret_now(self.auth.password))
         return login
 
     def _current(self, call: Call, credential: str) -> Any:
@@ -204,10 +202,6 @@ def _form_in(request: requests.PreparedRequest) -> dict[str, list[str]]:
     kind = _text(request.headers.get("Content-Type", ""))
     body = request.body if isinstance(request.body, (str, bytes)) else ""
     return parse_qs(_text(body)) if kind.startswith("application/x-www-form-urlencoded") else {}
-
-
-def _is_same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _fingerprint(value: str | bytes) -> str:
