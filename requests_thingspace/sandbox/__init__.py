@@ -4,14 +4,12 @@
         session = sandbox.session()
         session.get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}")
 
-It needs the extra ``sandbox`` (cheroot serves, trustme makes the certificates, oauthlib's server side
-judges token requests). ``thingspace sandbox`` runs it as a program.
+It needs the extra ``sandbox``: trustme makes the certificates. ``thingspace sandbox`` runs it as a program.
 """
 
 try:
     from ._calls import Call
-    from ._clock import SandboxClock
-    from ._sandbox import Sandbox
+    from ._sandbox import Sandbox, SandboxClock
 except ImportError as missing:
     package = str(missing.name).partition(".")[0]
     hint = "pip install 'requests-thingspace[sandbox]'"

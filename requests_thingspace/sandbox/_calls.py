@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ._http import Answer
+from ._messages import Answer
 
 ENDPOINTS = ("token", "revoke", "login", "logout", "api")
 """What is counted and can be made to fail; ``api`` is everything that is none of the others."""
@@ -109,31 +109,6 @@ class Calls:
         _check(endpoint, seconds)
         with self._changed:
             self._latency[endpoint] = seconds
-
-
-class Plan:
-    """Trouble that comes by itself: each item once, after a given number of answered API calls."""
-
-    def __init__(self, text: str) -> None:
-        self._lock = threading.Lock()  # guards _calls
-        self._calls = 0
-        self._coming = [_planned(item) for item in text.split(",") if item.strip()]
-
-    def count(self) -> list[str]:
-        """Count one answered API call, and return what happens now."""
-        with self._lock:
-            self._calls += 1
-            return [what for after, what in self._coming if after == self._calls]
-
-
-def _planned(text: str) -> tuple[int, str]:
-    after, _, what = (part.strip() for part in text.partition(":"))
-    known = what in ("revoke", "end-session") or (what.isdecimal() and 400 <= int(what) <= 599)
-    if not (known and after.isdecimal() and int(after) > 0):
-        raise ValueError(
-            f"{text.strip()!r} is no fault: write N:revoke, N:end-session or N:503, separated by commas."
-        )
-    return int(after), what
 
 
 def _check(endpoint: str, wait: float = 0) -> None:

@@ -1,27 +1,28 @@
 """A small account that never changes: what it holds depends on nothing but the request.
 
-The fields are those of Verizon's pages; each function names its page. A request for what is not there raises
-`M2MError`. A lenient sandbox has every account, with as many devices as `ACCOUNT`. ThingSpace does not have
-what is under ``/sandbox/``: it is for tests, and never shows the value of a header.
+The fields are those of Verizon's pages; each function names its page. What is not there is a `RefusedError`.
+A lenient sandbox has every account, with as many devices as `ACCOUNT`. ThingSpace does not have what is under
+``/sandbox/``: it is for tests, and never shows the value of a header.
 """
 
 from __future__ import annotations
 
+import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ._http import Answer, Request, json_answer
-from ._sessions import INPUT_INVALID, M2MError
+from ._messages import M2M_INVALID, M2M_REFUSED, Answer, M2MError, RefusedError, Request, json_answer
 
 ACCOUNT = "0000123456-00001"
 """The account name of Verizon's own samples."""
 
 _MOST_DEVICES = 2000  # "Retrieve Device Information": "each response includes up to 2000 devices"
-# The other account is that of Verizon's simulator (Connectivity Management, "API Console").
-_DEVICES = {ACCOUNT: 250, "TestAccount-1": 5}
-_FIRST_DEVICE_ID = 1000001
+# Which devices an account has; the other account is that of Verizon's simulator ("API Console").
+_FLEETS = {ACCOUNT: range(250), "TestAccount-1": range(250, 255)}
+_FLEET_OF_ANY_OTHER = range(255, 505)
+_FIRST_ID = 1000001
 _FIRST_ADDED = datetime(2024, 1, 1, tzinfo=timezone.utc)
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -33,8 +34,6 @@ def account(request: Request, *, lenient: bool) -> Answer:
     """
     name = request.path.rpartition("/")[2]
     _fleet(name, lenient)
-    pool = {"poolName": "Dynamic IP", "poolType": "Dynamic IP", "isDefaultPool": True}
-    plan = {"name": "2MSHR5GB", "code": "M2MSHR5GB", "sizeKb": 0, "carrierServicePlanCode": "84638"}
     described = {
         "accountName": name,
         "accountNumber": name,
@@ -42,8 +41,10 @@ def account(request: Request, *, lenient: bool) -> Answer:
         "isProvisioningAllowed": True,
         "carriers": ["Verizon Wireless"],
         "features": ["Static IP", "Dynamic IP"],
-        "ipPools": [pool],
-        "servicePlans": [plan],
+        "ipPools": [{"poolName": "Dynamic IP", "poolType": "Dynamic IP", "isDefaultPool": True}],
+        "servicePlans": [
+            {"name": "2MSHR5GB", "code": "M2MSHR5GB", "sizeKb": 0, "carrierServicePlanCode": "84638"}
+        ],
     }
     return json_answer(described)
 
@@ -58,11 +59,10 @@ def devices(request: Request, *, lenient: bool) -> Answer:
     ``verizon/models/account_device_list_result.py``).
     https://thingspace.verizon.com/documentation/apis/connectivity-management/api-reference/retrieve-device-information.html
     """
-    query = _json_object(request) if request.length else {}
-    most = _number(query, "maxNumberOfDevices", _MOST_DEVICES)
-    if not 1 <= most <= _MOST_DEVICES:
-        raise M2MError(INPUT_INVALID, f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
-    found = list(_matching(query, lenient))
+    query = request.json() if request.body else {}
+    wrong = M2MError(M2M_INVALID + "Request.Invalid", f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
+    most = _number(query.get("maxNumberOfDevices", _MOST_DEVICES), range(1, _MOST_DEVICES + 1), wrong)
+    found = _matching(query, lenient)
     more = len(found) > most
     return json_answer({"hasMoreData": more, "devices": found[:most]}, 202 if more else 200)
 
@@ -99,7 +99,7 @@ def registration(request: Request) -> Answer:
 
     The device's certificate is left out: the sandbox has no message exchange to connect to.
     """
-    given = repr(sorted(_json_object(request).items()))
+    given = repr(sorted(request.json().items()))
     return json_answer({"DeviceID": str(uuid.uuid5(uuid.NAMESPACE_URL, given))})
 
 
@@ -111,23 +111,23 @@ def plausible(request: Request) -> Answer:
 
 def echo(request: Request) -> Answer:
     """``/sandbox/echo``: method, length and SHA-256 of the body, and the names of the headers."""
-    told = {"method": request.method, "length": request.length, "sha256": request.sha256}
-    return json_answer({**told, "headers": sorted(request.headers)})
+    told = {"method": request.method, "length": len(request.body)}
+    names = sorted(name.lower() for name in request.headers)
+    return json_answer({**told, "sha256": hashlib.sha256(request.body).hexdigest(), "headers": names})
 
 
 def redirect(request: Request) -> Answer:
     """``/sandbox/redirect?to=URL&status=302``: a redirect to anywhere."""
-    to, status = request.query.get("to", ""), _whole_number(request.query.get("status", "302"))
-    if status not in _REDIRECTS or not to or not to.isascii() or not to.isprintable():
-        return _misused(f"Give to=URL, and status= one of {_REDIRECTS}.")
+    wrong = _misuse(f"Give to=URL, and status= one of {_REDIRECTS}.")
+    to, status = request.query.get("to", ""), _number(request.query.get("status", 302), _REDIRECTS, wrong)
+    if not to or not to.isascii() or not to.isprintable():
+        raise wrong
     return Answer(status, headers={"Location": to})
 
 
 def download(request: Request) -> Answer:
     """``/sandbox/bytes?n=1000``: that many bytes, 0 to 255 and again, as a stream."""
-    size = _whole_number(request.query.get("n", ""))
-    if size < 0:
-        return _misused("Give n= a number of bytes.")
+    size = _number(request.query.get("n"), range(10**9), _misuse("Give n= a number of bytes."))
     block = bytes(range(256)) * 256
     blocks = (block[: size - start] for start in range(0, size, len(block)))
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
@@ -136,35 +136,34 @@ def download(request: Request) -> Answer:
 
 def status(request: Request) -> Answer:
     """``/sandbox/status/503``: an answer with this HTTP status, and JSON that says so."""
-    code = _whole_number(request.path.rpartition("/")[2])
-    if not 200 <= code <= 599:
-        return _misused("Give a final HTTP status, 200 to 599.")
+    wrong = _misuse("Give a final HTTP status, 200 to 599.")
+    code = _number(request.path.rpartition("/")[2], range(200, 600), wrong)
     return json_answer({"status": code}, code)
 
 
-def _fleet(name: str, lenient: bool) -> dict[str, int]:
-    """The account `name`, with the number of its devices."""
-    if name not in _DEVICES and not lenient:
-        raise M2MError("UnifiedWebService.REQUEST_FAILED.AccountNotFound", "The account was not found.")
-    return {name: _DEVICES.get(name, _DEVICES[ACCOUNT])}
+def _fleet(name: str, lenient: bool) -> range:
+    """The numbers of the devices of this account."""
+    if name not in _FLEETS and not lenient:
+        raise M2MError(M2M_REFUSED + "AccountNotFound", "The account was not found.")
+    return _FLEETS.get(name, _FLEET_OF_ANY_OTHER)
 
 
-def _matching(query: Mapping[str, Any], lenient: bool) -> Iterator[dict[str, Any]]:
+def _matching(query: Mapping[str, Any], lenient: bool) -> list[dict[str, Any]]:
     """The devices that match the body's parameters, in the order of their IDs and dates."""
-    name = query.get("accountName")
-    chosen = _DEVICES if name is None else _fleet(str(name), lenient)
-    seen = _number(query, "largestDeviceIdSeen", 0)
-    earliest, wanted = str(query.get("earliest", "")), query.get("deviceId")
-    everyone = {**_DEVICES, **chosen}
-    for number, owner in enumerate(owner for owner, count in everyone.items() for _ in range(count)):
-        device = _device(number, owner)
-        if owner not in chosen or _FIRST_DEVICE_ID + number <= seen or device["createdAt"] <= earliest:
-            continue
-        if wanted is None or wanted in device["deviceIds"]:
-            yield device
+    name, wanted = query.get("accountName"), query.get("deviceId")
+    fleets = _FLEETS if name is None else {str(name): _fleet(str(name), lenient)}
+    wrong = M2MError(M2M_INVALID + "Request.Invalid", "largestDeviceIdSeen is a device ID.")
+    seen = _number(query.get("largestDeviceIdSeen", 0), range(10**9), wrong)
+    earliest = str(query.get("earliest", ""))
+    later = ((owner, n) for owner, fleet in fleets.items() for n in fleet if _FIRST_ID + n > seen)
+    return [
+        device
+        for device in (_device(owner, number) for owner, number in later)
+        if device["createdAt"] > earliest and (wanted is None or wanted in device["deviceIds"])
+    ]
 
 
-def _device(number: int, owner: str) -> dict[str, Any]:
+def _device(owner: str, number: int) -> dict[str, Any]:
     added = f"{_FIRST_ADDED + timedelta(minutes=number):%Y-%m-%dT%H:%M:%SZ}"
     return {
         "accountName": owner,
@@ -175,31 +174,23 @@ def _device(number: int, owner: str) -> dict[str, Any]:
             {"id": f"99000{number:010d}", "kind": "imei"},
             {"id": f"8914800000{number:010d}", "kind": "iccid"},
         ],
-        "extendedAttributes": [{"key": "DeviceId", "value": str(_FIRST_DEVICE_ID + number)}],
+        "extendedAttributes": [{"key": "DeviceId", "value": str(_FIRST_ID + number)}],
         "groupNames": [f"Default: {owner}"],
         "ipAddress": f"10.0.{number // 256}.{number % 256}",
         "lastActivationDate": added,
     }
 
 
-def _json_object(request: Request) -> dict[str, Any]:
-    given = request.json()
-    if not isinstance(given, dict):
-        raise M2MError(INPUT_INVALID, "The request body is a JSON object.")
-    return given
-
-
-def _number(query: Mapping[str, Any], name: str, default: int) -> int:
+def _number(given: Any, allowed: Container[int], otherwise: RefusedError) -> int:
+    """The whole number that a request gives."""
     try:
-        return int(query.get(name, default))
+        number = int(given)
     except (TypeError, ValueError, OverflowError):
-        raise M2MError(INPUT_INVALID, f"{name} is a whole number.") from None
+        raise otherwise from None
+    if number not in allowed:
+        raise otherwise
+    return number
 
 
-def _whole_number(text: str) -> int:
-    """The number, or -1; nine digits are enough for everything here, and keep int() from long texts."""
-    return int(text) if text.isdecimal() and len(text) < 10 else -1
-
-
-def _misused(hint: str) -> Answer:
-    return json_answer({"error": hint}, 400)
+def _misuse(hint: str) -> RefusedError:
+    return RefusedError(json_answer({"error": hint}, 400))

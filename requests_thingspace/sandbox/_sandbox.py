@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
+import time
 import uuid
+import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
 
 from requests_thingspace import Clock, Environment, ThingspaceAuth
 
-from ._answers import Body, failure
-from ._calls import Call, Calls, Fault, Plan
-from ._clock import SandboxClock
-from ._gateway import Place, Platform
+from ._calls import Call, Calls, Fault
+from ._gateway import Platform
+from ._messages import Answer, Body, Place, Request, failure
 from ._oauth import OAuth
 from ._resources import ACCOUNT
 from ._serving import Running
 from ._sessions import Contact
+
+_PLANNED = re.compile(r"0*([1-9]\d*)\s*:\s*(revoke|end-session|[45]\d\d)", re.ASCII)
+
+
+class SandboxClock:
+    """Both clocks of the sandbox: real time plus an offset that only a test moves, and only forward.
+
+    A client that is given them ages together with the sandbox.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _offset
+        self._offset = 0.0
+
+    def wall(self) -> float:
+        """Unix time in seconds, as `time.time` would give it after all that was advanced."""
+        return time.time() + self._offset
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, except by `reset`, as `time.monotonic` counts them."""
+        return time.monotonic() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass at once.
+
+        Raises:
+            ValueError: `seconds` is negative or no number.
+        """
+        if not seconds >= 0:
+            raise ValueError(f"The sandbox's clock only goes forward, not by {seconds} seconds.")
+        with self._lock:
+            self._offset += seconds
+
+    def reset(self) -> None:
+        """Return to real time."""
+        with self._lock:
+            self._offset = 0.0
 
 
 class Sandbox:
@@ -80,21 +119,23 @@ class Sandbox:
         self.username = username or "sandbox-user"
         self.password = password or secrets.token_urlsafe(12)
         self.clock = SandboxClock()
-        self.plan(plan)
         self._first_credentials = self.client_secret, self.password
         self._wanted_port = port
         self._on_call = on_call
+        now = self.clock.monotonic
         # One without tokens, sessions, faults and counts.
         self._new_platform: Callable[[], Platform] = lambda: Platform(
-            OAuth(self.clock, self.client_id, self.client_secret, token_life, lenient=lenient),
-            Contact(self.clock, self.username, self.password, session_idle, lenient=lenient),
+            OAuth(now, self.client_id, self.client_secret, token_life, lenient=lenient),
+            Contact(now, self.username, self.password, session_idle, lenient=lenient),
             Calls(self._answered),
             m2m_sessions=m2m_sessions,
             lenient=lenient,
         )
         self._platform = self._new_platform()
-        self._lock = threading.RLock()  # guards _running
+        self._lock = threading.RLock()  # guards all below
         self._running: Running | None = None
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        self.plan(plan)
 
     def __repr__(self) -> str:
         with self._lock:
@@ -115,7 +156,7 @@ class Sandbox:
         with self._lock:
             if self._running is None:
                 self._platform.calls.hurry.clear()
-                self._running = Running(self._serve, self._wanted_port)
+                self._running = Running(self._respond, self._wanted_port)
         return self
 
     def close(self) -> None:
@@ -129,6 +170,7 @@ class Sandbox:
         if running is not None:
             self._platform.calls.hurry.set()
             running.close()
+            self._close_sessions()
 
     # What a client needs
 
@@ -156,8 +198,8 @@ class Sandbox:
     def environment(self) -> Environment:
         """The three origins and the endpoints, as `ThingspaceAuth` wants them."""
         main, imp, edge = self._serving().origins.values()
-        at_main = Environment.at(main)
-        urls = at_main.token_url, at_main.revoke_url, at_main.login_url, at_main.logout_url
+        at = Environment.at(main)
+        urls = at.token_url, at.revoke_url, at.login_url, at.logout_url
         return Environment((main, imp, edge), *urls, imp_origins=(imp,))
 
     def auth(self, **overrides: Any) -> ThingspaceAuth:
@@ -168,7 +210,7 @@ class Sandbox:
         if self._platform.m2m_sessions:
             arguments.update(username=self.username, password=self.password)
         if "session" not in overrides:
-            arguments["session"] = self._serving().new_session()
+            arguments["session"] = self._new_session()
         return ThingspaceAuth(**{**arguments, **overrides})
 
     def session(self, **overrides: Any) -> requests.Session:
@@ -176,7 +218,7 @@ class Sandbox:
 
         It ignores the proxies and the netrc of the machine.
         """
-        session = self._serving().new_session()
+        session = self._new_session()
         session.auth = self.auth(**overrides)
         return session
 
@@ -248,7 +290,15 @@ class Sandbox:
         Raises:
             ValueError: the text is not such a plan.
         """
-        self._plan = Plan(text)
+        planned = []
+        for item in filter(None, map(str.strip, text.split(","))):
+            found = _PLANNED.fullmatch(item)
+            if found is None:
+                known = "N:revoke, N:end-session or N:503"
+                raise ValueError(f"{item!r} is no fault: write {known}, separated by commas.")
+            planned.append((int(found[1]), found[2]))
+        with self._lock:
+            self._api_calls, self._planned = 0, planned
 
     def slow(self, endpoint: str, seconds: float) -> None:
         """Delay each answer of `endpoint` by that many real seconds; 0 takes it back.
@@ -283,17 +333,17 @@ class Sandbox:
         self.client_secret, self.password = self._first_credentials
         before, self._platform = self._platform, self._new_platform()
         before.calls.hurry.set()
-        with self._lock:
-            running = self._running
-        if running is not None:
-            running.close_sessions()
+        self._close_sessions()
 
-    def _serve(self, *wsgi: Any) -> Iterable[bytes]:
-        return self._platform.serve(*wsgi)
+    def _respond(self, place: Place, request: Request) -> Answer | None:
+        return self._platform.respond(place, request)
 
     def _answered(self, call: Call) -> None:
         """Do what is planned after this call, and report it."""
-        for what in self._plan.count() if call.endpoint == "api" else ():
+        with self._lock:
+            self._api_calls += call.endpoint == "api"
+            due = [what for after, what in self._planned if after == self._api_calls]
+        for what in due if call.endpoint == "api" else ():
             if what == "revoke":
                 self.revoke_tokens()
             elif what == "end-session":
@@ -308,3 +358,18 @@ class Sandbox:
             if self._running is None:
                 raise RuntimeError("The sandbox is closed: use 'with Sandbox() as sandbox', or start() it.")
             return self._running
+
+    def _new_session(self) -> requests.Session:
+        """A Session that trusts the certificates, and ignores the machine's proxies and netrc."""
+        session = requests.Session()
+        session.trust_env, session.verify = False, self.ca_file
+        with self._lock:
+            self._sessions.add(session)
+        return session
+
+    def _close_sessions(self) -> None:
+        """Close the connections of the Sessions that were handed out and are still there."""
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()

@@ -1,9 +1,9 @@
-"""One origin is one cheroot server; when it is closed, no thread, socket or connection of it is left.
+"""One origin is one HTTPS server, with a thread for each connection; closed, it leaves nothing behind.
 
-It differs from plain cheroot in four ways: the TLS handshake happens in a worker's thread (cheroot's own
-adapters do it in the thread that accepts, where one silent client stops all others), its log goes to logging
-instead of stderr, open connections are cut at once when the server closes, and a broken connection leaves no
-trace in its thread.
+http.server reads requests from a connection and writes the answers. Here is what it lacks: TLS, bodies that
+come in chunks, and an end that cuts the open connections. A thread ends with its connection, since OpenSSL
+remembers a failed write for all later connections of a thread
+(https://github.com/python/cpython/issues/148594).
 """
 
 from __future__ import annotations
@@ -11,221 +11,166 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import socketserver
 import ssl
 import sys
 import tempfile
 import threading
-import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
-import requests
 import trustme
-from cheroot.makefile import MakeFile
-from cheroot.server import HTTPConnection
-from cheroot.wsgi import Server
+from requests.structures import CaseInsensitiveDict
 
-from ._gateway import Place
-
-_WORKERS = 72  # threads of one origin: 64 parallel requests, and some for connections that say nothing
-_HANDSHAKE = 5.0  # seconds that a client has for its handshake
-_IDLE = 60  # seconds after which an idle keep-alive connection is closed
+from ._messages import Answer, Place, Request
 
 _log = logging.getLogger("requests_thingspace.sandbox")
 
-
-def forget_tls_errors(context: ssl.SSLContext) -> None:
-    """Clear what OpenSSL remembers of failures in this thread.
-
-    A write that failed stays in the thread's error queue (CPython does not clear it,
-    https://github.com/python/cpython/issues/148594). With OpenSSL 3.4 and later the next read in this
-    thread, of whatever connection, that has to wait for its client fails with it: "Broken pipe". Each
-    handshake begins by clearing the queue, so this starts one that leads nowhere.
-    """
-    with suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True).do_handshake()
+Respond = Callable[[Request], "Answer | None"]  # None drops the connection
 
 
-class _Connection(HTTPConnection):
-    """A connection that begins TLS with its first request, and that its server can cut."""
+class _Connection(BaseHTTPRequestHandler):
+    """The requests of one connection, one after the other."""
 
-    def __init__(self, server: Any, sock: Any, makefile: Any = MakeFile) -> None:
-        super().__init__(server, sock, makefile)
-        server.connections_now.add(self)
+    server: _Listener
+    server_version, sys_version = "ThingSpace sandbox", ""
+    protocol_version = "HTTP/1.1"  # connections are kept
+    disable_nagle_algorithm = True
+    timeout = 60  # seconds that a client may say nothing
 
-    def communicate(self) -> bool:
-        """Serve the next request; ``True`` keeps the connection."""
-        if not isinstance(self.socket, ssl.SSLSocket):
-            try:
-                self._shake_hands()
-            except OSError as failed:
-                _log.debug("TLS handshake failed: %s", type(failed).__name__)
-                return False
-        return bool(super().communicate())  # type: ignore[no-untyped-call]
+    def __getattr__(self, name: str) -> Any:
+        """One method in place of ``do_GET``, ``do_POST`` and all others that http.server asks for."""
+        if name.startswith("do_"):
+            return self._exchange
+        raise AttributeError(name)
 
-    def _shake_hands(self) -> None:
-        self.socket = self.server.tls.wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self.socket.settimeout(_HANDSHAKE)
-        self.socket.do_handshake()
-        self.socket.settimeout(_IDLE)
-        self.rfile, self.wfile = MakeFile(self.socket, "rb"), MakeFile(self.socket, "wb")
+    def _exchange(self) -> None:
+        path, _, query = self.path.partition("?")
+        parameters = {name: values[0] for name, values in parse_qs(query).items()}
+        body = self._read_body()
+        answer = self.server.respond(Request(self.command, unquote(path), parameters, self.headers, body))
+        if answer is None:
+            self.close_connection = True
+        else:
+            self._send(answer)
 
-    def cut(self) -> None:
-        """Wake whoever reads from or writes to this connection; its worker then closes it."""
-        with suppress(OSError):
-            # Not SSLSocket.shutdown, which drops the TLS state that a worker is using.
-            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+    def _read_body(self) -> bytes:
+        """All of it, so that the connection can be kept, whatever the answer is."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = bytearray()
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return bytes(body)
 
-    def close(self) -> None:
-        """Close the connection, and drop what could not be sent any more."""
-        self.server.connections_now.discard(self)
-        super().close()
-        # cheroot leaves the writer to the garbage collector, which complains about unsent bytes.
-        with suppress(OSError, ValueError):
-            self.wfile.close()
-        forget_tls_errors(self.server.tls)
+    def _send(self, answer: Answer) -> None:
+        """Send it; if its body is not as long as its headers say, the connection ends with it."""
+        headers = CaseInsensitiveDict({"Date": self.date_time_string(), **answer.headers})
+        content = b"" if answer.status in (204, 205, 304) else answer.body
+        if isinstance(content, bytes):
+            headers.setdefault("Content-Length", str(len(content)))
+            content = (content,)
+        if threading.current_thread() is self.server.thread:
+            headers["Connection"] = "close"
+        self.send_response_only(answer.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            sent = sum(map(self.wfile.write, content))
+            self.close_connection |= str(sent) != headers["Content-Length"]
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: http.server would write to stderr."""
 
 
-class _Listener(Server):
-    """cheroot's WSGI server for one origin on 127.0.0.1, which begins to serve at once."""
+class _Listener(socketserver.ThreadingTCPServer):
+    """The server of one origin on 127.0.0.1, which begins to serve at once."""
 
-    ConnectionClass = _Connection
-    expiration_interval = 0.05  # seconds; also how long stop() takes to be noticed
-    keep_alive_conn_limit = 4096
+    allow_reuse_address = os.name != "nt"  # there it would let two servers listen on one port
+    request_queue_size = 256
+    timeout = 0.05  # seconds that `closing` takes to be noticed
 
-    def __init__(self, application: Any, tls: ssl.SSLContext, port: int) -> None:
-        super().__init__(
-            ("127.0.0.1", port),
-            application,
-            numthreads=_WORKERS,
-            server_name="ThingSpace sandbox",
-            request_queue_size=256,
-            timeout=_IDLE,
-            shutdown_timeout=1,
-        )
-        self.tls = tls
-        self.connections_now: set[_Connection] = set()
-        self.origin: Future[str] = Future()  # where it serves; an OSError if the port cannot be bound
-        self.closing = threading.Event()  # once set, it stops serving soon
-        # The workers inherit "daemon" from these: a sandbox that nobody closed ends with its process. The one
-        # that stops the server is there from the start, since at exit Python makes no more threads.
-        self._own = [
-            threading.Thread(target=target, name="ThingSpace sandbox", daemon=True)
-            for target in (self._run, self._stop)
-        ]
-        for thread in self._own:
+    def __init__(self, respond: Respond, tls: ssl.SSLContext, port: int) -> None:
+        try:
+            super().__init__(("127.0.0.1", port), _Connection)
+        except OSError as refused:
+            text = f"The sandbox cannot listen on 127.0.0.1:{port}; is the port in use? {refused}"
+            raise OSError(text) from None
+        self.respond = respond
+        self.origin = f"https://127.0.0.1:{self.server_address[1]}"
+        self.closing = False  # once set, it stops serving soon
+        self._tls = tls
+        self._connections: list[tuple[ssl.SSLSocket, threading.Thread]] = []
+        # Its threads are daemons: a sandbox that nobody closed ends with its process.
+        self.thread = threading.Thread(target=self._accept, name="ThingSpace sandbox", daemon=True)
+        self.thread.start()
+
+    def _accept(self) -> None:
+        while not self.closing:
+            self.handle_request()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; TLS begins with the first byte that is read, in the connection's thread."""
+        accepted, address = self.socket.accept()
+        return self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False), address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread, or here if Python, which is about to exit, starts no more."""
+        work = partial(self.process_request_thread, request, client_address)
+        thread = threading.Thread(target=work, name="ThingSpace sandbox", daemon=True)
+        try:
             thread.start()
+        except RuntimeError:
+            work()
+        else:
+            self._connections = [known for known in self._connections if known[1].is_alive()]
+            self._connections.append((request, thread))
+
+    def handle_error(self, *_: object) -> None:
+        """Tell logging, not stderr; of an exception only its type, for its text may quote a request."""
+        _log.debug("connection broken: %s", getattr(sys.exc_info()[0], "__name__", None))
 
     def close(self) -> None:
         """Stop serving: cut all connections, end all threads."""
-        self.closing.set()
-        for thread in self._own:
-            # Again and again, for a connection may be accepted while the server stops.
-            while thread.is_alive():
-                for connection in list(self.connections_now):
-                    connection.cut()
-                thread.join(0.02)
-        # cheroot keeps the statistics of every server there, and with them the server itself.
-        statistics: dict[str, Any] = getattr(logging, "statistics", {})
-        statistics.pop(f"Cheroot HTTPServer {id(self)}", None)
-
-    def _run(self) -> None:
-        wanted = "{}:{}".format(*self.bind_addr)
-        try:
-            self.prepare()
-        except OSError as refused:
-            text = f"The sandbox cannot listen on {wanted}; is the port in use? {refused}"
-            self.origin.set_exception(OSError(text))
-            return
-        self.origin.set_result(f"https://127.0.0.1:{self.bind_addr[1]}")
-        self.serve()
-
-    def _stop(self) -> None:
-        self.closing.wait()
-        if self.origin.exception() is None:
-            self.stop()
-
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        """Tell logging, not stderr; of an exception only its type, for its text may quote a request."""
-        failure = sys.exc_info()[0]
-        _log.debug("cheroot, level %d: %s", level, failure.__name__ if traceback and failure else msg)
-
-    @staticmethod
-    def bind_socket(socket_: Any, bind_addr: Any) -> Any:
-        """Bind, or close: cheroot would leave a socket that cannot be bound to the garbage collector."""
-        try:
-            socket_.bind(bind_addr)
-        except OSError:
-            socket_.close()
-            raise
-        return socket_
-
-    def _serve_unservicable(self) -> None:
-        """Spare cheroot's thread for turned away connections: the queue here has no limit."""
+        self.closing = True
+        self.thread.join()
+        for connection, thread in self._connections:
+            with suppress(OSError):
+                # Not SSLSocket.shutdown, which drops the TLS state that the thread is using.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            thread.join()
+        self.server_close()
 
 
 class Running:
-    """What a sandbox has between start and close: certificates, three listeners, Sessions handed out.
+    """What a sandbox has between start and close: certificates, and a server for each origin."""
 
-    `serve` is a WSGI application with the place as its first argument.
-    """
-
-    def __init__(self, serve: Callable[..., Any], port: int) -> None:
+    def __init__(self, respond: Callable[[Place, Request], Answer | None], port: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="thingspace-sandbox-")
         self.ca_file = os.path.join(self._folder.name, "ca.pem")
-        self._lock = threading.Lock()  # guards _sessions
-        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
-        context = self._new_context()
-        self._listeners = {
-            place: _Listener(partial(serve, place), context, port if place is Place.MAIN else 0)
-            for place in Place
-        }
+        self._listeners: dict[Place, _Listener] = {}
+        authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.cert_pem.write_to_path(self.ca_file)
+        authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(tls)
         try:
-            self.origins = {place: listener.origin.result() for place, listener in self._listeners.items()}
+            for place in Place:
+                wanted = port if place is Place.MAIN else 0
+                self._listeners[place] = _Listener(partial(respond, place), tls, wanted)
         except OSError:
             self.close()
             raise
-
-    def _new_context(self) -> ssl.SSLContext:
-        """A certificate for loopback, of an authority of its own.
-
-        OpenSSL takes a key only from a file, so the server's key is one for a moment, in a folder which only
-        the user can read and which goes away with the sandbox.
-        """
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self.ca_file)
-        leaf = authority.issue_cert("localhost", "127.0.0.1", "::1")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        with leaf.private_key_and_cert_chain_pem.tempfile(self._folder.name) as path:
-            context.load_cert_chain(path)
-        return context
-
-    def new_session(self) -> requests.Session:
-        """A Session that trusts the certificates, and ignores the machine's proxies and netrc."""
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = self.ca_file
-        with self._lock:
-            self._sessions.add(session)
-        return session
-
-    def close_sessions(self) -> None:
-        """Close the connections of the Sessions that were handed out and are still there."""
-        with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close()
+        self.origins = {place: listener.origin for place, listener in self._listeners.items()}
 
     def close(self) -> None:
         for listener in self._listeners.values():
-            listener.closing.set()
+            listener.closing = True
         for listener in self._listeners.values():
             listener.close()
-        self.close_sessions()
         self._folder.cleanup()

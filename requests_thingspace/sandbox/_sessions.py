@@ -11,39 +11,27 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 
-from ._clock import SandboxClock
-from ._http import Answer, Request, json_answer
+from ._messages import M2M_INVALID, M2M_REFUSED, Answer, M2MError, Request, json_answer
 
 _FAILURES_TO_LOCK = 5
-# Verizon documents the codes of the session token; those of a refused login or body are the sandbox's own.
-INPUT_INVALID = "UnifiedWebService.INPUT_INVALID.Request.Invalid"
-_REFUSED = "UnifiedWebService.REQUEST_FAILED."
-_SESSION_UNKNOWN = "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid"
 _HOW_TO_LOG_IN = (
     "The session token is missing from the header. Give ThingspaceAuth username= and password= as well; "
     "those of the sandbox are sandbox.username and sandbox.password."
 )
 
 
-class M2MError(Exception):
-    """The M2M platform refuses, with this answer."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code)
-        self.answer = json_answer({"errorCode": code, "errorMessage": message}, 400)
-
-
 class Contact:
     """The contact record of one UWS user, its sessions, and the endpoints for them.
 
-    A session is dead after `idle` seconds without use. A lenient contact lets everybody log in.
+    A session is dead after `idle` seconds of `now` without use. A lenient contact lets everybody log in.
     """
 
     def __init__(
-        self, clock: SandboxClock, username: str, password: str, idle: float, *, lenient: bool
+        self, now: Callable[[], float], username: str, password: str, idle: float, *, lenient: bool
     ) -> None:
-        self._clock = clock
+        self._now = now
         self._username = username
         self.password = password
         self._idle = idle
@@ -55,8 +43,7 @@ class Contact:
     @property
     def locked(self) -> bool:
         """Whether even the right password is refused."""
-        with self._lock:
-            return self._failures >= _FAILURES_TO_LOCK
+        return self._failures >= _FAILURES_TO_LOCK
 
     def login(self, request: Request) -> Answer:
         """``POST /api/m2m/v1/session/login``: a new session token.
@@ -64,41 +51,39 @@ class Contact:
         Only failures with the known username count: another has no record here that could be locked.
         """
         given = request.json()
-        given = given if isinstance(given, dict) else {}
         username, password = given.get("username"), given.get("password")
         if not isinstance(username, str) or not isinstance(password, str):
-            raise M2MError(INPUT_INVALID, "The body holds username and password, both strings.")
+            raise M2MError(M2M_INVALID + "Request.Invalid", "It holds username and password, both strings.")
         with self._lock:
             known = self._lenient or username == self._username
-            if known and self._failures >= _FAILURES_TO_LOCK:
-                raise M2MError(_REFUSED + "LoginLocked", "The contact is locked. Ask Verizon Support.")
+            if known and self.locked:
+                raise M2MError(M2M_REFUSED + "LoginLocked", "The contact is locked. Ask Verizon Support.")
             if not (known and (self._lenient or password == self.password)):
                 self._failures += known
-                raise M2MError(_REFUSED + "LoginFailed", "The username or the password is wrong.")
+                raise M2MError(M2M_REFUSED + "LoginFailed", "The username or the password is wrong.")
             self._failures = 0
             session_token = str(uuid.uuid4())
-            self._last_use[session_token] = self._clock.monotonic()
+            self._last_use[session_token] = self._now()
         return json_answer({"sessionToken": session_token})
 
-    def use(self, session_token: str | None) -> None:
-        """Let one call with this session token in, and renew its idle time."""
+    def use(self, session_token: str, *, end: bool = False) -> None:
+        """Let one call with this session token in, and renew its idle time or end it."""
         if not session_token:
-            raise M2MError(_REFUSED + "SessionToken.Format", _HOW_TO_LOG_IN)
+            raise M2MError(M2M_REFUSED + "SessionToken.Format", _HOW_TO_LOG_IN)
         with self._lock:
             if session_token not in self._last_use:
-                raise M2MError(_SESSION_UNKNOWN, "The session token is not a valid GUID of a session.")
-            last_use, now = self._last_use[session_token], self._clock.monotonic()
-            if last_use is None or now - last_use >= self._idle:
-                self._last_use[session_token] = None
-                raise M2MError(_REFUSED + "SessionToken.Expired", "The session has expired. Log in again.")
-            self._last_use[session_token] = now
+                message = "The session token is not a valid GUID of a session."
+                raise M2MError(M2M_INVALID + "SessionToken.Invalid", message)
+            last_use, now = self._last_use[session_token], self._now()
+            alive = last_use is not None and now - last_use < self._idle
+            self._last_use[session_token] = now if alive and not end else None
+        if not alive:
+            raise M2MError(M2M_REFUSED + "SessionToken.Expired", "The session has expired. Log in again.")
 
     def logout(self, request: Request) -> Answer:
         """``POST /api/m2m/v1/session/logout``: end this session."""
-        session_token = request.headers.get("vz-m2m-token")
-        self.use(session_token)
-        with self._lock:
-            self._last_use[str(session_token)] = None
+        session_token = request.headers.get("VZ-M2M-Token", "")
+        self.use(session_token, end=True)
         return json_answer({"sessionToken": session_token})
 
     def end_sessions(self) -> None:

@@ -80,5 +80,5 @@ def test_a_mistake_gets_one_line(thingspace, arguments, hint):
 def test_without_the_extra_it_says_what_to_install(thingspace, without):
     """One line, with the command."""
     assert "pip install 'requests-thingspace[sandbox]'" in told_by(
-        thingspace("run", "--sandbox", SCRIPTS / "ends.py", "well", PYTHONPATH=without("cheroot"))
+        thingspace("run", "--sandbox", SCRIPTS / "ends.py", "well", PYTHONPATH=without("trustme"))
     )

@@ -169,7 +169,7 @@ def test_without_the_extra_nothing_is_kept(thingspace, without):
 
 def test_it_is_quick(execute):
     """It imports nothing that only a token call, a lock, a keyring or a server needs."""
-    slow = ("oauthlib", "requests_oauthlib", "keyring", "cheroot", "asyncio")
+    slow = ("oauthlib", "requests_oauthlib", "keyring", "trustme", "asyncio")
     script = (
         f"import sys; sys.path[:0] = {sys.path!r}; "
         "from requests_thingspace.cli import main; main(['status']); "

@@ -54,7 +54,7 @@ def fault(endpoint, status, **more):
         (fault("token", 418, body=""), "", TEXT),
         (fault("token", 418, body=b"\x00\xff"), "\x00\xff", TEXT),
         (fault("token", 503, body="{}", headers={"Content-Type": JSON, "Retry-After": "7"}), "{}", JSON),
-        (fault("token", 418, body="abc", headers={"content-length": "3"}), "abc", TEXT),
+        (fault("token", 418, body="abc", headers={"content-length": "3", "date": "soon"}), "abc", TEXT),
         (fault("token", 204, body="text"), "", TEXT),
         (fault("token", 304, body="text"), "", TEXT),
         # Without a body the failure looks like one

@@ -1,4 +1,4 @@
-"""What ThingSpace says, word for word where Verizon documents it, and marked where it does not.
+"""Requests, answers and refusals: word for word where Verizon documents them, and marked where it does not.
 
 The faults are those of Verizon's page "Synchronous Error Messages", table "List of WS02 Error Messages
 used in oAuth V1 Portal":
@@ -7,14 +7,21 @@ https://thingspace.verizon.com/resources/documentation/connectivity/API_Referenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from enum import Enum
 from http.client import responses
 from typing import Any, Union
 
-from ._http import Answer, json_answer
-
 Body = Union[str, bytes, dict[str, Any], list[Any], None]
+Place = Enum("Place", "MAIN IMP EDGE")  # the three origins
+
+# Verizon documents the codes of the session token; those of other refusals are the sandbox's own.
+M2M_REFUSED = "UnifiedWebService.REQUEST_FAILED."
+M2M_INVALID = "UnifiedWebService.INPUT_INVALID."
 
 _AM_FAULT = (
     '<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404</am:code>'
@@ -23,14 +30,66 @@ _AM_FAULT = (
 )
 
 
-def no_such_resource(path: str) -> Answer:
+@dataclass(frozen=True, repr=False)  # it holds secrets
+class Request:
+    """One HTTP request."""
+
+    method: str
+    path: str  # percent-decoded
+    query: Mapping[str, str]  # the first value of each parameter
+    headers: Message  # by name in upper or lower case
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body, which is a JSON object.
+
+        Raises:
+            M2MError: it is not.
+        """
+        with suppress(ValueError, RecursionError):
+            value = json.loads(self.body)
+            if isinstance(value, dict):
+                return value
+        raise M2MError(M2M_INVALID + "Request.Invalid", "The request body is a JSON object.")
+
+
+@dataclass(frozen=True, repr=False)  # it may hold a token
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes | Iterable[bytes] = b""  # a stream's length is in the headers
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """`value` as JSON."""
+    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+
+class RefusedError(Exception):
+    """A request is refused, with this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class M2MError(RefusedError):
+    """The M2M platform refuses."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(json_answer({"errorCode": code, "errorMessage": message}, 400))
+
+
+def no_such_resource(path: str) -> RefusedError:
     """400 fault 900906: the gateway knows no such path or method."""
     hint = "Check the API documentation and add a proper REST resource path to the invocation URL"
     message = "No matching resource found in the API for the given request"
     return _fault(400, "900906", message, _access(path, hint))
 
 
-def missing_credentials(scheme: str) -> Answer:
+def missing_credentials(scheme: str) -> RefusedError:
     """401 fault 900902: no ``Authorization`` header of this scheme.
 
     Verizon prints the body for ``Basic``; that of a missing bearer is the same with its own scheme
@@ -40,13 +99,24 @@ def missing_credentials(scheme: str) -> Answer:
     return _fault(401, "900902", "Missing Credentials", f"Required OAuth credentials not provided. {hint}")
 
 
-def wrong_bearer(path: str) -> Answer:
+def wrong_bearer(path: str) -> RefusedError:
     """401 fault 900901: the bearer is wrong, expired or revoked; ThingSpace does not say which."""
     hint = "Make sure you have given the correct access token"
     return _fault(401, "900901", "Invalid Credentials", _access(path, hint))
 
 
-def cloud_connector_refusal() -> Answer:
+def oauth_refusal(error: str, description: str) -> RefusedError:
+    """An error of RFC 6749 section 5.2; Verizon documents neither these nor their words."""
+    status = 401 if error == "invalid_client" else 400
+    return RefusedError(json_answer({"error": error, "error_description": description}, status))
+
+
+def wrong_client() -> RefusedError:
+    """A wrong key or secret, in WSO2's words."""
+    return oauth_refusal("invalid_client", "Client Authentication failed.")
+
+
+def cloud_connector_refusal() -> RefusedError:
     """How Cloud Connector reports a dead M2M session.
 
     The body is Verizon's; it prints no status with it, so the 401 is read from the word "unauthorized".
@@ -57,7 +127,7 @@ def cloud_connector_refusal() -> Answer:
         "error_description": "Failure response received for UWS V1 REST accounts: [400]",
         "cause": "Requested service is unauthorized for given token",
     }
-    return json_answer(body, 401)
+    return RefusedError(json_answer(body, 401))
 
 
 def failure(endpoint: str, status: int, body: Body, headers: Mapping[str, str]) -> Answer:
@@ -82,21 +152,21 @@ def _typical_failure(endpoint: str, status: int) -> Answer:
     """
     at_token, told = endpoint in ("token", "revoke"), "The sandbox was told to refuse this request."
     if status == 401:
-        oauth = {"error": "invalid_client", "error_description": "Client Authentication failed."}
-        return json_answer(oauth, 401) if at_token else wrong_bearer("/api/m2m/v1")
+        return (wrong_client() if at_token else wrong_bearer("/api/m2m/v1")).answer
+    if status == 400 and at_token:
+        return oauth_refusal("invalid_request", told).answer
     if status == 400:
-        oauth = {"error": "invalid_request", "error_description": told}
-        m2m = {"errorCode": "UnifiedWebService.REQUEST_FAILED.AccountName", "errorMessage": told}
-        return json_answer(oauth if at_token else m2m, 400)
+        return M2MError(M2M_REFUSED + "AccountName", told).answer
     title = f"{status} {responses.get(status, '')}".strip()
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     text, kind = (_AM_FAULT, "application/xml") if status == 403 else (page, "text/html")
     return Answer(status, text.encode(), {"Content-Type": f"{kind}; charset=utf-8"})
 
 
-def _fault(status: int, code: str, message: str, description: str) -> Answer:
+def _fault(status: int, code: str, message: str, description: str) -> RefusedError:
     """A fault of the WSO2 gateway; its code is a JSON string."""
-    return json_answer({"fault": {"code": code, "message": message, "description": description}}, status)
+    fault = {"code": code, "message": message, "description": description}
+    return RefusedError(json_answer({"fault": fault}, status))
 
 
 def _access(path: str, hint: str) -> str:
