@@ -10,7 +10,8 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._messages import Answer
 
@@ -39,12 +40,11 @@ class Call:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One failure to come: ``answer=None`` drops the connection. `delay` is in real seconds."""
+class Fault(NamedTuple):
+    """One failure to come."""
 
-    answer: Answer | None = field(repr=False)
-    delay: float
+    answer: Answer | None  # None drops the connection
+    delay: float  # real seconds
 
 
 class Calls:
@@ -54,27 +54,15 @@ class Calls:
         self._on_call = on_call
         self.hurry = threading.Event()
         self._changed = threading.Condition()  # guards all below
-        self._received = dict.fromkeys(ENDPOINTS, 0)
-        self._answered = Counter[tuple[str, int]]()
+        self.received = dict.fromkeys(ENDPOINTS, 0)
+        self.answered = Counter[tuple[str, int]]()
         self._faults: dict[str, deque[Fault]] = {endpoint: deque() for endpoint in ENDPOINTS}
         self._latency = dict.fromkeys(ENDPOINTS, 0.0)
-
-    @property
-    def received(self) -> dict[str, int]:
-        """A snapshot by endpoint."""
-        with self._changed:
-            return dict(self._received)
-
-    @property
-    def answered(self) -> Counter[tuple[str, int]]:
-        """A snapshot by endpoint and HTTP status."""
-        with self._changed:
-            return Counter(self._answered)
 
     def receive(self, endpoint: str) -> Fault | None:
         """Count one arrival, wait as long as was asked for, and return the fault whose turn it is."""
         with self._changed:
-            self._received[endpoint] += 1
+            self.received[endpoint] += 1
             self._changed.notify_all()
             faults, wait = self._faults[endpoint], self._latency[endpoint]
             fault = faults.popleft() if faults else None
@@ -84,20 +72,18 @@ class Calls:
     def answer(self, call: Call) -> None:
         """Count one answer and report it; a callback that raises costs the client nothing."""
         with self._changed:
-            self._answered[call.endpoint, call.status] += 1
+            self.answered[call.endpoint, call.status] += 1
         try:
             self._on_call(call)
         except Exception:  # noqa: BLE001 - whatever a test's callback raises
             _log.warning("on_call raised", exc_info=True)
 
     def wait_for(self, endpoint: str, count: int, timeout: float) -> bool:
-        """Wait until `count` calls of `endpoint` have arrived; ``False`` after `timeout` seconds."""
         _check(endpoint)
         with self._changed:
-            return self._changed.wait_for(lambda: self._received[endpoint] >= count, timeout)
+            return self._changed.wait_for(lambda: self.received[endpoint] >= count, timeout)
 
     def fail(self, endpoint: str, fault: Fault, times: int) -> None:
-        """Let the next `times` calls of `endpoint` meet this fault, after those that were asked for."""
         _check(endpoint, fault.delay)
         if times < 1:
             raise ValueError(f"A fault happens at least once, not {times} times.")
@@ -105,7 +91,6 @@ class Calls:
             self._faults[endpoint].extend([fault] * times)
 
     def slow(self, endpoint: str, seconds: float) -> None:
-        """Let each answer of `endpoint` take `seconds` more; 0 takes that back."""
         _check(endpoint, seconds)
         with self._changed:
             self._latency[endpoint] = seconds

@@ -15,18 +15,9 @@ from enum import Enum
 from functools import cached_property, partial
 from typing import NamedTuple
 
-from . import _resources
+from . import _messages, _resources
 from ._calls import Call, Calls
-from ._messages import (
-    Answer,
-    Place,
-    RefusedError,
-    Request,
-    cloud_connector_refusal,
-    missing_credentials,
-    no_such_resource,
-    wrong_bearer,
-)
+from ._messages import Answer, Place, RefusedError, Request
 from ._oauth import OAuth
 from ._sessions import Contact
 
@@ -36,8 +27,7 @@ Needs = Enum("Needs", "NOTHING BEARER SESSION")  # what a request must bring
 class Route(NamedTuple):
     """A resource."""
 
-    method: str  # *: any
-    path: str  # a regular expression
+    pattern: str  # a regular expression for method and path
     needs: Needs
     respond: Callable[[Request], Answer]
     places: tuple[Place, ...] = (Place.MAIN,)
@@ -62,70 +52,64 @@ class Platform:
     def _routes(self) -> tuple[Route, ...]:
         nothing, bearer, session = Needs
         main, imp, edge = ((place,) for place in Place)
+        everywhere = tuple(Place)
         account = partial(_resources.account, lenient=self.lenient)
         devices = partial(_resources.devices, lenient=self.lenient)
         known = (
-            Route("POST", "/api/ts/v1/oauth2/token", nothing, self.oauth.token, main + edge, "token"),
-            Route("POST", "/api/ts/v1/oauth2/revoke", nothing, self.oauth.revoke, main + edge, "revoke"),
-            Route("POST", "/api/m2m/v1/session/login", bearer, self.contact.login, main, "login"),
-            Route("POST", "/api/m2m/v1/session/logout", bearer, self.contact.logout, main, "logout"),
-            Route("GET", "/api/m2m/v1/accounts/[^/]+", session, account),
-            Route("POST", "/api/m2m/v1/devices/actions/list", session, devices),
-            Route("POST", "/api/cc/v1/targets/actions/query", session, _resources.targets),
-            Route("GET", "/api/mec/eds/serviceendpoints", bearer, _resources.service_endpoints, edge),
-            Route("POST", "/api/v2/clients/registration", session, _resources.registration, imp),
-            Route("*", "/sandbox/echo", bearer, _resources.echo, tuple(Place)),
-            Route("*", "/sandbox/redirect", bearer, _resources.redirect, tuple(Place)),
-            Route("*", "/sandbox/bytes", bearer, _resources.download, tuple(Place)),
-            Route("*", "/sandbox/status/[^/]*", bearer, _resources.status, tuple(Place)),
+            Route("POST /api/ts/v1/oauth2/token", nothing, self.oauth.token, main + edge, "token"),
+            Route("POST /api/ts/v1/oauth2/revoke", nothing, self.oauth.revoke, main + edge, "revoke"),
+            Route("POST /api/m2m/v1/session/login", bearer, self.contact.login, main, "login"),
+            Route("POST /api/m2m/v1/session/logout", bearer, self.contact.logout, main, "logout"),
+            Route("GET /api/m2m/v1/accounts/[^/]+", session, account),
+            Route("POST /api/m2m/v1/devices/actions/list", session, devices),
+            Route("POST /api/cc/v1/targets/actions/query", session, _resources.targets),
+            Route("GET /api/mec/eds/serviceendpoints", bearer, _resources.service_endpoints, edge),
+            Route("POST /api/v2/clients/registration", session, _resources.registration, imp),
+            Route(".* /sandbox/echo", bearer, _resources.echo, everywhere),
+            Route(".* /sandbox/redirect", bearer, _resources.redirect, everywhere),
+            Route(".* /sandbox/bytes", bearer, _resources.download, everywhere),
+            Route(".* /sandbox/status/[^/]*", bearer, _resources.status, everywhere),
         )
-        anything = (
-            Route("*", "/api/.*", session, _resources.plausible, main + imp),
-            Route("*", "/api/.*", bearer, _resources.plausible, edge),
+        plausible = (
+            Route(".* /api/.*", session, _resources.plausible, main + imp),
+            Route(".* /api/.*", bearer, _resources.plausible, edge),
         )
-        return known + anything if self.lenient else known
+        nowhere = Route("(?s).*", nothing, _messages.no_such_resource, everywhere)
+        return (*known, *(plausible if self.lenient else ()), nowhere)
 
     def respond(self, place: Place, request: Request) -> Answer | None:
         """Answer one request, and count it; ``None`` drops the connection."""
-        started = time.monotonic()
-        route = next((route for route in self._routes if _leads(route, place, request)), None)
-        endpoint = route.endpoint if route else "api"
-        fault = self.calls.receive(endpoint)
+        asked, started = f"{request.method} {request.path}", time.monotonic()
+        here = (route for route in self._routes if place in route.places)
+        route = next(route for route in here if re.fullmatch(route.pattern, asked))
+        fault = self.calls.receive(route.endpoint)
         answer = fault.answer if fault else self._answer(place, route, request)
         if answer is not None:
             seconds = time.monotonic() - started
-            self.calls.answer(Call(endpoint, request.method, request.path, answer.status, seconds))
+            self.calls.answer(Call(route.endpoint, request.method, request.path, answer.status, seconds))
         return answer
 
-    def _answer(self, place: Place, route: Route | None, request: Request) -> Answer:
+    def _answer(self, place: Place, route: Route, request: Request) -> Answer:
         try:
-            if route is None:
-                raise no_such_resource(request.path)
             self._let_in(place, route.needs, request)
             return route.respond(request)
-        except RefusedError as refusal:
-            return refusal.answer
+        except RefusedError as refused:
+            return refused.answer
 
     def _let_in(self, place: Place, needs: Needs, request: Request) -> None:
-        """Check the tokens of this request, or raise a `RefusedError`."""
+        """Check the tokens that this request brings."""
         if needs is Needs.NOTHING:
             return
         scheme, _, access_token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise missing_credentials("Bearer")
+            raise _messages.missing_credentials("Bearer")
         if not self.oauth.accepts(access_token.strip()):
-            raise wrong_bearer(request.path)
+            raise _messages.wrong_bearer(request.path)
         if needs is Needs.SESSION and self.m2m_sessions:
             name = "SessionToken" if place is Place.IMP else "VZ-M2M-Token"
             try:
                 self.contact.use(request.headers.get(name, ""))
             except RefusedError:
                 if request.path.startswith("/api/cc/"):
-                    raise cloud_connector_refusal() from None
+                    raise _messages.cloud_connector_refusal() from None
                 raise
-
-
-def _leads(route: Route, place: Place, request: Request) -> bool:
-    """Whether this resource is meant."""
-    right_method = route.method in ("*", request.method)
-    return place in route.places and right_method and bool(re.fullmatch(route.path, request.path))

@@ -14,14 +14,10 @@ from dataclasses import dataclass, field, replace
 from email.message import Message
 from enum import Enum
 from http.client import responses
-from typing import Any, Union
+from typing import Any, NoReturn, Union
 
 Body = Union[str, bytes, dict[str, Any], list[Any], None]
 Place = Enum("Place", "MAIN IMP EDGE")  # the three origins
-
-# Verizon documents the codes of the session token; those of other refusals are the sandbox's own.
-M2M_REFUSED = "UnifiedWebService.REQUEST_FAILED."
-M2M_INVALID = "UnifiedWebService.INPUT_INVALID."
 
 _AM_FAULT = (
     '<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404</am:code>'
@@ -44,13 +40,13 @@ class Request:
         """The body, which is a JSON object.
 
         Raises:
-            M2MError: it is not.
+            RefusedError: it is not.
         """
         with suppress(ValueError, RecursionError):
             value = json.loads(self.body)
             if isinstance(value, dict):
                 return value
-        raise M2MError(M2M_INVALID + "Request.Invalid", "The request body is a JSON object.")
+        raise invalid_request("The request body is a JSON object.")
 
 
 @dataclass(frozen=True, repr=False)  # it may hold a token
@@ -63,7 +59,6 @@ class Answer:
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:
-    """`value` as JSON."""
     return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
@@ -75,18 +70,11 @@ class RefusedError(Exception):
         self.answer = answer
 
 
-class M2MError(RefusedError):
-    """The M2M platform refuses."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(json_answer({"errorCode": code, "errorMessage": message}, 400))
-
-
-def no_such_resource(path: str) -> RefusedError:
+def no_such_resource(request: Request) -> NoReturn:
     """400 fault 900906: the gateway knows no such path or method."""
     hint = "Check the API documentation and add a proper REST resource path to the invocation URL"
     message = "No matching resource found in the API for the given request"
-    return _fault(400, "900906", message, _access(path, hint))
+    raise _fault(400, "900906", message, _access(request.path, hint))
 
 
 def missing_credentials(scheme: str) -> RefusedError:
@@ -114,6 +102,19 @@ def oauth_refusal(error: str, description: str) -> RefusedError:
 def wrong_client() -> RefusedError:
     """A wrong key or secret, in WSO2's words."""
     return oauth_refusal("invalid_client", "Client Authentication failed.")
+
+
+def m2m_refusal(code: str, message: str) -> RefusedError:
+    """A refusal by the M2M platform.
+
+    Verizon documents the codes of the session token; those of other refusals are the sandbox's own.
+    """
+    body = {"errorCode": f"UnifiedWebService.{code}", "errorMessage": message}
+    return RefusedError(json_answer(body, 400))
+
+
+def invalid_request(message: str) -> RefusedError:
+    return m2m_refusal("INPUT_INVALID.Request.Invalid", message)
 
 
 def cloud_connector_refusal() -> RefusedError:
@@ -156,7 +157,7 @@ def _typical_failure(endpoint: str, status: int) -> Answer:
     if status == 400 and at_token:
         return oauth_refusal("invalid_request", told).answer
     if status == 400:
-        return M2MError(M2M_REFUSED + "AccountName", told).answer
+        return m2m_refusal("REQUEST_FAILED.AccountName", told).answer
     title = f"{status} {responses.get(status, '')}".strip()
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     text, kind = (_AM_FAULT, "application/xml") if status == 403 else (page, "text/html")

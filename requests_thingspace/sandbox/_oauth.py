@@ -12,7 +12,7 @@ import secrets
 import threading
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 from ._messages import Answer, Request, json_answer, missing_credentials, oauth_refusal, wrong_client
@@ -28,24 +28,21 @@ SCOPES = {*FULL_ACCESS, "ts.mec.limitaccess", "read", "write", "discovery:read",
 """All that Verizon's SDK 1.7.0 lists (``OauthScopeThingspaceOauthEnum``)."""
 
 
+@dataclass(repr=False)
 class OAuth:
     """The tokens of one client, and the endpoints for them.
 
-    A token lives for `life` seconds of `now`. A lenient one takes every key and secret, and gives each key
-    a token of its own.
+    A lenient one takes every key and secret, and gives each key a token of its own.
     """
 
-    def __init__(
-        self, now: Callable[[], float], client_id: str, client_secret: str, life: float, *, lenient: bool
-    ) -> None:
-        self._now = now
-        self._client_id = client_id
-        self.client_secret = client_secret
-        self._life = life
-        self._lenient = lenient
-        self._lock = threading.Lock()  # guards the two below
-        self._current: dict[tuple[str, frozenset[str]], str] = {}
-        self._issued_at: dict[str, float] = {}
+    now: Callable[[], float]
+    client_id: str
+    client_secret: str
+    life: float  # of a token, in seconds
+    lenient: bool
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
+    _current: dict[tuple[str, frozenset[str]], str] = field(default_factory=dict)
+    _issued_at: dict[str, float] = field(default_factory=dict)
 
     def token(self, request: Request) -> Answer:
         """``POST /api/ts/v1/oauth2/token``: the fields of Verizon's sample, and its scope's leading space.
@@ -66,8 +63,8 @@ class OAuth:
             token = self._current.get(key, "")
             left = self._left(token)
             if left < 1:
-                token, left = secrets.token_hex(16), self._life
-                self._current[key], self._issued_at[token] = token, self._now()
+                token, left = secrets.token_hex(16), self.life
+                self._current[key], self._issued_at[token] = token, self.now()
         told = {"access_token": token, "scope": f" {' '.join(scopes)}"}
         answer = json_answer({**told, "token_type": "Bearer", "expires_in": int(left)})
         return replace(answer, headers={**answer.headers, "Cache-Control": "no-store"})
@@ -87,17 +84,15 @@ class OAuth:
         return Answer(200)
 
     def accepts(self, access_token: str) -> bool:
-        """Whether an API call with this bearer is let in."""
         with self._lock:
             return self._left(access_token) > 0
 
     def revoke_all(self) -> None:
-        """End all tokens."""
         with self._lock:
             self._issued_at.clear()
 
     def _left(self, access_token: str) -> float:
-        return self._life - (self._now() - self._issued_at.get(access_token, -math.inf))
+        return self.life - (self.now() - self._issued_at.get(access_token, -math.inf))
 
     def _client_of(self, request: Request) -> str:
         """The key by which a client has proved itself, with HTTP Basic (RFC 6749 section 2.3.1)."""
@@ -109,7 +104,7 @@ class OAuth:
         except ValueError:
             raise wrong_client() from None
         client_id, colon, _ = given.partition(b":")
-        if given != f"{self._client_id}:{self.client_secret}".encode() and not (self._lenient and colon):
+        if given != f"{self.client_id}:{self.client_secret}".encode() and not (self.lenient and colon):
             raise wrong_client()
         return client_id.decode("utf-8", "replace")
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ._messages import M2M_INVALID, M2M_REFUSED, Answer, M2MError, RefusedError, Request, json_answer
+from ._messages import Answer, RefusedError, Request, invalid_request, json_answer, m2m_refusal
 
 ACCOUNT = "0000123456-00001"
 """The account name of Verizon's own samples."""
@@ -34,6 +35,7 @@ def account(request: Request, *, lenient: bool) -> Answer:
     """
     name = request.path.rpartition("/")[2]
     _fleet(name, lenient)
+    plan = {"name": "2MSHR5GB", "code": "M2MSHR5GB", "sizeKb": 0, "carrierServicePlanCode": "84638"}
     described = {
         "accountName": name,
         "accountNumber": name,
@@ -42,9 +44,7 @@ def account(request: Request, *, lenient: bool) -> Answer:
         "carriers": ["Verizon Wireless"],
         "features": ["Static IP", "Dynamic IP"],
         "ipPools": [{"poolName": "Dynamic IP", "poolType": "Dynamic IP", "isDefaultPool": True}],
-        "servicePlans": [
-            {"name": "2MSHR5GB", "code": "M2MSHR5GB", "sizeKb": 0, "carrierServicePlanCode": "84638"}
-        ],
+        "servicePlans": [plan],
     }
     return json_answer(described)
 
@@ -60,7 +60,7 @@ def devices(request: Request, *, lenient: bool) -> Answer:
     https://thingspace.verizon.com/documentation/apis/connectivity-management/api-reference/retrieve-device-information.html
     """
     query = request.json() if request.body else {}
-    wrong = M2MError(M2M_INVALID + "Request.Invalid", f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
+    wrong = invalid_request(f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
     most = _number(query.get("maxNumberOfDevices", _MOST_DEVICES), range(1, _MOST_DEVICES + 1), wrong)
     found = _matching(query, lenient)
     more = len(found) > most
@@ -99,21 +99,19 @@ def registration(request: Request) -> Answer:
 
     The device's certificate is left out: the sandbox has no message exchange to connect to.
     """
-    given = repr(sorted(request.json().items()))
-    return json_answer({"DeviceID": str(uuid.uuid5(uuid.NAMESPACE_URL, given))})
+    return json_answer({"DeviceID": _id_of(repr(sorted(request.json().items())))})
 
 
 def plausible(request: Request) -> Answer:
     """What many M2M resources answer: the ID of a request whose outcome a callback would tell."""
-    asked = f"{request.method} {request.path}"
-    return json_answer({"requestId": str(uuid.uuid5(uuid.NAMESPACE_URL, asked))})
+    return json_answer({"requestId": _id_of(f"{request.method} {request.path}")})
 
 
 def echo(request: Request) -> Answer:
     """``/sandbox/echo``: method, length and SHA-256 of the body, and the names of the headers."""
-    told = {"method": request.method, "length": len(request.body)}
-    names = sorted(name.lower() for name in request.headers)
-    return json_answer({**told, "sha256": hashlib.sha256(request.body).hexdigest(), "headers": names})
+    names, digest = sorted(map(str.lower, request.headers)), hashlib.sha256(request.body).hexdigest()
+    told = {"method": request.method, "length": len(request.body), "sha256": digest, "headers": names}
+    return json_answer(told)
 
 
 def redirect(request: Request) -> Answer:
@@ -144,7 +142,7 @@ def status(request: Request) -> Answer:
 def _fleet(name: str, lenient: bool) -> range:
     """The numbers of the devices of this account."""
     if name not in _FLEETS and not lenient:
-        raise M2MError(M2M_REFUSED + "AccountNotFound", "The account was not found.")
+        raise m2m_refusal("REQUEST_FAILED.AccountNotFound", "The account was not found.")
     return _FLEETS.get(name, _FLEET_OF_ANY_OTHER)
 
 
@@ -152,15 +150,11 @@ def _matching(query: Mapping[str, Any], lenient: bool) -> list[dict[str, Any]]:
     """The devices that match the body's parameters, in the order of their IDs and dates."""
     name, wanted = query.get("accountName"), query.get("deviceId")
     fleets = _FLEETS if name is None else {str(name): _fleet(str(name), lenient)}
-    wrong = M2MError(M2M_INVALID + "Request.Invalid", "largestDeviceIdSeen is a device ID.")
+    wrong = invalid_request("largestDeviceIdSeen is a device ID.")
     seen = _number(query.get("largestDeviceIdSeen", 0), range(10**9), wrong)
     earliest = str(query.get("earliest", ""))
-    later = ((owner, n) for owner, fleet in fleets.items() for n in fleet if _FIRST_ID + n > seen)
-    return [
-        device
-        for device in (_device(owner, number) for owner, number in later)
-        if device["createdAt"] > earliest and (wanted is None or wanted in device["deviceIds"])
-    ]
+    later = (_device(owner, n) for owner, fleet in fleets.items() for n in fleet if _FIRST_ID + n > seen)
+    return [one for one in later if one["createdAt"] > earliest and wanted in (None, *one["deviceIds"])]
 
 
 def _device(owner: str, number: int) -> dict[str, Any]:
@@ -183,13 +177,14 @@ def _device(owner: str, number: int) -> dict[str, Any]:
 
 def _number(given: Any, allowed: Container[int], otherwise: RefusedError) -> int:
     """The whole number that a request gives."""
-    try:
-        number = int(given)
-    except (TypeError, ValueError, OverflowError):
-        raise otherwise from None
-    if number not in allowed:
-        raise otherwise
-    return number
+    with suppress(TypeError, ValueError, OverflowError):
+        if int(given) in allowed:
+            return int(given)
+    raise otherwise
+
+
+def _id_of(given: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, given))
 
 
 def _misuse(hint: str) -> RefusedError:

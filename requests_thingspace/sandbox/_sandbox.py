@@ -10,6 +10,7 @@ import uuid
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import requests
@@ -125,21 +126,21 @@ class Sandbox:
         now = self.clock.monotonic
         # One without tokens, sessions, faults and counts.
         self._new_platform: Callable[[], Platform] = lambda: Platform(
-            OAuth(now, self.client_id, self.client_secret, token_life, lenient=lenient),
-            Contact(now, self.username, self.password, session_idle, lenient=lenient),
+            OAuth(now, self.client_id, self.client_secret, token_life, lenient),
+            Contact(now, self.username, self.password, session_idle, lenient),
             Calls(self._answered),
-            m2m_sessions=m2m_sessions,
-            lenient=lenient,
+            m2m_sessions,
+            lenient,
         )
         self._platform = self._new_platform()
-        self._lock = threading.RLock()  # guards all below
+        self._lock = threading.Lock()  # guards all below
         self._running: Running | None = None
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self.plan(plan)
 
     def __repr__(self) -> str:
-        with self._lock:
-            return f"<Sandbox {self.origin if self._running else 'closed'}>"
+        running = self._running
+        return f"<Sandbox {running.origins[Place.MAIN] if running else 'closed'}>"
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -290,13 +291,19 @@ class Sandbox:
         Raises:
             ValueError: the text is not such a plan.
         """
+        actions: dict[str, Callable[[], None]] = {
+            "revoke": self.revoke_tokens,
+            "end-session": self.end_sessions,
+        }
         planned = []
         for item in filter(None, map(str.strip, text.split(","))):
             found = _PLANNED.fullmatch(item)
             if found is None:
                 known = "N:revoke, N:end-session or N:503"
                 raise ValueError(f"{item!r} is no fault: write {known}, separated by commas.")
-            planned.append((int(found[1]), found[2]))
+            after, what = found.groups()
+            action = actions.get(what) or partial(self.fail_next, "api", status=int(what))
+            planned.append((int(after), action))
         with self._lock:
             self._api_calls, self._planned = 0, planned
 
@@ -311,12 +318,12 @@ class Sandbox:
     @property
     def calls(self) -> dict[str, int]:
         """How many calls each endpoint has received, as a snapshot."""
-        return self._platform.calls.received
+        return dict(self._platform.calls.received)
 
     @property
     def answers(self) -> Counter[tuple[str, int]]:
         """How many answers there were by ``(endpoint, status)``, as a snapshot."""
-        return self._platform.calls.answered
+        return Counter(self._platform.calls.answered)
 
     def wait_for_calls(self, endpoint: str, count: int, timeout: float = 10.0) -> bool:
         """Wait until `endpoint` has received `count` calls; ``False`` after `timeout` real seconds."""
@@ -340,24 +347,20 @@ class Sandbox:
 
     def _answered(self, call: Call) -> None:
         """Do what is planned after this call, and report it."""
-        with self._lock:
-            self._api_calls += call.endpoint == "api"
-            due = [what for after, what in self._planned if after == self._api_calls]
-        for what in due if call.endpoint == "api" else ():
-            if what == "revoke":
-                self.revoke_tokens()
-            elif what == "end-session":
-                self.end_sessions()
-            else:
-                self.fail_next("api", status=int(what))
+        if call.endpoint == "api":
+            with self._lock:
+                self._api_calls += 1
+                due = [action for after, action in self._planned if after == self._api_calls]
+            for action in due:
+                action()
         if self._on_call is not None:
             self._on_call(call)
 
     def _serving(self) -> Running:
-        with self._lock:
-            if self._running is None:
-                raise RuntimeError("The sandbox is closed: use 'with Sandbox() as sandbox', or start() it.")
-            return self._running
+        running = self._running
+        if running is None:
+            raise RuntimeError("The sandbox is closed: use 'with Sandbox() as sandbox', or start() it.")
+        return running
 
     def _new_session(self) -> requests.Session:
         """A Session that trusts the certificates, and ignores the machine's proxies and netrc."""

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -95,7 +95,7 @@ class _Listener(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = os.name != "nt"  # there it would let two servers listen on one port
     request_queue_size = 256
-    timeout = 0.05  # seconds that `closing` takes to be noticed
+    timeout = 0.5  # seconds until it looks at `closing` if nobody connects
 
     def __init__(self, respond: Respond, tls: ssl.SSLContext, port: int) -> None:
         try:
@@ -104,8 +104,7 @@ class _Listener(socketserver.ThreadingTCPServer):
             text = f"The sandbox cannot listen on 127.0.0.1:{port}; is the port in use? {refused}"
             raise OSError(text) from None
         self.respond = respond
-        self.origin = f"https://127.0.0.1:{self.server_address[1]}"
-        self.closing = False  # once set, it stops serving soon
+        self.closing = False
         self._tls = tls
         self._connections: list[tuple[ssl.SSLSocket, threading.Thread]] = []
         # Its threads are daemons: a sandbox that nobody closed ends with its process.
@@ -140,6 +139,8 @@ class _Listener(socketserver.ThreadingTCPServer):
     def close(self) -> None:
         """Stop serving: cut all connections, end all threads."""
         self.closing = True
+        with suppress(OSError):  # wakes the thread that accepts
+            socket.create_connection(("127.0.0.1", self.server_address[1])).close()
         self.thread.join()
         for connection, thread in self._connections:
             with suppress(OSError):
@@ -153,24 +154,15 @@ class Running:
     """What a sandbox has between start and close: certificates, and a server for each origin."""
 
     def __init__(self, respond: Callable[[Place, Request], Answer | None], port: int) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="thingspace-sandbox-")
-        self.ca_file = os.path.join(self._folder.name, "ca.pem")
-        self._listeners: dict[Place, _Listener] = {}
-        authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.cert_pem.write_to_path(self.ca_file)
-        authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(tls)
-        try:
+        with ExitStack() as opened:
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="thingspace-sandbox-"))
+            self.ca_file = os.path.join(folder, "ca.pem")
+            authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.cert_pem.write_to_path(self.ca_file)
+            authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(tls)
+            self.origins: dict[Place, str] = {}
             for place in Place:
-                wanted = port if place is Place.MAIN else 0
-                self._listeners[place] = _Listener(partial(respond, place), tls, wanted)
-        except OSError:
-            self.close()
-            raise
-        self.origins = {place: listener.origin for place, listener in self._listeners.items()}
-
-    def close(self) -> None:
-        for listener in self._listeners.values():
-            listener.closing = True
-        for listener in self._listeners.values():
-            listener.close()
-        self._folder.cleanup()
+                listener = _Listener(partial(respond, place), tls, port if place is Place.MAIN else 0)
+                opened.callback(listener.close)
+                self.origins[place] = f"https://127.0.0.1:{listener.server_address[1]}"
+            self.close = opened.pop_all().close

@@ -12,8 +12,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from ._messages import M2M_INVALID, M2M_REFUSED, Answer, M2MError, Request, json_answer
+from ._messages import Answer, Request, invalid_request, json_answer, m2m_refusal
 
 _FAILURES_TO_LOCK = 5
 _HOW_TO_LOG_IN = (
@@ -22,23 +23,23 @@ _HOW_TO_LOG_IN = (
 )
 
 
+@dataclass(repr=False)
 class Contact:
     """The contact record of one UWS user, its sessions, and the endpoints for them.
 
-    A session is dead after `idle` seconds of `now` without use. A lenient contact lets everybody log in.
+    A lenient contact lets everybody log in.
     """
 
-    def __init__(
-        self, now: Callable[[], float], username: str, password: str, idle: float, *, lenient: bool
-    ) -> None:
-        self._now = now
-        self._username = username
-        self.password = password
-        self._idle = idle
-        self._lenient = lenient
-        self._lock = threading.Lock()  # guards all below
-        self._failures = 0
-        self._last_use: dict[str, float | None] = {}  # of each session; None once it has ended
+    now: Callable[[], float]
+    username: str
+    password: str
+    idle: float  # seconds without use that end a session
+    lenient: bool
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
+    _failures: int = 0
+    _last_use: dict[str, float | None] = field(
+        default_factory=dict
+    )  # of each session; None once it has ended
 
     @property
     def locked(self) -> bool:
@@ -53,32 +54,31 @@ class Contact:
         given = request.json()
         username, password = given.get("username"), given.get("password")
         if not isinstance(username, str) or not isinstance(password, str):
-            raise M2MError(M2M_INVALID + "Request.Invalid", "It holds username and password, both strings.")
+            raise invalid_request("The body holds username and password, both strings.")
         with self._lock:
-            known = self._lenient or username == self._username
+            known = self.lenient or username == self.username
             if known and self.locked:
-                raise M2MError(M2M_REFUSED + "LoginLocked", "The contact is locked. Ask Verizon Support.")
-            if not (known and (self._lenient or password == self.password)):
+                raise m2m_refusal("REQUEST_FAILED.LoginLocked", "The contact is locked. Ask Verizon Support.")
+            if not (known and (self.lenient or password == self.password)):
                 self._failures += known
-                raise M2MError(M2M_REFUSED + "LoginFailed", "The username or the password is wrong.")
+                raise m2m_refusal("REQUEST_FAILED.LoginFailed", "The username or the password is wrong.")
             self._failures = 0
             session_token = str(uuid.uuid4())
-            self._last_use[session_token] = self._now()
+            self._last_use[session_token] = self.now()
         return json_answer({"sessionToken": session_token})
 
     def use(self, session_token: str, *, end: bool = False) -> None:
         """Let one call with this session token in, and renew its idle time or end it."""
         if not session_token:
-            raise M2MError(M2M_REFUSED + "SessionToken.Format", _HOW_TO_LOG_IN)
+            raise m2m_refusal("REQUEST_FAILED.SessionToken.Format", _HOW_TO_LOG_IN)
         with self._lock:
             if session_token not in self._last_use:
-                message = "The session token is not a valid GUID of a session."
-                raise M2MError(M2M_INVALID + "SessionToken.Invalid", message)
-            last_use, now = self._last_use[session_token], self._now()
-            alive = last_use is not None and now - last_use < self._idle
+                raise m2m_refusal("INPUT_INVALID.SessionToken.Invalid", "No session has this session token.")
+            last_use, now = self._last_use[session_token], self.now()
+            alive = last_use is not None and now - last_use < self.idle
             self._last_use[session_token] = now if alive and not end else None
         if not alive:
-            raise M2MError(M2M_REFUSED + "SessionToken.Expired", "The session has expired. Log in again.")
+            raise m2m_refusal("REQUEST_FAILED.SessionToken.Expired", "The session has expired. Log in again.")
 
     def logout(self, request: Request) -> Answer:
         """``POST /api/m2m/v1/session/logout``: end this session."""
@@ -92,6 +92,5 @@ class Contact:
             self._last_use = dict.fromkeys(self._last_use)
 
     def unlock(self) -> None:
-        """Forget the failed logins, as Verizon Support does."""
         with self._lock:
             self._failures = 0
