@@ -44,20 +44,16 @@ def thingspace(_running_thingspace: Sandbox) -> Iterator[Sandbox]:
 def thingspace_env(thingspace: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The fixture ``thingspace``, with the environment set so that ``ThingspaceAuth.from_env()`` finds it.
 
-    It sets ``THINGSPACE_*`` and ``REQUESTS_CA_BUNDLE`` for this test and the processes that it starts, and
-    clears every other ``THINGSPACE_*`` variable and the machine's proxies.
+    It sets ``THINGSPACE_*`` for this test and the processes that it starts, and trust in the sandbox:
+    ``REQUESTS_CA_BUNDLE`` for requests, ``CURL_CA_BUNDLE`` and ``SSL_CERT_FILE`` for other clients. It clears
+    every other ``THINGSPACE_*`` variable and the machine's proxies.
     """
     for name in list(os.environ):
         if name.startswith("THINGSPACE_") or name.lower() in ("https_proxy", "all_proxy"):
             monkeypatch.delenv(name)
-    values = {
-        "THINGSPACE_BASE_URL": thingspace.origin,
-        "THINGSPACE_CLIENT_ID": thingspace.client_id,
-        "THINGSPACE_CLIENT_SECRET": thingspace.client_secret,
-        "THINGSPACE_USERNAME": thingspace.username,
-        "THINGSPACE_PASSWORD": thingspace.password,
-        "REQUESTS_CA_BUNDLE": thingspace.ca_file,
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("THINGSPACE_BASE_URL", thingspace.origin)
+    for name in ("client_id", "client_secret", "username", "password"):
+        monkeypatch.setenv(f"THINGSPACE_{name.upper()}", getattr(thingspace, name))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, thingspace.ca_file)
     return thingspace

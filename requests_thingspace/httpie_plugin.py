@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import requests
 from httpie.plugins import AuthPlugin
-from requests.auth import AuthBase
 
 from requests_thingspace import FileTokenCache, ThingspaceAuth
 
@@ -26,33 +26,23 @@ class ThingspacePlugin(AuthPlugin):  # type: ignore[misc]  # HTTPie has no types
     description = "OAuth token and M2M session; without -a, from THINGSPACE_CLIENT_ID and _SECRET."
     auth_require = False
 
-    def get_auth(self, username: str | None = None, password: str | None = None) -> AuthBase:
-        """What stamps the request.
-
-        Args:
-            username: the client id, the part of ``-a`` before the colon.
-            password: the client secret, the part after it, asked for by HTTPie where it is missing.
-        """
-        return _WhenNeeded(username, password)
+    def get_auth(self, username: str | None = None, password: str | None = None) -> Any:
+        """What stamps the request, with the two parts of ``-a``: the client id and its secret."""
+        return partial(_stamped, username, password)
 
 
-class _WhenNeeded(AuthBase):
-    """Makes its auth with the request, where HTTPie tells of errors on one line."""
-
-    def __init__(self, client_id: str | None, client_secret: str | None) -> None:
-        self._given = {"client_id": client_id, "client_secret": client_secret}
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Stamp `r`.
-
-        Raises:
-            ValueError: a credential is missing.
-            requests.RequestException: no token could be obtained.
-        """
-        auth = ThingspaceAuth.from_env(cache=_cache(), session=_as_on_the_command_line(), **self._given)
-        r = auth(r)
-        r.hooks["response"] = [partial(_unstreamed, hook) for hook in r.hooks["response"]]
-        return r
+def _stamped(
+    client_id: str | None, client_secret: str | None, request: requests.PreparedRequest
+) -> requests.PreparedRequest:
+    """Stamp `request`; the auth is made only now, since here HTTPie tells of errors on one line."""
+    cache = None
+    with suppress(ImportError):
+        cache = FileTokenCache()
+    session = _as_on_the_command_line()
+    given = {"client_id": client_id, "client_secret": client_secret}
+    request = ThingspaceAuth.from_env(cache=cache, session=session, **given)(request)
+    request.hooks["response"] = [partial(_unstreamed, hook) for hook in request.hooks["response"]]
+    return request
 
 
 def _unstreamed(hook: Any, response: requests.Response, **settings: Any) -> Any:
@@ -72,14 +62,6 @@ class _AsGiven(requests.Session):
     ) -> Any:
         verify = self.verify if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
-
-
-def _cache() -> Any:
-    """The file cache; ``None`` where the extra is not installed."""
-    try:
-        return FileTokenCache()
-    except ImportError:
-        return None
 
 
 def _as_on_the_command_line() -> requests.Session:

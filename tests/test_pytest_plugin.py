@@ -55,28 +55,35 @@ def test_one_server_for_a_run_and_a_clean_state_for_each_test(run):
 
 
 def test_the_environment_is_as_it_was_afterwards(run, monkeypatch):
-    """Also for variables that were set before, and proxies that would stand in the way."""
+    """Also for variables that were set before, and proxies that would stand in the way.
+
+    Within the test, child processes find the sandbox, and trust it with any client.
+    """
     monkeypatch.setenv("THINGSPACE_CLIENT_ID", "the-real-one")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("THINGSPACE_CLOCK_SKEW", "soon")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     outcome = run(
         """
         import os
         import subprocess
         import sys
 
-        CODE = "from requests_thingspace import ThingspaceAuth; ThingspaceAuth.from_env().get_session_token()"
+        BY_REQUESTS = "import requests_thingspace as it; it.ThingspaceAuth.from_env().get_session_token()"
+        BY_URLLIB = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + '/refused')"
 
         def test_inside(thingspace_env):
             assert os.environ["THINGSPACE_CLIENT_ID"] == thingspace_env.client_id
-            subprocess.run([sys.executable, "-c", CODE], check=True)
+            subprocess.run([sys.executable, "-c", BY_REQUESTS], check=True)
             assert thingspace_env.calls["login"] == 1
+            subprocess.run([sys.executable, "-c", BY_URLLIB, thingspace_env.origin], check=False)
+            assert thingspace_env.answers["api", 400] == 1
 
         def test_afterwards():
             assert os.environ["THINGSPACE_CLIENT_ID"] == "the-real-one"
             assert os.environ["https_proxy"] == "http://127.0.0.1:1"
             assert os.environ["THINGSPACE_CLOCK_SKEW"] == "soon"
-            assert "THINGSPACE_BASE_URL" not in os.environ
+            assert not {"THINGSPACE_BASE_URL", "SSL_CERT_FILE"} & set(os.environ)
         """
     )
     outcome.assert_outcomes(passed=2)
