@@ -291,11 +291,8 @@ class Sandbox:
         Raises:
             ValueError: the text is not such a plan.
         """
-        actions: dict[str, Callable[[], None]] = {
-            "revoke": self.revoke_tokens,
-            "end-session": self.end_sessions,
-        }
-        planned = []
+        actions = {"revoke": self.revoke_tokens, "end-session": self.end_sessions}
+        planned: list[tuple[int, Callable[[], None]]] = []
         for item in filter(None, map(str.strip, text.split(","))):
             found = _PLANNED.fullmatch(item)
             if found is None:
