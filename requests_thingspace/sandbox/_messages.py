@@ -58,8 +58,9 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def json_answer(value: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    return Answer(status, json.dumps(value).encode(), headers)
 
 
 class RefusedError(Exception):

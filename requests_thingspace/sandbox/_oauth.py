@@ -12,7 +12,7 @@ import secrets
 import threading
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from ._messages import Answer, Request, json_answer, missing_credentials, oauth_refusal, wrong_client
@@ -65,9 +65,9 @@ class OAuth:
             if left < 1:
                 token, left = secrets.token_hex(16), self.life
                 self._current[key], self._issued_at[token] = token, self.now()
-        told = {"access_token": token, "scope": f" {' '.join(scopes)}"}
-        answer = json_answer({**told, "token_type": "Bearer", "expires_in": int(left)})
-        return replace(answer, headers={**answer.headers, "Cache-Control": "no-store"})
+        scope = f" {' '.join(scopes)}"
+        told = {"access_token": token, "scope": scope, "token_type": "Bearer", "expires_in": int(left)}
+        return json_answer(told, headers={"Cache-Control": "no-store"})
 
     def revoke(self, request: Request) -> Answer:
         """``POST /api/ts/v1/oauth2/revoke``: "there is no response body".

@@ -30,8 +30,6 @@ from ._messages import Answer, Place, Request
 
 _log = logging.getLogger("requests_thingspace.sandbox")
 
-Respond = Callable[[Request], "Answer | None"]  # None drops the connection
-
 
 class _Connection(BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
@@ -60,7 +58,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _read_body(self) -> bytes:
         """All of it, so that the connection can be kept, whatever the answer is."""
-        if self.headers.get("Transfer-Encoding") != "chunked":
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", "0")))
         body = bytearray()
         while size := int(self.rfile.readline(), 16):
@@ -91,13 +89,13 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 class _Listener(socketserver.ThreadingTCPServer):
-    """The server of one origin on 127.0.0.1, which begins to serve at once."""
+    """The server of one origin on 127.0.0.1; where `respond` gives ``None`` it drops the connection."""
 
     allow_reuse_address = os.name != "nt"  # there it would let two servers listen on one port
     request_queue_size = 256
     timeout = 0.5  # seconds until it looks at `closing` if nobody connects
 
-    def __init__(self, respond: Respond, tls: ssl.SSLContext, port: int) -> None:
+    def __init__(self, respond: Callable[[Request], Answer | None], tls: ssl.SSLContext, port: int) -> None:
         try:
             super().__init__(("127.0.0.1", port), _Connection)
         except OSError as refused:

@@ -9,6 +9,7 @@ Several sessions of one contact live side by side; whether they do on ThingSpace
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
 from collections.abc import Callable
@@ -37,9 +38,7 @@ class Contact:
     lenient: bool
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
     _failures: int = 0
-    _last_use: dict[str, float | None] = field(
-        default_factory=dict
-    )  # of each session; None once it has ended
+    _last_use: dict[str, float] = field(default_factory=dict)  # -inf if the session has ended
 
     @property
     def locked(self) -> bool:
@@ -74,9 +73,9 @@ class Contact:
         with self._lock:
             if session_token not in self._last_use:
                 raise m2m_refusal("INPUT_INVALID.SessionToken.Invalid", "No session has this session token.")
-            last_use, now = self._last_use[session_token], self.now()
-            alive = last_use is not None and now - last_use < self.idle
-            self._last_use[session_token] = now if alive and not end else None
+            now = self.now()
+            alive = now - self._last_use[session_token] < self.idle
+            self._last_use[session_token] = now if alive and not end else -math.inf
         if not alive:
             raise m2m_refusal("REQUEST_FAILED.SessionToken.Expired", "The session has expired. Log in again.")
 
@@ -89,7 +88,7 @@ class Contact:
     def end_sessions(self) -> None:
         """End all sessions; their tokens stay known, as expired ones."""
         with self._lock:
-            self._last_use = dict.fromkeys(self._last_use)
+            self._last_use = dict.fromkeys(self._last_use, -math.inf)
 
     def unlock(self) -> None:
         with self._lock:
