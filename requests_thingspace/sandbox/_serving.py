@@ -35,7 +35,6 @@ class _Connection(BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
 
     server: _Listener
-    server_version, sys_version = "ThingSpace sandbox", ""
     protocol_version = "HTTP/1.1"  # connections are kept
     disable_nagle_algorithm = True
     timeout = 60  # seconds that a client may say nothing

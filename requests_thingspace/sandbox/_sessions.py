@@ -17,12 +17,6 @@ from dataclasses import dataclass, field
 
 from ._messages import Answer, Request, invalid_request, json_answer, m2m_refusal
 
-_FAILURES_TO_LOCK = 5
-_HOW_TO_LOG_IN = (
-    "The session token is missing from the header. Give ThingspaceAuth username= and password= as well; "
-    "those of the sandbox are sandbox.username and sandbox.password."
-)
-
 
 @dataclass(repr=False)
 class Contact:
@@ -43,7 +37,7 @@ class Contact:
     @property
     def locked(self) -> bool:
         """Whether even the right password is refused."""
-        return self._failures >= _FAILURES_TO_LOCK
+        return self._failures >= 5
 
     def login(self, request: Request) -> Answer:
         """``POST /api/m2m/v1/session/login``: a new session token.
@@ -69,7 +63,9 @@ class Contact:
     def use(self, session_token: str, *, end: bool = False) -> None:
         """Let one call with this session token in, and renew its idle time or end it."""
         if not session_token:
-            raise m2m_refusal("REQUEST_FAILED.SessionToken.Format", _HOW_TO_LOG_IN)
+            hint = "Give ThingspaceAuth username= and password=: sandbox.username and sandbox.password."
+            message = f"The session token is missing from the header. {hint}"
+            raise m2m_refusal("REQUEST_FAILED.SessionToken.Format", message)
         with self._lock:
             if session_token not in self._last_use:
                 raise m2m_refusal("INPUT_INVALID.SessionToken.Invalid", "No session has this session token.")

@@ -65,11 +65,10 @@ def test_each_key_has_a_token_of_its_own(client):
     assert one != other
 
 
-@pytest.mark.parametrize("basic", ["Basic !", "Basic bm9jb2xvbg=="])
-def test_what_is_no_key_and_secret_is_refused(client, lenient, basic):
-    """No base64, or nothing that a colon divides."""
-    form = {"grant_type": "client_credentials"}
-    answer = client.http.post(lenient.environment.token_url, data=form, headers={"Authorization": basic})
+def test_what_is_no_key_and_secret_is_refused(client, lenient):
+    """In base64, but without the colon between them."""
+    form, headers = {"grant_type": "client_credentials"}, {"Authorization": "Basic bm9jb2xvbg=="}
+    answer = client.http.post(lenient.environment.token_url, data=form, headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 

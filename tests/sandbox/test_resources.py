@@ -93,13 +93,16 @@ def test_5gedge_wants_the_bearer_only(client, sandbox):
     assert answer.json()["serviceEndpoints"][0]["serviceEndpoint"]["port"] == 443
 
 
-def test_imp_registers_a_client(client, sandbox):
+def test_imp_registers_a_client_whose_session_is_in_another_header(client, sandbox):
     url = f"{sandbox.imp_origin}/api/v2/clients/registration"
     headers = client.both("SessionToken")
     body = {"ClientType": "Vehicle", "ClientSubtype": "PassengerCar", "VendorID": "Sandbox"}
     first, again = (client.http.post(url, headers=headers, json=body).json()["DeviceID"] for _ in "ab")
     assert first == again
     assert client.http.post(url, headers=headers, json=[]).status_code == 400
+    refused = client.http.post(url, headers=client.both(), json=body)
+    assert refused.status_code == 400
+    assert refused.json()["errorCode"] == "UnifiedWebService.REQUEST_FAILED.SessionToken.Format"
 
 
 @pytest.mark.parametrize(

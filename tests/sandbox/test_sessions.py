@@ -112,14 +112,6 @@ def test_cloud_connector_reports_a_dead_session_in_its_own_words(client, sandbox
     }
 
 
-def test_imp_calls_the_header_session_token(client, sandbox):
-    url = f"{sandbox.imp_origin}/api/v2/clients/registration"
-    named_right, named_wrong = client.both("SessionToken"), client.both()
-    assert client.http.post(url, headers=named_right, json={}).status_code == 200
-    refused = client.http.post(url, headers=named_wrong, json={})
-    assert refusal(refused) == (400, "UnifiedWebService.REQUEST_FAILED.SessionToken.Format")
-
-
 def test_without_m2m_sessions_a_bearer_is_enough():
     with Sandbox(m2m_sessions=False) as sandbox, Client(sandbox) as client:
         assert client.account(client.bearer()).status_code == 200
