@@ -1,7 +1,7 @@
-"""A call is counted when it arrives, may meet a fault, and is reported when its answer is ready to leave.
+"""A call is counted when it arrives, a fault may answer it, and it is reported before its answer is sent.
 
-So a client that holds an answer finds it counted already. Faults are used up in the order in which they were
-asked for. Who waits for a delayed or slow answer is answered at once when `Calls.hurry` is set.
+So a client that has an answer finds it counted already. Faults happen in the order in which they were asked
+for. Setting `Calls.hurry` ends the wait for every delayed or slow answer.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Calls:
         self._latency = dict.fromkeys(ENDPOINTS, 0.0)
 
     def receive(self, endpoint: str) -> Fault | None:
-        """Count one arrival, wait as long as was asked for, and return the fault whose turn it is."""
+        """Count one arrival, wait as long as was asked for, and return the next fault, if there is one."""
         with self._changed:
             self.received[endpoint] += 1
             self._changed.notify_all()
