@@ -60,7 +60,7 @@ class _Connection(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", "0")))
         body = bytearray()
-        while size := int(self.rfile.readline(), 16):
+        while size := int(self.rfile.readline().partition(b";")[0], 16):  # without the chunk's extensions
             body += self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
