@@ -102,7 +102,7 @@ class TokenManager(Generic[T]):
     """
 
     __slots__ = (
-        "_announced", "_clock", "_clock_skew", "_events", "_fetch", "_from", "_last", "_warned",
+        "_announced", "_clock", "_clock_skew", "_events", "_fetch", "_from", "_kind", "_last", "_warned",
         "cache_key", "credential", "fingerprint", "on_token_update", "provider", "token_class",
     )  # fmt: skip
 
@@ -123,7 +123,8 @@ class TokenManager(Generic[T]):
         client's token from any other's, for caches. `provider` is the token cache if there is one.
         """
         self.token_class = token_class
-        self.credential = "bearer" if issubclass(token_class, OAuthToken) else "session"
+        is_bearer = issubclass(token_class, OAuthToken)
+        self.credential, self._kind = ("bearer", "token") if is_bearer else ("session", "session")
         self.cache_key = hashlib.sha256("\0".join((token_class.__name__, *identity)).encode()).hexdigest()
         self.fingerprint, self._fetch, self._events = fingerprint, fetch, settings.events
         self.provider, self._from = provider, "provider" if settings.cache is None else "cache"
@@ -258,11 +259,6 @@ class TokenManager(Generic[T]):
     def forgive(self) -> None:
         """Keep the token, and drop past failures."""
         self._supersede(None)
-
-    @property
-    def _kind(self) -> str:
-        """What its token is called in events."""
-        return "token" if self.credential == "bearer" else "session"
 
     def _supersede(self, active: ActiveToken[T] | None) -> None:
         """Begin a new state, after whatever is under way; without `active` it keeps the token."""
