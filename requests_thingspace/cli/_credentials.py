@@ -72,7 +72,10 @@ def auth_with(arguments: dict[str, Any], profile: str | None, cache: Any = None)
             return ThingspaceAuth(**arguments, cache=cache)
         # without a place from_env would ask THINGSPACE_PROFILE for one
         place = {} if os.environ.get("THINGSPACE_BASE_URL") else {"environment": PRODUCTION}
-        return ThingspaceAuth.from_env(**{**place, **arguments}, cache=cache)
+        # what it reads itself, its messages call by the variable
+        its_own = {n for pair in PAIRS if all(map(_variable, pair)) and arguments.get(pair[0]) for n in pair}
+        given = {name: arguments[name] for name in arguments if name not in its_own}
+        return ThingspaceAuth.from_env(**{**place, **given}, cache=cache)
     except ValueError as wrong:
         raise UsageError(wrong) from None
 

@@ -232,3 +232,9 @@ def test_ctrl_c_at_a_prompt_ends_the_line(typed, command, prompt):
     status, out, screen = typed(*arguments, answers=answers, THINGSPACE_USERNAME=None)
     assert (status, out) == (130, "")
     assert screen.rpartition(": ")[2] in ("\r\n", "^C\r\n")
+
+
+@pytest.mark.parametrize("command", ["token", "status"])
+def test_a_variable_that_cannot_be_used_is_named(thingspace, command):
+    """The message says which variable is wrong, not which argument of a library."""
+    assert "THINGSPACE_CLIENT_ID contains a colon" in told_by(thingspace(command, THINGSPACE_CLIENT_ID="a:b"))
