@@ -167,8 +167,9 @@ def arguments_from(
     given = {n: overrides[n] for n in overrides if overrides[n] is not None or n in _PAIRS[1]}
     found = _from_variables(environ)
     found = {name: found[name] for name in found if name not in _pairs_in(given)}
-    profile = environ.get("THINGSPACE_PROFILE")
-    arguments = layered({**found, **given}, profile_of(profile) if profile else {})
+    arguments, profile = {**found, **given}, environ.get("THINGSPACE_PROFILE")
+    if profile and not arguments.keys() >= {*_PAIRS[0], *_PAIRS[1]}:  # else it would be loaded for nothing
+        arguments = layered(arguments, profile_of(profile))
     missing = [f"THINGSPACE_{name.upper()}" for name in _PAIRS[0] if name not in arguments]
     if missing:
         hint = "after thingspace login, use from_profile() instead"

@@ -233,3 +233,10 @@ def test_a_profile_brings_its_environment_with_its_key_alone():
     assert arguments_from(profile, other, lambda _: dict(kept))[0] == other
     assert layered(other, kept) == other
     assert layered({"username": "u"}, {**kept, "username": "v", "password": "w"}) == {**kept, "username": "u"}
+
+
+def test_a_profile_that_has_nothing_to_add_is_not_loaded():
+    """Loading it may unlock a keyring."""
+    whole = {f"THINGSPACE_{name}": "x" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")}
+    arguments, _ = arguments_from({**whole, "THINGSPACE_PROFILE": "p"}, {}, lambda _: pytest.fail("loaded"))
+    assert set(arguments.values()) == {"x"}
