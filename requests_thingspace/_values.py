@@ -7,6 +7,8 @@ this whole library.) A :class:`Secret` keeps what it holds out of every log, err
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
@@ -68,6 +70,11 @@ class Secret(Value, Generic[S]):
 
     def __repr__(self) -> str:
         return "***"
+
+
+def keyed_hash(key: Secret[str], words: Secret[list[Any]]) -> str:
+    """A hash by which `words` are known again without being held; who lacks `key` cannot guess them."""
+    return hmac.new(key.reveal().encode(), json.dumps(words.reveal()).encode(), hashlib.sha256).hexdigest()
 
 
 def redacted(text: str, secrets: Iterable[Secret[str]]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import requests
@@ -20,7 +20,7 @@ from .._values import Secret, redacted
 
 _LONGEST_DESCRIPTION = 300
 _LONGEST_CODE = 100
-_LONGEST_BODY = 4096  # characters of a refusal that an error carries
+_LONGEST_BODY = 4096  # characters of a refusal that are looked at, and that an error carries
 _XML_FAULT = re.compile(r"<am:(code|message|description)>([^<]*)</am:\1>")
 _WRAPPED_SESSION_ERROR = "UWS V1 REST accounts: [400]"
 _SESSION_ERROR = ".SessionToken."  # in every M2M errorCode about it, without the leading service name
@@ -35,6 +35,7 @@ class Answer(NamedTuple):
         sent_at: Unix time in seconds at which the request was sent.
         retry_after: seconds that the server asks to wait, ``None`` if it does not.
         headers: those that an error may show.
+        secrets: what an error must not show.
     """
 
     status: int
@@ -42,6 +43,7 @@ class Answer(NamedTuple):
     sent_at: float
     retry_after: float | None = None
     headers: Mapping[str, str] = {}
+    secrets: tuple[Secret[str], ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -53,13 +55,13 @@ class Answer(NamedTuple):
         """Whether the status speaks of a passing trouble."""
         return self.status in (408, 425, 429) or self.status >= 500
 
-    def shown(self, secrets: Iterable[Secret[str]]) -> requests.Response:
+    def shown(self) -> requests.Response:
         """A bare Response for an error: what came, without request and secrets."""
         response = requests.Response()
         response.status_code = self.status
         response.headers.update(self.headers)
         text = self.body.reveal()[: 2 * _LONGEST_BODY].decode("utf-8", "replace")
-        response._content = redacted(text, secrets)[:_LONGEST_BODY].encode()
+        response._content = redacted(text, self.secrets)[:_LONGEST_BODY].encode()
         response.encoding = "utf-8"
         return response
 
@@ -74,7 +76,7 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
 
 
 def json_or_raise(
-    answer: Answer, who: str, error: type[ThingspaceError], secrets: Sequence[Secret[str]], hint: str = ""
+    answer: Answer, who: str, error: type[ThingspaceError], hint: str = ""
 ) -> Secret[dict[str, Any]]:
     """The JSON object of a successful answer.
 
@@ -87,7 +89,7 @@ def json_or_raise(
     code, description = _complaint(document.reveal(), answer.body.reveal())
     if answer.is_success and document.reveal() is not None and code is None:
         return document
-    code, description = (one_line(text, secrets) for text in (code, description))
+    code, description = (one_line(text, answer.secrets) for text in (code, description))
     words = f"HTTP {answer.status}" + (f" {code[:_LONGEST_CODE]}" if code else "")
     words += f" ({description.rstrip('.')})" if description else ""
     words += "; redirects of this endpoint are not followed" if 300 <= answer.status < 400 else ""
@@ -100,7 +102,7 @@ def json_or_raise(
         description=description,
         retryable=answer.retryable,
         retry_after=answer.retry_after,
-        response=answer.shown(secrets),
+        response=answer.shown(),
     )
 
 
@@ -135,43 +137,27 @@ def is_session_error(body: bytes) -> bool:
     wraps the session's refusal in a text (facts: "Synchronous Error Messages" and Cloud Connector's
     "Error Messages" pages).
     """
-    if b"SessionToken" not in body and b"UWS V1 REST" not in body:
-        return False
     document = json_object(body) or {}
-    code, wrapped = document.get("errorCode"), document.get("error_description")
-    return (isinstance(code, str) and _SESSION_ERROR in f".{code}") or (
-        isinstance(wrapped, str) and _WRAPPED_SESSION_ERROR in wrapped
-    )
+    code, wrapped = (str(_text(document.get(name))) for name in ("errorCode", "error_description"))
+    return _SESSION_ERROR in f".{code}" or _WRAPPED_SESSION_ERROR in wrapped
 
 
 def _complaint(document: dict[str, Any] | None, body: bytes) -> tuple[str | None, str | None]:
     """Code and description of the complaint in an answer, both ``None`` without one."""
-    if document is None:
-        return _complaint_without_json(body)
-    fault = document.get("fault")
+    start = body[:_LONGEST_BODY].decode("utf-8", "replace").strip()
+    fault = dict(_XML_FAULT.findall(start)) or None if document is None else document.get("fault")
     if isinstance(fault, dict):
         said = [_text(fault.get(name)) for name in ("message", "description")]
         return _text(fault.get("code")) or "fault", ": ".join(filter(None, said)) or None
+    if document is None:
+        kind = "a web page or XML instead of JSON" if start.startswith("<") else "no JSON object"
+        return None, kind if start else "an empty body"
     for code, description in (("error", "error_description"), ("errorCode", "errorMessage")):
         if document.get(code):
             return _text(document[code]) or code, _text(document.get(description))
     return None, None
 
 
-def _complaint_without_json(body: bytes) -> tuple[str | None, str]:
-    """The complaint of an answer without a JSON object, or at least what it holds."""
-    start = body[:4096].decode("utf-8", "replace")
-    fault = dict(_XML_FAULT.findall(start))
-    if fault:
-        said = [fault.get(name, "").strip() for name in ("message", "description")]
-        return fault.get("code", "").strip() or "fault", ": ".join(filter(None, said))
-    if not start.strip():
-        return None, "an empty body"
-    if start.lstrip().startswith("<"):
-        return None, "a web page or XML instead of JSON"
-    return None, "no JSON object"
-
-
 def _text(value: object) -> str | None:
     """A short JSON value as text; containers say nothing worth showing."""
-    return str(value) if isinstance(value, (str, int, float)) else None
+    return str(value).strip() if isinstance(value, (str, int, float)) else None

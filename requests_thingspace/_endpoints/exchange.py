@@ -9,10 +9,11 @@ http.client and urllib3 quote it.
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from urllib3.connection import CertificateError  # type: ignore[attr-defined]  #
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from .._errors import ThingspaceError
+from .._settings import Settings
 from .._values import Secret
 from .answers import Answer, one_line, retry_after
 from .worker import Call
@@ -32,15 +34,18 @@ LARGEST_BODY = 2**20
 _PIECE = 1024  # bytes of a read: even at deflate's best ratio one piece inflates to 1 MiB at most
 _CODINGS = ("", "identity", "gzip", "deflate")  # a piece of any other, or of two, may inflate to gigabytes
 _RETRIED_STATUSES = frozenset((429, 502, 503, 504))
-PAUSES = (0.25, 0.75)  # seconds before the second and third attempt
 _SHOWN_HEADERS = ("Content-Type", "Date", "Retry-After")
 
-HEADERS = {
+LONGEST_WAIT = 60.0
+"""Seconds for which an answer that must be heard is waited for when its caller has gone."""
+
+NOTHING: Secret[dict[str, Any]] = Secret({})
+
+_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
     "User-Agent": requests.utils.default_user_agent(),
 }
-"""What every request of ours carries."""
 
 quiet: ContextVar[bool] = ContextVar("thingspace_quiet", default=False)
 """Whether other libraries' loggers, which quote what passes through them, are silent in this context."""
@@ -61,30 +66,26 @@ class Transport(NamedTuple):
     settings: Mapping[str, Any] | None = None
     send: Callable[..., requests.Response] | None = None
 
-    def open(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
-        """Send `request` once and return its response, whose body is not yet read.
+    @contextmanager
+    def response(self, request: requests.PreparedRequest, timeout: float) -> Iterator[requests.Response]:
+        """Send `request` once, and give its response, whose body is not yet read.
 
         Plain http goes to loopback only, and never through a proxy, which would see the secrets.
         """
         session = requests.Session() if self.session is None else self.session
         url = str(request.url)
-        settings = self.settings or session.merge_environment_settings(url, {}, True, None, None)
+        settings: Any = self.settings or session.merge_environment_settings(url, {}, True, None, None)
         send = self.send or _IsolatedSession(session).send
-        return send(
-            request,
-            stream=True,
-            timeout=timeout,
-            verify=settings.get("verify", True),
-            cert=settings.get("cert"),
-            proxies={} if url.startswith("http:") else settings.get("proxies"),
-        )
-
-    def release(self, response: requests.Response) -> None:
-        """Close `response`, and its connection where no other call can use it."""
-        response.close()
-        if self.session is None and self.send is None:
-            with suppress(AttributeError):  # only requests' own adapter leaves itself on its responses
-                response.connection.close()  # urllib3 1.26 leaves an open socket to the garbage collector
+        proxies = {} if url.startswith("http:") else settings.get("proxies")
+        verify, cert = settings.get("verify", True), settings.get("cert")
+        try:
+            with send(
+                request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
+            ) as response:
+                yield response
+        finally:
+            if self.session is None:
+                session.close()  # urllib3 1.26 leaves an open socket to the garbage collector
 
 
 class _IsolatedSession(requests.Session):
@@ -96,11 +97,7 @@ class _IsolatedSession(requests.Session):
 
     def __init__(self, of: requests.Session) -> None:
         super().__init__()
-        self._adapter_for = of.get_adapter
-
-    def get_adapter(self, url: str | bytes) -> Any:
-        """The adapter that the other Session has for `url`."""
-        return self._adapter_for(str(url))
+        self.get_adapter = of.get_adapter  # type: ignore[method-assign]
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, ever: ``send`` would read the body of a redirect, however large it is."""
@@ -125,95 +122,97 @@ class Exchange(NamedTuple):
 
     Attributes:
         transport: the way to it.
-        timeout: seconds for the whole exchange.
+        settings: how long the whole exchange may take, and the clock.
         error: the class of errors that requests has no class for.
         secrets: what must not show up in a message.
-        wall: the wall clock, Unix time in seconds.
+        repeatable: whether a request may be sent again though it may have arrived: 429, 502, 503, 504 and
+            broken connections are then tried again. Otherwise only a connection that could not be made is.
+        pauses: seconds to wait before each further attempt.
     """
 
     transport: Transport
-    timeout: float
+    settings: Settings
     error: type[ThingspaceError]
     secrets: tuple[Secret[str], ...]
-    wall: Callable[[], float] = time.time
+    repeatable: bool = False
+    pauses: tuple[float, ...] = (0.25, 0.75)
 
-    def call(
-        self, request: requests.PreparedRequest, *, repeatable: bool, pauses: Iterable[float] = PAUSES
-    ) -> Answer:
-        """Send `request` until there is an answer, within the timeout in all.
+    def post(self, url: str, headers: Secret[Any], body: Secret[Any] = NOTHING, keep: Any = None) -> Answer:
+        """Send a request until there is an answer, within the timeout in all.
 
         Args:
-            request: what to send; its body is bytes or text, so that it can be sent again.
-            repeatable: whether it may be sent again though it may have arrived: 429, 502, 503, 504 and
-                broken connections are then tried again. Otherwise only a connection that could not be
-                made is.
-            pauses: seconds to wait before each further attempt.
+            url: where to.
+            headers: those that are not the same for all.
+            body: ``{"data": form}`` or ``{"json": document}``, as requests takes them.
+            keep: given each attempt before it begins. It then goes on without this caller, for
+                :data:`LONGEST_WAIT` at most.
 
         Raises:
             requests.ConnectionError, requests.Timeout, requests.exceptions.SSLError: as requests does.
             ThingspaceError: of class `error`, for everything else.
         """
-        deadline = time.monotonic() + self.timeout
-        remaining = iter(pauses)
-        while True:
-            outcome = self._attempt(request, deadline)
+        request = requests.Request("POST", url, {**_HEADERS, **headers.reveal()}, **body.reveal()).prepare()
+        deadline = time.monotonic() + self.settings.timeout
+        for pause in (*self.pauses, math.inf):  # pragma: no branch - the last one never fits
+            outcome = self._attempt(request, deadline, keep)
             if isinstance(outcome, Failure):
-                again, least = not outcome.was_sent or (repeatable and outcome.is_broken), 0.0
+                again, wait = not outcome.was_sent or (self.repeatable and outcome.is_broken), pause
             else:
-                again, least = repeatable and outcome.status in _RETRIED_STATUSES, outcome.retry_after or 0.0
-            pause = next(remaining, None) if again else None
-            if pause is None or time.monotonic() + max(pause, least) >= deadline:
+                again = self.repeatable and outcome.status in _RETRIED_STATUSES
+                wait = max(pause, outcome.retry_after or 0.0)
+            if not again or time.monotonic() + wait >= deadline:
                 break
-            time.sleep(max(pause, least))
+            time.sleep(wait)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
 
-    def attempt(self, request: requests.PreparedRequest, seconds: float) -> Answer | Failure:
-        """Send `request` once, in the thread that calls this; only its reads are bounded by `seconds`."""
-        quiet.set(True)
-        sent_at, deadline = self.wall(), time.monotonic() + seconds
-        try:
-            response = self.transport.open(request, seconds)
-            try:
-                body = Secret(_bounded_body(response, deadline))
-                wait = retry_after(response.headers.get("Retry-After"), self.wall())
-                shown = {name: response.headers[name] for name in _SHOWN_HEADERS if name in response.headers}
-                return Answer(response.status_code, body, sent_at, wait, shown)
-            finally:
-                self.transport.release(response)
-        except Exception as failure:  # noqa: BLE001 - an adapter of any kind may be in use
-            return Failure(self.sanitized(failure, request), not _was_not_sent(failure), _is_broken(failure))
-
-    def _attempt(self, request: requests.PreparedRequest, deadline: float) -> Answer | Failure:
-        """One attempt, given up at `deadline` (monotonic seconds) whatever the server does."""
+    def _attempt(self, request: requests.PreparedRequest, deadline: float, keep: Any) -> Answer | Failure:
+        """One attempt, given up at `deadline` (monotonic seconds) or left to go on."""
         left = max(deadline - time.monotonic(), 0.001)
-        call = Call(lambda: self.attempt(request, left))
+        call = Call(lambda: self._send(request, max(left, LONGEST_WAIT) if keep else left))
         try:
+            if keep:
+                keep(call)
             call.start()
             if call.wait(left):
                 return call.result()
         finally:
-            call.end()
-        return Failure(self.sanitized(requests.Timeout(), request), was_sent=True, is_broken=False)
+            if not keep:
+                call.end()
+        return self._failed(requests.Timeout(), request)
 
-    def sanitized(self, failure: Exception, request: requests.PreparedRequest) -> requests.RequestException:
+    def _send(self, request: requests.PreparedRequest, seconds: float) -> Answer | Failure:
+        """Send `request` once, in the thread that calls this; only its reads are bounded by `seconds`."""
+        quiet.set(True)
+        sent_at, deadline = self.settings.clock.wall(), time.monotonic() + seconds
+        try:
+            with self.transport.response(request, seconds) as response:
+                body = Secret(_bounded_body(response, deadline))
+                wait = retry_after(response.headers.get("Retry-After"), self.settings.clock.wall())
+                shown = {name: response.headers[name] for name in _SHOWN_HEADERS if name in response.headers}
+                return Answer(response.status_code, body, sent_at, wait, shown, self.secrets)
+        except Exception as failure:  # noqa: BLE001 - an adapter of any kind may be in use
+            return self._failed(failure, request)
+
+    def _failed(self, failure: Exception, request: requests.PreparedRequest) -> Failure:
         """`failure` made anew, as the caller may see it: requests' own class, or :attr:`error`.
 
         The old one is dropped with all that it holds: the request, its frames, and the exceptions below
         it, which quote what the server said.
         """
+        was_sent, is_broken = not _was_not_sent(failure), _is_broken(failure)
         kind = next((k for k in type(failure).__mro__ if k.__module__ == requests.exceptions.__name__), None)
         if isinstance(failure, requests.Timeout):
-            words = f"{request.url} gave no complete answer within {self.timeout:g} seconds"
+            words = f"{request.url} gave no complete answer within {self.settings.timeout:g} seconds"
         else:
             words = f"the exchange with {request.url} failed: {one_line(_cause(failure), self.secrets)}"
         if kind is None or not issubclass(kind, (requests.ConnectionError, requests.Timeout)):
-            return self.error(words, retryable=_is_broken(failure))
+            return Failure(self.error(words, retryable=is_broken), was_sent, is_broken)
         bare = requests.PreparedRequest()
         bare.method, bare.url = request.method, request.url
         bare.headers = requests.structures.CaseInsensitiveDict()
-        return kind(words, request=bare)
+        return Failure(kind(words, request=bare), was_sent, is_broken)
 
 
 def _bounded_body(response: requests.Response, deadline: float) -> bytes:
@@ -240,7 +239,7 @@ def _bounded_body(response: requests.Response, deadline: float) -> bytes:
 
 def _was_not_sent(failure: Exception) -> bool:
     """Whether the request certainly never left: there was no connection to send it on."""
-    reason = getattr(failure.args[0], "reason", None) if failure.args else None
+    reason = getattr(next(iter(failure.args), None), "reason", None)
     return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 

@@ -7,12 +7,8 @@ answer is heard even if its caller has gone, and the first refusal is the last u
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import math
 import os
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,13 +18,10 @@ from .._environment import SESSION_HEADER
 from .._errors import LoginError, LoginRefusedError, ThingspaceError, copy_of
 from .._settings import Settings
 from .._tokens import OAuthToken, SessionToken
-from .._values import Secret
+from .._values import Secret, keyed_hash
 from .answers import Answer, is_session_error, json_object, json_or_raise
-from .exchange import HEADERS, PAUSES, Exchange, Failure, Transport
+from .exchange import LONGEST_WAIT, NOTHING, Exchange, Transport
 from .worker import Call
-
-LONGEST_WAIT = 60.0
-"""Seconds for which the answer to a login is waited for when its caller has gone."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before the next login after unanswered ones
 _MOST_REFUSALS = 2  # different passwords in a row; the account is locked after five
@@ -48,16 +41,13 @@ class _Credentials(NamedTuple):
 class _Attempt(NamedTuple):
     """A login on its way: what was sent since when (monotonic seconds), and by which process."""
 
-    call: Call[Answer | Failure]
+    call: Call[Any]
     credentials: _Credentials
-    bearer: OAuthToken
     since: float
     pid: int
 
-    @property
-    def answer(self) -> Any:
-        """The Answer, once the call is done and was answered."""
-        return self.call.result()
+
+_NO_LOGIN = _Attempt(Call(object), _Credentials(Secret(""), ""), 0.0, 0)  # like one that never began
 
 
 class M2MEndpoints:
@@ -85,7 +75,7 @@ class M2MEndpoints:
         self.password, self._settings, self._clock = settings.password, settings, settings.clock
         self.refusals: dict[str, LoginRefusedError] = {}
         self._bearers, self._key = bearers, key
-        self._attempt: _Attempt | None = None
+        self._attempt = _NO_LOGIN
         self._unanswered, self._not_before = 0, -math.inf  # logins in a row, monotonic seconds
 
     def fingerprint(self) -> str:
@@ -101,16 +91,16 @@ class M2MEndpoints:
             InvalidTokenError: its session token cannot be sent as a header.
             requests.RequestException: it could not be reached in time.
         """
-        attempt = self._left_behind()
-        if attempt is None or not (attempt.answer.is_success or _refuses_credentials(attempt.answer)):
-            attempt = self._log_in(self._credentials(), transport)
+        if not self._was_left_an_answer():
+            self._log_in(self._credentials(), transport)
         try:
-            return self._session_from(attempt)
-        except LoginRefusedError:
+            return self._session()
+        except LoginRefusedError as refusal:
             now = self._credentials()
-            if now.fingerprint == attempt.credentials.fingerprint:
+            if now.fingerprint == refusal.refused_credentials:
                 raise
-        return self._session_from(self._log_in(now, transport))  # the password has changed in the meantime
+        self._log_in(now, transport)  # the password has changed in the meantime
+        return self._session()
 
     def logout(self, token: SessionToken, transport: Transport) -> int:
         """End a session ("End Connectivity Management Session" page); one that is over already is fine.
@@ -122,14 +112,10 @@ class M2MEndpoints:
             LoginError: ThingSpace did not end it.
             requests.RequestException: it could not be reached in time.
         """
-        bearer = self._bearers.get(transport)
-        answer = self._log_out(token, bearer, transport)
-        if answer.status == 401 and not is_session_error(answer.body.reveal()):
-            other = self._bearers.replace(bearer.secret, transport)
-            if other is not None:
-                bearer, answer = other, self._log_out(token, other, transport)
-        if not answer.is_success and not is_session_error(answer.body.reveal()):
-            json_or_raise(answer, "logout", LoginError, (bearer.secret, token.secret))
+        url, header = self._settings.environment.logout_url, Secret({SESSION_HEADER: token.session_token})
+        answer = self._post(url, transport, token.secret, _is_over, headers=header)
+        if not answer.is_success and not _is_over(answer):
+            json_or_raise(answer, "logout", LoginError)
         return answer.status
 
     def _credentials(self) -> _Credentials:
@@ -142,58 +128,61 @@ class M2MEndpoints:
         if self.password is None:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
         password, place = self.password.ask(), self._settings.environment.login_url
-        pair = Secret(json.dumps([place, self._settings.username, password.reveal()]).encode())
-        digest = hmac.new(self._key().reveal().encode(), pair.reveal(), hashlib.sha256)
-        return _Credentials(password, digest.hexdigest())
+        words = Secret([place, self._settings.username, password.reveal()])
+        return _Credentials(password, keyed_hash(self._key(), words))
 
-    def _left_behind(self) -> _Attempt | None:
-        """The login whose caller has gone, if it was answered; its answer is waited for if need be.
+    def _was_left_an_answer(self) -> bool:
+        """Whether the login whose caller has gone has an answer of use, which is waited for if need be.
 
         Raises:
             requests.Timeout: it is still on its way.
         """
         attempt = self._attempt
-        if attempt is not None and attempt.call.cancel():  # interrupted before it began
-            attempt = self._attempt = None
-        if attempt is None:
-            return None
+        if attempt.call.cancel():  # interrupted before it began
+            return False
         if attempt.pid == os.getpid() and not attempt.call.wait(self._settings.timeout):
             if self._clock.monotonic() - attempt.since < LONGEST_WAIT:
                 raise requests.Timeout("an earlier login is still unanswered, and no other is sent.")
             attempt.call.end()
-        return attempt if self._was_answered(attempt) else None
+        self._settle(is_given_up=True)
+        answer = self._attempt.call.returned
+        return answer is not None and (answer.is_success or _refuses_credentials(answer))
 
-    def _was_answered(self, attempt: _Attempt) -> bool:
-        """Whether a login that is over was answered; if not, the next one waits longer."""
-        outcome, raised = attempt.call.outcome
+    def _settle(self, *, is_given_up: bool = False) -> None:
+        """Drop a login that ended without an answer; the next one waits longer."""
+        call = self._attempt.call
+        is_over, outcome = call.over or is_given_up, call.returned  # in this order: it goes on meanwhile
         if isinstance(outcome, Answer):
             self._unanswered = 0
-            return True
-        if outcome is None or outcome.was_sent:
-            until = self._clock.monotonic() + min(_FIRST_PAUSE * 2**self._unanswered, _LONGEST_PAUSE)
-            self._unanswered, self._not_before = self._unanswered + 1, until
-        self._attempt = None
-        if raised is not None:  # no Exception, since the exchange makes Failures of those
-            raise raised
-        return False
+        elif is_over:
+            if outcome is None or outcome.was_sent:
+                until = self._clock.monotonic() + min(_FIRST_PAUSE * 2**self._unanswered, _LONGEST_PAUSE)
+                self._unanswered, self._not_before = self._unanswered + 1, until
+            self._attempt = _NO_LOGIN
 
-    def _log_in(self, credentials: _Credentials, transport: Transport) -> _Attempt:
-        """Send a login, with another bearer once more if that was the trouble.
+    def _log_in(self, credentials: _Credentials, transport: Transport) -> None:
+        """Send a login, and leave its answer behind.
 
-        A 401 that does not speak of the user is the gateway's, before the login reached the platform.
+        Raises:
+            requests.RequestException: there is no answer, or not yet.
         """
         self._refuse_again(credentials)
         wait = self._not_before - self._clock.monotonic()
         if wait > 0:
             said = f"{self._unanswered} logins in a row had no answer: the next is sent in {wait:.0f} s."
             raise LoginError(said, retryable=True, retry_after=wait)
-        bearer = self._bearers.get(transport)
-        attempt = self._send(credentials, bearer, transport)
-        if attempt.answer.status == 401 and not _refuses_credentials(attempt.answer):
-            other = self._bearers.replace(bearer.secret, transport)
-            if other is not None:
-                return self._send(credentials, other, transport)
-        return attempt
+
+        def keep(call: Call[Any]) -> None:
+            self._settle()  # the one with another bearer
+            self._attempt = _Attempt(call, credentials, self._clock.monotonic(), os.getpid())
+
+        user = {"username": self._settings.username}
+        body = Secret({"json": {**user, "password": credentials.password.reveal()}})
+        url = self._settings.environment.login_url
+        try:
+            self._post(url, transport, credentials.password, _refuses_credentials, body=body, keep=keep)
+        finally:
+            self._settle()
 
     def _refuse_again(self, credentials: _Credentials) -> None:
         """Do not send what ThingSpace has refused.
@@ -207,79 +196,67 @@ class M2MEndpoints:
         if known is not None:
             raise copy_of(known)
 
-    def _send(self, credentials: _Credentials, bearer: OAuthToken, transport: Transport) -> _Attempt:
-        """Send a login once; again only if no connection could be made.
+    def _post(
+        self,
+        url: str,
+        transport: Transport,
+        secret: Secret[str],
+        is_heard: Callable[[Answer], bool],
+        headers: Secret[Any] = NOTHING,
+        **more: Any,
+    ) -> Answer:
+        """Send what has a `secret` in it, with another bearer once more if that was the trouble.
 
-        Raises:
-            requests.RequestException: there is no answer, or not yet.
+        A 401 that does not show that the platform `is_heard` is the gateway's before it.
         """
-        exchange = self._exchange(transport, credentials.password, bearer.secret)
-        request = self._request(self._settings.environment.login_url, bearer)
-        request.prepare_body(
-            None, None, {"username": self._settings.username, "password": credentials.password.reveal()}
-        )
-        timeout = self._settings.timeout
-        longest, deadline = max(timeout, LONGEST_WAIT), time.monotonic() + timeout
-        for pause in (*PAUSES, None):  # pragma: no branch - the last attempt returns or raises
-            call: Call[Answer | Failure] = Call(lambda: exchange.attempt(request, longest))
-            since, pid = self._clock.monotonic(), os.getpid()
-            attempt = self._attempt = _Attempt(call, credentials, bearer, since, pid)
-            call.start()
-            if not call.wait(deadline - time.monotonic()):
-                raise exchange.sanitized(requests.Timeout(), request)
-            if self._was_answered(attempt):
-                break
-            failure: Any = call.result()
-            if failure.was_sent or pause is None:
-                raise failure.error
-            time.sleep(pause)
-        return attempt
 
-    def _request(self, url: str, bearer: OAuthToken) -> requests.PreparedRequest:
-        """A request with the bearer."""
-        request = requests.Request("POST", url, headers=HEADERS).prepare()
-        request.headers["Authorization"] = bearer.authorization
-        return request
+        def send(bearer: OAuthToken) -> Answer:
+            exchange = Exchange(transport, self._settings, LoginError, (secret, bearer.secret))
+            signed = Secret({"Authorization": bearer.authorization, **headers.reveal()})
+            return exchange.post(url, signed, **more)
 
-    def _log_out(self, token: SessionToken, bearer: OAuthToken, transport: Transport) -> Answer:
-        """Send a logout."""
-        request = self._request(self._settings.environment.logout_url, bearer)
-        request.headers[SESSION_HEADER] = token.session_token
-        return self._exchange(transport, bearer.secret, token.secret).call(request, repeatable=False)
+        bearer = self._bearers.get(transport)
+        answer = send(bearer)
+        is_gateways = answer.status == 401 and not is_heard(answer)
+        other = self._bearers.replace(bearer.secret, transport) if is_gateways else None
+        return answer if other is None else send(other)
 
-    def _exchange(self, transport: Transport, *secrets: Secret[str]) -> Exchange:
-        """How the endpoints are talked to."""
-        return Exchange(transport, self._settings.timeout, LoginError, secrets, self._clock.wall)
-
-    def _session_from(self, attempt: _Attempt) -> SessionToken:
+    def _session(self) -> SessionToken:
         """The session token of a good answer; a refusal is remembered.
 
         The attempt is over once its outcome is kept, so that an interrupt in between loses neither.
         """
-        secrets = (attempt.credentials.password, attempt.bearer.secret)
+        answer: Any = self._attempt.call.returned
         try:
-            document = json_or_raise(attempt.answer, "login", LoginError, secrets)
+            document = json_or_raise(answer, "login", LoginError)
             token = SessionToken(document.reveal().get("sessionToken"))  # type: ignore[arg-type]  # it is checked
         except ThingspaceError as error:
-            if _refuses_credentials(attempt.answer):
-                self._remember(error, attempt)
-            self._attempt = None
-            self._refuse_again(attempt.credentials)
+            credentials = self._attempt.credentials
+            if _refuses_credentials(answer):
+                self._remember(error)
+            self._attempt = _NO_LOGIN
+            self._refuse_again(credentials)
             raise
         self.refusals.clear()
-        self._attempt = None
+        self._attempt = _NO_LOGIN
         return token
 
-    def _remember(self, error: ThingspaceError, attempt: _Attempt) -> None:
+    def _remember(self, error: ThingspaceError) -> None:
         """Keep a refusal, without the frames that led to it."""
+        fingerprint = self._attempt.credentials.fingerprint
         said: Any = {"status": error.status, "code": error.code}
         refusal = LoginRefusedError(
             f"{error} {_HOW_TO_GO_ON}", description=error.description, response=error.response, **said
         )
-        refusal.refused_credentials = attempt.credentials.fingerprint
-        self.refusals[attempt.credentials.fingerprint] = refusal
-        duration = self._clock.monotonic() - attempt.since
+        refusal.refused_credentials = fingerprint
+        self.refusals[fingerprint] = refusal
+        duration = self._clock.monotonic() - self._attempt.since
         self._settings.events.publish("login_refused", "session", duration=duration, error=str(error), **said)
+
+
+def _is_over(answer: Answer) -> bool:
+    """Whether an answer says that the session is over."""
+    return is_session_error(answer.body.reveal())
 
 
 def _refuses_credentials(answer: Answer) -> bool:

@@ -10,8 +10,6 @@ of everything else here, so it is imported when the first token is asked for.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from base64 import b64encode
 from collections.abc import Callable
 from contextvars import copy_context
@@ -19,17 +17,16 @@ from typing import Any
 
 import requests
 from oauthlib.oauth2 import BackendApplicationClient
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import AuthBase
 from requests_oauthlib import OAuth2Session
 
 from .._errors import TokenRequestError
 from .._settings import Settings
 from .._tokens import OAuthToken
-from .._values import Secret
+from .._values import Secret, keyed_hash
 from .answers import Answer, json_or_raise
-from .exchange import HEADERS, Exchange, Transport, quiet
+from .exchange import Exchange, Transport, quiet
 
-_HEADERS = {**HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _STAND_IN_URL = "https://thingspace.invalid"  # oauthlib refuses http even to loopback, which is allowed here
 _HINT = {
     400: "Check the scopes and the token URL.",
@@ -57,22 +54,21 @@ class OAuthEndpoints:
             InvalidTokenError: its token cannot be sent as a bearer token.
             requests.RequestException: it could not be reached in time.
         """
-        basic, exchange = self._basic(client_secret), self._exchange(client_secret, transport)
         scope = " ".join(self._settings.scopes) or None
 
-        def ask(request: requests.PreparedRequest) -> OAuthToken:
-            answer = exchange.call(basic(request), repeatable=True)
-            document = self._judged(answer, "token request", client_secret, exchange)
+        def ask(form: Secret[Any]) -> OAuthToken:
+            answer = self._post(self._settings.environment.token_url, form, client_secret, transport)
+            document = self._judged(answer, "token request", client_secret)
             # its expiry counts from the sending, whatever other moments the answer names
             names = ("access_token", "token_type", "expires_in", "scope")
             return OAuthToken.from_dict(
                 {name: document.reveal().get(name) for name in names}, now=answer.sent_at
             )
 
-        with _JudgedSession(self._settings, ask) as session:
+        with _JudgedSession(self._settings.client_id, ask) as session:
             context = copy_context()  # its own, of which an interrupt leaves nothing behind
             context.run(quiet.set, True)  # else the stand-ins that requests-oauthlib is shown would be logged
-            context.run(session.fetch_token, _STAND_IN_URL, auth=AuthBase(), headers=_HEADERS, scope=scope)
+            context.run(session.fetch_token, _STAND_IN_URL, auth=AuthBase(), scope=scope)
             return session.found
 
     def revoke(self, client_secret: Secret[str], token: OAuthToken, transport: Transport) -> int:
@@ -85,46 +81,35 @@ class OAuthEndpoints:
             TokenRequestError: the revoke endpoint refused.
             requests.RequestException: it could not be reached in time.
         """
-        request = requests.Request(
-            "POST",
-            self._settings.environment.revoke_url,
-            data={"grant_type": "client_credentials", "token": token.access_token},
-            headers=_HEADERS,
-            auth=self._basic(client_secret),
-        ).prepare()
-        exchange = self._exchange(client_secret, transport, token.secret)
-        answer = exchange.call(request, repeatable=True)
+        form = Secret({"grant_type": "client_credentials", "token": token.access_token})
+        url = self._settings.environment.revoke_url
+        answer = self._post(url, form, client_secret, transport)
         if not answer.is_success:
-            self._judged(answer, "revocation", client_secret, exchange)
+            self._judged(answer, "revocation", client_secret)
         return answer.status
 
     def fingerprint(self, client_secret: Secret[str]) -> str:
         """A keyed hash by which these credentials are known again, without holding them."""
-        words = f"{self._settings.environment.token_url}\0{self._settings.client_id}".encode()
-        return hmac.new(client_secret.reveal().encode(), words, hashlib.sha256).hexdigest()
+        words = Secret([self._settings.environment.token_url, self._settings.client_id])
+        return keyed_hash(client_secret, words)
 
-    def _basic(self, client_secret: Secret[str]) -> HTTPBasicAuth:
-        """HTTP Basic in UTF-8 (RFC 7617), as RFC 6749 section 2.3.1 has it."""
-        return HTTPBasicAuth(self._settings.client_id.encode(), client_secret.reveal().encode())
-
-    def _exchange(self, client_secret: Secret[str], transport: Transport, *more: Secret[str]) -> Exchange:
-        """How the endpoints are talked to; what HTTP Basic makes of the secret is one too."""
-        timeout, wall = self._settings.timeout, self._settings.clock.wall
+    def _post(self, url: str, form: Secret[Any], client_secret: Secret[str], transport: Transport) -> Answer:
+        """Send a form with HTTP Basic in UTF-8 (RFC 7617), as RFC 6749 section 2.3.1 has it."""
         pair = Secret(f"{self._settings.client_id}:{client_secret.reveal()}".encode())
-        secrets = (client_secret, Secret(b64encode(pair.reveal()).decode()), *more)
-        return Exchange(transport, timeout, TokenRequestError, secrets, wall)
+        basic = Secret(b64encode(pair.reveal()).decode())
+        secrets = (client_secret, basic, Secret(form.reveal().get("token", "")))
+        exchange = Exchange(transport, self._settings, TokenRequestError, secrets, repeatable=True)
+        header = Secret({"Authorization": f"Basic {basic.reveal()}"})
+        return exchange.post(url, header, Secret({"data": form.reveal()}))
 
-    def _judged(
-        self, answer: Answer, what: str, client_secret: Secret[str], exchange: Exchange
-    ) -> Secret[dict[str, Any]]:
+    def _judged(self, answer: Answer, what: str, client_secret: Secret[str]) -> Secret[dict[str, Any]]:
         """The document of a good answer.
 
         Raises:
             TokenRequestError: it is not one; the error says whether the credentials were refused.
         """
         try:
-            hint = _HINT.get(answer.status, "")
-            return json_or_raise(answer, what, TokenRequestError, exchange.secrets, hint)
+            return json_or_raise(answer, what, TokenRequestError, _HINT.get(answer.status, ""))
         except TokenRequestError as error:
             if answer.status in (401, 403) or error.code in ("invalid_client", "unauthorized_client"):
                 error.refused_credentials = self.fingerprint(client_secret)
@@ -140,16 +125,15 @@ class _JudgedSession(OAuth2Session):  # type: ignore[misc,unused-ignore]  # it h
 
     found: OAuthToken
 
-    def __init__(self, settings: Settings, ask: Callable[[requests.PreparedRequest], OAuthToken]) -> None:
-        super().__init__(client=BackendApplicationClient(settings.client_id))
-        self._url, self._ask = settings.environment.token_url, ask
+    def __init__(self, client_id: str, ask: Callable[[Secret[Any]], OAuthToken]) -> None:
+        super().__init__(client=BackendApplicationClient(client_id))
+        self._ask = ask
 
     def request(self, *_: Any, **asked: Any) -> requests.Response:
         """Send the token request, keep its token, and return a stand-in for the answer."""
-        asked = {name: asked[name] for name in ("method", "data", "headers")}
-        self.found = self._ask(requests.Request(url=self._url, **asked).prepare())
+        self.found = self._ask(Secret(asked["data"]))
         stand_in = requests.Response()
         stand_in.status_code = 200
-        stand_in.request = requests.Request("POST", self._url).prepare()
+        stand_in.request = requests.Request("POST", _STAND_IN_URL).prepare()
         stand_in._content = b'{"access_token": "(kept out of the log)", "token_type": "Bearer"}'
         return stand_in

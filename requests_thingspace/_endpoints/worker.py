@@ -32,13 +32,19 @@ class Call(Generic[T]):
 
     CPython leaves the error of a failed TLS write in OpenSSL's queue of that thread, where the next
     connection would meet it (python/cpython#148594).
+
+    Attributes:
+        over: whether it is done; one that was cancelled never is.
+        returned: what `work` returned, ``None`` before that.
     """
 
-    __slots__ = ("_decided", "_done", "_greenlet", "_outcome", "_thread", "_work")
+    __slots__ = ("_decided", "_done", "_greenlet", "_raised", "_thread", "_work", "over", "returned")
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work: Any = work
-        self._outcome: list[tuple[T | None, BaseException | None]] = []
+        self.over = False
+        self.returned: T | None = None
+        self._raised: BaseException | None = None
         self._decided: dict[int, object] = {}  # the first entry counts, with and without the GIL
         self._done = threading.Lock()
         self._thread: Any = None
@@ -67,23 +73,18 @@ class Call(Generic[T]):
             copy_context().run(self._run)  # no more threads, as at the end of the interpreter
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the outcome; whether it came in time.
+        """Wait for its end; whether that came in time.
 
         ``Thread.join`` is no help: interrupted, it may take a thread that runs for one that has ended.
         """
         deadline = time.monotonic() + seconds
-        while not self._outcome and time.monotonic() < deadline:
+        while not self.over and time.monotonic() < deadline:
             pause = min(max(deadline - time.monotonic(), 0.0), PAUSE)
             if self._greenlet is not None:
                 self._greenlet.join(pause)
             elif self._done.acquire(timeout=pause):  # what an interrupt loses here costs pauses only
                 self._done.release()
-        return bool(self._outcome)
-
-    @property
-    def outcome(self) -> tuple[T | None, BaseException | None]:
-        """What `work` returned, and what it raised; neither if it is not done."""
-        return self._outcome[0] if self._outcome else (None, None)
+        return self.over
 
     def result(self) -> T:
         """What `work` returned.
@@ -91,10 +92,9 @@ class Call(Generic[T]):
         Raises:
             BaseException: what it raised.
         """
-        result, failure = self.outcome
-        if failure is not None:
-            raise failure
-        return result  # type: ignore[return-value]  # None only beside a failure, or if T allows it
+        if self._raised is not None:
+            raise self._raised
+        return self.returned  # type: ignore[return-value]  # None only before its end, or if T allows it
 
     def cancel(self) -> bool:
         """Do not begin any more; whether it had not begun."""
@@ -105,7 +105,7 @@ class Call(Generic[T]):
 
     def end(self) -> None:
         """Give it up: its socket is closed, and with that its thread ends."""
-        if self.cancel() or self._outcome:
+        if self.cancel() or self.over:
             return
         if self._greenlet is not None:
             self._greenlet.kill(ConnectionAbortedError, timeout=_FAREWELL)
@@ -120,10 +120,11 @@ class Call(Generic[T]):
             return
         work, self._work = self._work, None  # what it refers to need not outlive it
         try:
-            self._outcome.append((work(), None))
+            self.returned = work()
         except BaseException as failure:  # noqa: BLE001 - it is raised again in the caller
-            self._outcome.append((None, failure.with_traceback(None)))
+            self._raised = failure.with_traceback(None)
         finally:
+            self.over = True
             self._done.release()
 
 

@@ -30,8 +30,9 @@ M2M = {"errorCode": "UnifiedWebService.REQUEST_FAILED.Login", "errorMessage": "n
 
 def refusal(status, body, secrets=(), hint=""):
     """The error that an answer is judged to be."""
+    answer = Answer(status, Secret(body), NOW, secrets=secrets)
     with pytest.raises(TokenRequestError) as caught:
-        json_or_raise(Answer(status, Secret(body), NOW), "token request", TokenRequestError, secrets, hint)
+        json_or_raise(answer, "token request", TokenRequestError, hint)
     return caught.value
 
 
@@ -40,7 +41,7 @@ def test_a_json_object_with_a_good_status_is_the_document(status):
     """An OAuth "error": null is no error."""
     document = {**GOOD, "error": None, "errorCode": ""}
     answer = Answer(status, Secret(json.dumps(document).encode()), NOW)
-    assert json_or_raise(answer, "token request", TokenRequestError, ()).reveal() == document
+    assert json_or_raise(answer, "token request", TokenRequestError).reveal() == document
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_anything_else_is_an_error_that_says_what_thingspace_said(status, body, 
 def test_the_error_is_of_the_class_that_was_asked_for_and_says_who_and_what_to_do():
     """The endpoint's name and the hint stand in the message."""
     with pytest.raises(LoginError, match=r"gave no usable answer to the M2M login: HTTP 400\. Look here\."):
-        json_or_raise(Answer(400, Secret(b"{}"), NOW), "M2M login", LoginError, (), "Look here.")
+        json_or_raise(Answer(400, Secret(b"{}"), NOW), "M2M login", LoginError, "Look here.")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -105,7 +106,7 @@ def test_only_passing_troubles_are_retryable(status, retryable):
 def test_the_server_s_wish_to_wait_is_kept():
     """An error carries the Retry-After of its answer."""
     with pytest.raises(TokenRequestError) as caught:
-        json_or_raise(Answer(429, Secret(b""), NOW, 7.0), "token request", TokenRequestError, ())
+        json_or_raise(Answer(429, Secret(b""), NOW, 7.0), "token request", TokenRequestError)
     assert caught.value.retry_after == 7.0
 
 

@@ -18,8 +18,9 @@ from requests.exceptions import ChunkedEncodingError, InvalidSchema, ProxyError,
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from requests_thingspace import TokenRequestError
-from requests_thingspace._endpoints.exchange import LARGEST_BODY, Exchange, Transport
+from requests_thingspace._endpoints.exchange import LARGEST_BODY, NOTHING, Exchange, Transport
 from requests_thingspace._endpoints.worker import Call
+from requests_thingspace._settings import Settings
 from requests_thingspace._values import Secret
 
 from .. import hostile as do
@@ -27,10 +28,18 @@ from ..catalogue import told_by
 from ..hostile import GOOD_TOKEN_DOCUMENT, MARKER, TOKEN_PATH
 from ..hostile._payloads import Repeated
 from ..users import python
+from .clients import DEFAULTS
 
 WELL = do.json_answer(200, GOOD_TOKEN_DOCUMENT)
 PASSING = (429, 502, 503, 504)
 FINAL = (200, 204, 302, 400, 401, 403, 404, 408, 500, 501, 505)
+
+
+def exchange_by(transport, timeout, *more):
+    """An exchange that takes at most `timeout` seconds."""
+    return Exchange(
+        transport, Settings(**{**DEFAULTS, "timeout": timeout}), TokenRequestError, *(more or [()])
+    )
 
 
 @pytest.fixture
@@ -38,10 +47,9 @@ def ask(server, session):
     """One exchange with the token endpoint of the server, without pauses between attempts."""
 
     def ask(route=None, *, timeout=5.0, repeatable=True, pauses=(0.0, 0.0), secrets=()):
-        request = requests.Request("POST", server.origin + TOKEN_PATH, data={"x": "y"}).prepare()
         hidden = tuple(Secret(secret) for secret in secrets)
-        way = Exchange(route or Transport(session), timeout, TokenRequestError, hidden)
-        return way.call(request, repeatable=repeatable, pauses=pauses)
+        way = exchange_by(route or Transport(session), timeout, hidden, repeatable, pauses)
+        return way.post(server.origin + TOKEN_PATH, NOTHING, Secret({"data": {"x": "y"}}))
 
     return ask
 
@@ -192,9 +200,8 @@ def test_a_call_without_tls_is_really_over():
     """Its socket is closed, so that its thread ends."""
     with do.HostileServer(tls=False) as plain:
         plain.script(TOKEN_PATH, do.hang())
-        request = requests.Request("POST", plain.origin + TOKEN_PATH).prepare()
         with pytest.raises(requests.Timeout):
-            Exchange(Transport(), 0.2, TokenRequestError, ()).call(request, repeatable=True)
+            exchange_by(Transport(), 0.2).post(plain.origin + TOKEN_PATH, NOTHING)
         assert not [one for one in threading.enumerate() if one.name == "thingspace-call" and one.is_alive()]
 
 

@@ -53,8 +53,8 @@ def token_answer(body: bytes) -> None:
     wait = retry_after(body[:40].decode("latin-1"), NOW)
     assert wait is None or (math.isfinite(wait) and wait >= 0)
     try:
-        answer = Answer(200, Secret(body), NOW)
-        document = json_or_raise(answer, "token request", TokenRequestError, (Secret("secret"),))
+        answer = Answer(200, Secret(body), NOW, secrets=(Secret("secret"),))
+        document = json_or_raise(answer, "token request", TokenRequestError)
         token = OAuthToken.from_dict(document.reveal(), now=NOW)
     except ThingspaceError as error:
         words = str(error)
