@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ._values import Secret, redacted
+from ._values import Secret, one_line, redacted
 
 _log = logging.getLogger("requests_thingspace")
 
@@ -122,4 +122,4 @@ def text_of(error: Exception, secrets: Iterable[Secret[str]] = ()) -> str:
         words = str(error)
     except Exception:  # noqa: BLE001 - whatever its own __str__ raises
         words = "(it cannot be printed)"
-    return redacted(" ".join(f"{type(error).__name__}: {words}".split()), secrets)[:_LONGEST]
+    return one_line(f"{type(error).__name__}: {words}", secrets, _LONGEST)

@@ -85,6 +85,12 @@ def redacted(text: str, secrets: Iterable[Secret[str]]) -> str:
     return text
 
 
+def one_line(text: str, secrets: Iterable[Secret[str]], longest: int = 300) -> str:
+    """`text` on one line, without secrets and what cannot be printed, and cut to `longest` characters."""
+    text = redacted(text, secrets)[: 8 * longest]  # what follows looks at each character
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
+
+
 def _spellings(secret: str) -> set[str]:
     """A secret as it is, and as URLs, forms, JSON, HTML, XML and Python source write it.
 

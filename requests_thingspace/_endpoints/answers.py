@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import requests
 
 from .._errors import ThingspaceError
 from .._tokens import seconds_from
-from .._values import Secret, redacted
+from .._values import Secret, one_line, redacted
 
-_LONGEST_DESCRIPTION = 300
 _LONGEST_CODE = 100
 _LONGEST_BODY = 4096  # characters of a refusal that are looked at, and that an error carries
 _XML_FAULT = re.compile(r"<am:(code|message|description)>([^<]*)</am:\1>")
@@ -89,8 +88,9 @@ def json_or_raise(
     code, description = _complaint(document.reveal(), answer.body.reveal())
     if answer.is_success and document.reveal() is not None and code is None:
         return document
-    code, description = (one_line(text, answer.secrets) for text in (code, description))
-    words = f"HTTP {answer.status}" + (f" {code[:_LONGEST_CODE]}" if code else "")
+    code = code and one_line(code, answer.secrets, _LONGEST_CODE)
+    description = description and one_line(description, answer.secrets)
+    words = f"HTTP {answer.status}" + (f" {code}" if code else "")
     words += f" ({description.rstrip('.')})" if description else ""
     words += "; redirects of this endpoint are not followed" if 300 <= answer.status < 400 else ""
     refused = code is not None and 400 <= answer.status < 500
@@ -98,20 +98,12 @@ def json_or_raise(
     raise error(
         f"{said}: {words}. {hint}".rstrip(),
         status=answer.status,
-        code=code and code[:_LONGEST_CODE],
+        code=code,
         description=description,
         retryable=answer.retryable,
         retry_after=answer.retry_after,
         response=answer.shown(),
     )
-
-
-def one_line(text: str | None, secrets: Iterable[Secret[str]]) -> str | None:
-    """`text` on one line, bounded, without secrets."""
-    if text is None:
-        return None
-    text = redacted(text, secrets)[: 8 * _LONGEST_DESCRIPTION]  # what follows looks at each character
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_DESCRIPTION]
 
 
 def retry_after(value: str | None, now: float) -> float | None:

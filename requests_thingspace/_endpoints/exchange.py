@@ -24,8 +24,8 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from .._errors import ThingspaceError
 from .._settings import Settings
-from .._values import Secret
-from .answers import Answer, one_line, retry_after
+from .._values import Secret, one_line
+from .answers import Answer, retry_after
 from .worker import Call
 
 LARGEST_BODY = 2**20
@@ -38,8 +38,6 @@ _SHOWN_HEADERS = ("Content-Type", "Date", "Retry-After")
 
 LONGEST_WAIT = 60.0
 """Seconds for which an answer that must be heard is waited for when its caller has gone."""
-
-NOTHING: Secret[dict[str, Any]] = Secret({})
 
 _HEADERS = {
     "Accept": "application/json",
@@ -124,7 +122,7 @@ class Exchange(NamedTuple):
         transport: the way to it.
         settings: how long the whole exchange may take, and the clock.
         error: the class of errors that requests has no class for.
-        secrets: what must not show up in a message.
+        secrets: what must not show up in a message, besides what each request is signed with.
         repeatable: whether a request may be sent again though it may have arrived: 429, 502, 503, 504 and
             broken connections are then tried again. Otherwise only a connection that could not be made is.
         pauses: seconds to wait before each further attempt.
@@ -137,13 +135,13 @@ class Exchange(NamedTuple):
     repeatable: bool = False
     pauses: tuple[float, ...] = (0.25, 0.75)
 
-    def post(self, url: str, headers: Secret[Any], body: Secret[Any] = NOTHING, keep: Any = None) -> Answer:
+    def post(self, url: str, signed: Secret[str], sent: Secret[Any], keep: Any = None) -> Answer:
         """Send a request until there is an answer, within the timeout in all.
 
         Args:
             url: where to.
-            headers: those that are not the same for all.
-            body: ``{"data": form}`` or ``{"json": document}``, as requests takes them.
+            signed: its ``Authorization``.
+            sent: what else requests' Request takes, such as ``{"json": document}``.
             keep: given each attempt before it begins. It then goes on without this caller, for
                 :data:`LONGEST_WAIT` at most.
 
@@ -151,10 +149,12 @@ class Exchange(NamedTuple):
             requests.ConnectionError, requests.Timeout, requests.exceptions.SSLError: as requests does.
             ThingspaceError: of class `error`, for everything else.
         """
-        request = requests.Request("POST", url, {**_HEADERS, **headers.reveal()}, **body.reveal()).prepare()
+        exchange = self._replace(secrets=(*self.secrets, Secret(signed.reveal().partition(" ")[2])))
+        request = requests.Request("POST", url, **sent.reveal()).prepare()
+        request.headers.update(_HEADERS, Authorization=signed.reveal())
         deadline = time.monotonic() + self.settings.timeout
         for pause in (*self.pauses, math.inf):  # pragma: no branch - the last one never fits
-            outcome = self._attempt(request, deadline, keep)
+            outcome = exchange._attempt(request, deadline, keep)
             if isinstance(outcome, Failure):
                 again, wait = not outcome.was_sent or (self.repeatable and outcome.is_broken), pause
             else:

@@ -17,10 +17,10 @@ import requests
 from .._environment import SESSION_HEADER
 from .._errors import LoginError, LoginRefusedError, ThingspaceError, copy_of
 from .._settings import Settings
-from .._tokens import OAuthToken, SessionToken
+from .._tokens import SessionToken
 from .._values import Secret, keyed_hash
 from .answers import Answer, is_session_error, json_object, json_or_raise
-from .exchange import LONGEST_WAIT, NOTHING, Exchange, Transport
+from .exchange import LONGEST_WAIT, Exchange, Transport
 from .worker import Call
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before the next login after unanswered ones
@@ -31,23 +31,16 @@ _HOW_TO_GO_ON = (
 )
 
 
-class _Credentials(NamedTuple):
-    """A password as it was when it was asked for, and the fingerprint by which it is known again."""
-
-    password: Secret[str]
-    fingerprint: str
-
-
 class _Attempt(NamedTuple):
-    """A login on its way: what was sent since when (monotonic seconds), and by which process."""
+    """A login on its way: of which credentials, since when (monotonic seconds), and by which process."""
 
     call: Call[Any]
-    credentials: _Credentials
+    fingerprint: str
     since: float
     pid: int
 
 
-_NO_LOGIN = _Attempt(Call(object), _Credentials(Secret(""), ""), 0.0, 0)  # like one that never began
+_NO_LOGIN = _Attempt(Call(object), "", 0.0, 0)  # like one that never began
 
 
 class M2MEndpoints:
@@ -80,7 +73,7 @@ class M2MEndpoints:
 
     def fingerprint(self) -> str:
         """A keyed hash by which these credentials are known again, without holding them."""
-        return self._credentials().fingerprint
+        return self._credentials()[1]
 
     def fetch(self, transport: Transport) -> SessionToken:
         """Log in.
@@ -92,14 +85,14 @@ class M2MEndpoints:
             requests.RequestException: it could not be reached in time.
         """
         if not self._was_left_an_answer():
-            self._log_in(self._credentials(), transport)
+            self._log_in(*self._credentials(), transport)
         try:
             return self._session()
         except LoginRefusedError as refusal:
-            now = self._credentials()
-            if now.fingerprint == refusal.refused_credentials:
+            password, fingerprint = self._credentials()
+            if fingerprint == refusal.refused_credentials:
                 raise
-        self._log_in(now, transport)  # the password has changed in the meantime
+        self._log_in(password, fingerprint, transport)  # the password has changed in the meantime
         return self._session()
 
     def logout(self, token: SessionToken, transport: Transport) -> int:
@@ -112,14 +105,15 @@ class M2MEndpoints:
             LoginError: ThingSpace did not end it.
             requests.RequestException: it could not be reached in time.
         """
-        url, header = self._settings.environment.logout_url, Secret({SESSION_HEADER: token.session_token})
-        answer = self._post(url, transport, token.secret, _is_over, headers=header)
+        exchange = Exchange(transport, self._settings, LoginError, (token.secret,))
+        sent = Secret({"headers": {SESSION_HEADER: token.session_token}})
+        answer = self._post(exchange, self._settings.environment.logout_url, _is_over, sent)
         if not answer.is_success and not _is_over(answer):
             json_or_raise(answer, "logout", LoginError)
         return answer.status
 
-    def _credentials(self) -> _Credentials:
-        """The credentials as they are now.
+    def _credentials(self) -> tuple[Secret[str], str]:
+        """The password as it is now, and the fingerprint by which the credentials are known again.
 
         Raises:
             LoginError: there is only a session token, which was dropped.
@@ -129,7 +123,7 @@ class M2MEndpoints:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
         password, place = self.password.ask(), self._settings.environment.login_url
         words = Secret([place, self._settings.username, password.reveal()])
-        return _Credentials(password, keyed_hash(self._key(), words))
+        return password, keyed_hash(self._key(), words)
 
     def _was_left_an_answer(self) -> bool:
         """Whether the login whose caller has gone has an answer of use, which is waited for if need be.
@@ -151,22 +145,22 @@ class M2MEndpoints:
     def _settle(self, *, is_given_up: bool = False) -> None:
         """Drop a login that ended without an answer; the next one waits longer."""
         call = self._attempt.call
-        is_over, outcome = call.over or is_given_up, call.returned  # in this order: it goes on meanwhile
+        ended, outcome = call.over or is_given_up, call.returned  # in this order: it goes on meanwhile
         if isinstance(outcome, Answer):
             self._unanswered = 0
-        elif is_over:
+        elif ended:
             if outcome is None or outcome.was_sent:
                 until = self._clock.monotonic() + min(_FIRST_PAUSE * 2**self._unanswered, _LONGEST_PAUSE)
                 self._unanswered, self._not_before = self._unanswered + 1, until
             self._attempt = _NO_LOGIN
 
-    def _log_in(self, credentials: _Credentials, transport: Transport) -> None:
+    def _log_in(self, password: Secret[str], fingerprint: str, transport: Transport) -> None:
         """Send a login, and leave its answer behind.
 
         Raises:
             requests.RequestException: there is no answer, or not yet.
         """
-        self._refuse_again(credentials)
+        self._refuse_again(fingerprint)
         wait = self._not_before - self._clock.monotonic()
         if wait > 0:
             said = f"{self._unanswered} logins in a row had no answer: the next is sent in {wait:.0f} s."
@@ -174,52 +168,39 @@ class M2MEndpoints:
 
         def keep(call: Call[Any]) -> None:
             self._settle()  # the one with another bearer
-            self._attempt = _Attempt(call, credentials, self._clock.monotonic(), os.getpid())
+            self._attempt = _Attempt(call, fingerprint, self._clock.monotonic(), os.getpid())
 
-        user = {"username": self._settings.username}
-        body = Secret({"json": {**user, "password": credentials.password.reveal()}})
-        url = self._settings.environment.login_url
+        exchange = Exchange(transport, self._settings, LoginError, (password,))
+        sent = Secret({"json": {"username": self._settings.username, "password": password.reveal()}})
         try:
-            self._post(url, transport, credentials.password, _refuses_credentials, body=body, keep=keep)
+            self._post(exchange, self._settings.environment.login_url, _refuses_credentials, sent, keep)
         finally:
             self._settle()
 
-    def _refuse_again(self, credentials: _Credentials) -> None:
+    def _refuse_again(self, fingerprint: str) -> None:
         """Do not send what ThingSpace has refused.
 
         Raises:
             LoginRefusedError: it has refused these credentials, or two passwords in a row.
         """
-        known = self.refusals.get(credentials.fingerprint)
+        known = self.refusals.get(fingerprint)
         if known is None and len(self.refusals) >= _MOST_REFUSALS:
             known = list(self.refusals.values())[-1]
         if known is not None:
             raise copy_of(known)
 
-    def _post(
-        self,
-        url: str,
-        transport: Transport,
-        secret: Secret[str],
-        is_heard: Callable[[Answer], bool],
-        headers: Secret[Any] = NOTHING,
-        **more: Any,
-    ) -> Answer:
-        """Send what has a `secret` in it, with another bearer once more if that was the trouble.
+    def _post(self, exchange: Exchange, url: str, is_final: Callable[[Answer], bool], *what: Any) -> Answer:
+        """Send `what` there is to send, and once more with another bearer if that was the trouble.
 
-        A 401 that does not show that the platform `is_heard` is the gateway's before it.
+        A 401 is the gateway's, before the request reached the platform, unless it `is_final`.
         """
-
-        def send(bearer: OAuthToken) -> Answer:
-            exchange = Exchange(transport, self._settings, LoginError, (secret, bearer.secret))
-            signed = Secret({"Authorization": bearer.authorization, **headers.reveal()})
-            return exchange.post(url, signed, **more)
-
-        bearer = self._bearers.get(transport)
-        answer = send(bearer)
-        is_gateways = answer.status == 401 and not is_heard(answer)
-        other = self._bearers.replace(bearer.secret, transport) if is_gateways else None
-        return answer if other is None else send(other)
+        bearer = self._bearers.get(exchange.transport)
+        answer = exchange.post(url, Secret(bearer.authorization), *what)
+        if answer.status == 401 and not is_final(answer):
+            other = self._bearers.replace(bearer.secret, exchange.transport)
+            if other is not None:
+                return exchange.post(url, Secret(other.authorization), *what)
+        return answer
 
     def _session(self) -> SessionToken:
         """The session token of a good answer; a refusal is remembered.
@@ -231,11 +212,11 @@ class M2MEndpoints:
             document = json_or_raise(answer, "login", LoginError)
             token = SessionToken(document.reveal().get("sessionToken"))  # type: ignore[arg-type]  # it is checked
         except ThingspaceError as error:
-            credentials = self._attempt.credentials
+            fingerprint = self._attempt.fingerprint
             if _refuses_credentials(answer):
                 self._remember(error)
             self._attempt = _NO_LOGIN
-            self._refuse_again(credentials)
+            self._refuse_again(fingerprint)
             raise
         self.refusals.clear()
         self._attempt = _NO_LOGIN
@@ -243,7 +224,7 @@ class M2MEndpoints:
 
     def _remember(self, error: ThingspaceError) -> None:
         """Keep a refusal, without the frames that led to it."""
-        fingerprint = self._attempt.credentials.fingerprint
+        fingerprint = self._attempt.fingerprint
         said: Any = {"status": error.status, "code": error.code}
         refusal = LoginRefusedError(
             f"{error} {_HOW_TO_GO_ON}", description=error.description, response=error.response, **said

@@ -96,11 +96,10 @@ class OAuthEndpoints:
     def _post(self, url: str, form: Secret[Any], client_secret: Secret[str], transport: Transport) -> Answer:
         """Send a form with HTTP Basic in UTF-8 (RFC 7617), as RFC 6749 section 2.3.1 has it."""
         pair = Secret(f"{self._settings.client_id}:{client_secret.reveal()}".encode())
-        basic = Secret(b64encode(pair.reveal()).decode())
-        secrets = (client_secret, basic, Secret(form.reveal().get("token", "")))
+        basic = Secret(f"Basic {b64encode(pair.reveal()).decode()}")
+        secrets = (client_secret, Secret(form.reveal().get("token", "")))
         exchange = Exchange(transport, self._settings, TokenRequestError, secrets, repeatable=True)
-        header = Secret({"Authorization": f"Basic {basic.reveal()}"})
-        return exchange.post(url, header, Secret({"data": form.reveal()}))
+        return exchange.post(url, basic, Secret({"data": form.reveal()}))
 
     def _judged(self, answer: Answer, what: str, client_secret: Secret[str]) -> Secret[dict[str, Any]]:
         """The document of a good answer.

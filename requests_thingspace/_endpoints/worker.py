@@ -38,14 +38,14 @@ class Call(Generic[T]):
         returned: what `work` returned, ``None`` before that.
     """
 
-    __slots__ = ("_decided", "_done", "_greenlet", "_raised", "_thread", "_work", "over", "returned")
+    __slots__ = ("_done", "_greenlet", "_is_cancelled", "_raised", "_thread", "_work", "over", "returned")
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work: Any = work
         self.over = False
         self.returned: T | None = None
         self._raised: BaseException | None = None
-        self._decided: dict[int, object] = {}  # the first entry counts, with and without the GIL
+        self._is_cancelled: dict[int, bool] = {}  # the first entry counts, with and without the GIL
         self._done = threading.Lock()
         self._thread: Any = None
         self._greenlet: Any = None  # in place of a thread where a connection cannot be used by two
@@ -98,7 +98,7 @@ class Call(Generic[T]):
 
     def cancel(self) -> bool:
         """Do not begin any more; whether it had not begun."""
-        if self._decided.setdefault(0, None) is not None:
+        if not self._is_cancelled.setdefault(0, True):
             return False
         self._work = None  # threading may keep a thread that never ran, and with it this call
         return True
@@ -115,8 +115,7 @@ class Call(Generic[T]):
 
     def _run(self) -> None:
         """Do the work, and leave the outcome behind."""
-        mine = object()
-        if self._decided.setdefault(0, mine) is not mine:
+        if self._is_cancelled.setdefault(0, False):
             return
         work, self._work = self._work, None  # what it refers to need not outlive it
         try:

@@ -18,7 +18,7 @@ from requests.exceptions import ChunkedEncodingError, InvalidSchema, ProxyError,
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from requests_thingspace import TokenRequestError
-from requests_thingspace._endpoints.exchange import LARGEST_BODY, NOTHING, Exchange, Transport
+from requests_thingspace._endpoints.exchange import LARGEST_BODY, Exchange, Transport
 from requests_thingspace._endpoints.worker import Call
 from requests_thingspace._settings import Settings
 from requests_thingspace._values import Secret
@@ -31,6 +31,7 @@ from ..users import python
 from .clients import DEFAULTS
 
 WELL = do.json_answer(200, GOOD_TOKEN_DOCUMENT)
+SIGNED = Secret("Basic of-nobody")
 PASSING = (429, 502, 503, 504)
 FINAL = (200, 204, 302, 400, 401, 403, 404, 408, 500, 501, 505)
 
@@ -49,7 +50,7 @@ def ask(server, session):
     def ask(route=None, *, timeout=5.0, repeatable=True, pauses=(0.0, 0.0), secrets=()):
         hidden = tuple(Secret(secret) for secret in secrets)
         way = exchange_by(route or Transport(session), timeout, hidden, repeatable, pauses)
-        return way.post(server.origin + TOKEN_PATH, NOTHING, Secret({"data": {"x": "y"}}))
+        return way.post(server.origin + TOKEN_PATH, SIGNED, Secret({"data": {"x": "y"}}))
 
     return ask
 
@@ -201,7 +202,7 @@ def test_a_call_without_tls_is_really_over():
     with do.HostileServer(tls=False) as plain:
         plain.script(TOKEN_PATH, do.hang())
         with pytest.raises(requests.Timeout):
-            exchange_by(Transport(), 0.2).post(plain.origin + TOKEN_PATH, NOTHING)
+            exchange_by(Transport(), 0.2).post(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
         assert not [one for one in threading.enumerate() if one.name == "thingspace-call" and one.is_alive()]
 
 
@@ -364,7 +365,8 @@ def test_a_session_is_used_and_not_changed(ask, server, session):
     assert ask(Transport(session)).status == 200
     assert {name: repr(getattr(session, name)) for name in session.__attrs__} == before
     (request,) = server.requests
-    assert not {"Authorization", "X-Own", "Cookie"} & set(request.headers)
+    assert not {"X-Own", "Cookie"} & set(request.headers)
+    assert request.headers["Authorization"] == SIGNED.reveal()
     assert (request.query, heard) == ("", [])
 
 
