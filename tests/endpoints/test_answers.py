@@ -127,6 +127,7 @@ def test_a_secret_within_a_secret_is_blotted_out_as_a_whole():
     """The longest goes first, so that no rest of it is left over."""
     assert one_line("abcdef", [Secret("abc"), Secret("abcdef")]) == "***"
     assert one_line("\ud800", [Secret("\ud800")]) == "***"
+    assert one_line("no\ttwo  words", [Secret("two  words")]) == "no ***"
 
 
 def test_what_the_server_said_is_bounded_and_on_one_line():
