@@ -135,7 +135,7 @@ class Exchange(NamedTuple):
     repeatable: bool = False
     pauses: tuple[float, ...] = (0.25, 0.75)
 
-    def post(self, url: str, signed: Secret[str], sent: Secret[Any], keep: Any = None) -> Answer:
+    def call(self, url: str, signed: Secret[str], sent: Secret[Any], keep: Any = None) -> Answer:
         """Send a request until there is an answer, within the timeout in all.
 
         Args:

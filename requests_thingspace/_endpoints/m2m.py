@@ -195,11 +195,11 @@ class M2MEndpoints:
         A 401 is the gateway's, before the request reached the platform, unless it `is_final`.
         """
         bearer = self._bearers.get(exchange.transport)
-        answer = exchange.post(url, Secret(bearer.authorization), *what)
+        answer = exchange.call(url, Secret(bearer.authorization), *what)
         if answer.status == 401 and not is_final(answer):
             other = self._bearers.replace(bearer.secret, exchange.transport)
             if other is not None:
-                return exchange.post(url, Secret(other.authorization), *what)
+                return exchange.call(url, Secret(other.authorization), *what)
         return answer
 
     def _session(self) -> SessionToken:

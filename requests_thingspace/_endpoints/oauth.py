@@ -99,7 +99,7 @@ class OAuthEndpoints:
         basic = Secret(f"Basic {b64encode(pair.reveal()).decode()}")
         secrets = (client_secret, Secret(form.reveal().get("token", "")))
         exchange = Exchange(transport, self._settings, TokenRequestError, secrets, repeatable=True)
-        return exchange.post(url, basic, Secret({"data": form.reveal()}))
+        return exchange.call(url, basic, Secret({"data": form.reveal()}))
 
     def _judged(self, answer: Answer, what: str, client_secret: Secret[str]) -> Secret[dict[str, Any]]:
         """The document of a good answer.

@@ -50,7 +50,7 @@ def ask(server, session):
     def ask(route=None, *, timeout=5.0, repeatable=True, pauses=(0.0, 0.0), secrets=()):
         hidden = tuple(Secret(secret) for secret in secrets)
         way = exchange_by(route or Transport(session), timeout, hidden, repeatable, pauses)
-        return way.post(server.origin + TOKEN_PATH, SIGNED, Secret({"data": {"x": "y"}}))
+        return way.call(server.origin + TOKEN_PATH, SIGNED, Secret({"data": {"x": "y"}}))
 
     return ask
 
@@ -202,7 +202,7 @@ def test_a_call_without_tls_is_really_over():
     with do.HostileServer(tls=False) as plain:
         plain.script(TOKEN_PATH, do.hang())
         with pytest.raises(requests.Timeout):
-            exchange_by(Transport(), 0.2).post(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
+            exchange_by(Transport(), 0.2).call(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
         assert not [one for one in threading.enumerate() if one.name == "thingspace-call" and one.is_alive()]
 
 
