@@ -113,12 +113,7 @@ class M2MEndpoints:
         return answer.status
 
     def _credentials(self) -> tuple[Secret[str], str]:
-        """The password as it is now, and the fingerprint by which the credentials are known again.
-
-        Raises:
-            LoginError: there is only a session token, which was dropped.
-            ThingspaceError: the password is not available.
-        """
+        """The password as it is now, and the fingerprint by which the credentials are known again."""
         if self.password is None:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
         password, place = self.password.ask(), self._settings.environment.login_url
@@ -126,11 +121,7 @@ class M2MEndpoints:
         return password, keyed_hash(self._key(), words)
 
     def _was_left_an_answer(self) -> bool:
-        """Whether the login whose caller has gone has an answer of use, which is waited for if need be.
-
-        Raises:
-            requests.Timeout: it is still on its way.
-        """
+        """Whether the login whose caller has gone has an answer of use, which is waited for if need be."""
         attempt = self._attempt
         if attempt.call.cancel():  # interrupted before it began
             return False
@@ -155,11 +146,7 @@ class M2MEndpoints:
             self._attempt = _NO_LOGIN
 
     def _log_in(self, password: Secret[str], fingerprint: str, transport: Transport) -> None:
-        """Send a login, and leave its answer behind.
-
-        Raises:
-            requests.RequestException: there is no answer, or not yet.
-        """
+        """Send a login, and leave its answer behind."""
         self._refuse_again(fingerprint)
         wait = self._not_before - self._clock.monotonic()
         if wait > 0:
@@ -178,11 +165,7 @@ class M2MEndpoints:
             self._settle()
 
     def _refuse_again(self, fingerprint: str) -> None:
-        """Do not send what ThingSpace has refused.
-
-        Raises:
-            LoginRefusedError: it has refused these credentials, or two passwords in a row.
-        """
+        """Raise the refusal of these credentials, or the last one after two passwords in a row."""
         known = self.refusals.get(fingerprint)
         if known is None and len(self.refusals) >= _MOST_REFUSALS:
             known = list(self.refusals.values())[-1]

@@ -102,11 +102,7 @@ class OAuthEndpoints:
         return exchange.call(url, basic, Secret({"data": form.reveal()}))
 
     def _judged(self, answer: Answer, what: str, client_secret: Secret[str]) -> Secret[dict[str, Any]]:
-        """The document of a good answer.
-
-        Raises:
-            TokenRequestError: it is not one; the error says whether the credentials were refused.
-        """
+        """The document of a good answer; the error of any other says whether the credentials were refused."""
         try:
             return json_or_raise(answer, what, TokenRequestError, _HINT.get(answer.status, ""))
         except TokenRequestError as error:
