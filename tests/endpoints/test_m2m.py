@@ -4,6 +4,7 @@ import json
 
 import pytest
 import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from requests_thingspace import Environment, LoginError, LoginRefusedError, OAuthToken, SessionToken
 from requests_thingspace._endpoints.exchange import Transport
@@ -225,6 +226,20 @@ def test_what_is_no_exception_ends_a_login_once(new_login):
             hands.advance(2)
         with pytest.raises(expected):
             login.fetch(Transport(settings={}, send=send))
+
+
+def test_a_login_that_was_never_sent_does_not_count(new_login):
+    """Without a connection it is tried three times, and the next caller need not wait."""
+    login, tried = new_login(), []
+
+    def send(request, **_):
+        tried.append(request)
+        raise requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "refused")))
+
+    for times in (3, 6):
+        with pytest.raises(requests.ConnectionError):
+            login.fetch(Transport(settings={}, send=send))
+        assert len(tried) == times
 
 
 @pytest.mark.parametrize("trouble", [do.json_answer(400, REFUSAL), do.json_fault(401), do.html_answer(503)])
