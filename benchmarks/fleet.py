@@ -9,6 +9,7 @@ lock exclusively and fetches, the others poll the file, or Redis over a bare soc
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import socket
@@ -156,12 +157,18 @@ def _caller(kind: str, origin: str, store: str) -> Callable[[requests.Session], 
     return lambda session: session.get(f"{origin}/api", auth=auth).status_code
 
 
-def _member(kind: str, origin: str, store: str, gate: int, outcomes: int) -> None:
-    """One process: a call for each byte that it gets through the gate."""
+def _member(kind: str, origin: str, store: str, gates: Sequence[int], outcomes: int) -> None:
+    """One process: a call for each byte that it gets through one gate and the other in turn.
+
+    Through a single gate the first that are done would take the bytes of those that have not begun.
+    """
     session = requests.Session()
     session.trust_env = False
     call = _caller(kind, origin, store)
-    while os.read(gate, 1):
+    os.write(outcomes, _OUTCOME.pack(0, 0.0))
+    for gate in itertools.cycle(gates):
+        if not os.read(gate, 1):
+            return
         try:
             status = call(session)
         except requests.RequestException:
@@ -177,21 +184,25 @@ def crew(number: int, kind: str, origin: str, store: str) -> None:
     import requests_thingspace.caches  # noqa: F401
 
     del redis
-    (gate, opens), (arrive, outcomes) = os.pipe(), os.pipe()
+    gates, opens = zip(os.pipe(), os.pipe())
+    arrive, outcomes = os.pipe()
+
+    def all_outcomes() -> list[tuple[int, float]]:
+        return [_OUTCOME.unpack(os.read(arrive, _OUTCOME.size)) for _ in range(number)]
+
     for _ in range(number):
         if os.fork() == 0:
-            os.close(opens)
-            os.close(arrive)
-            _member(kind, origin, store, gate, outcomes)
+            for end in (*opens, arrive):
+                os.close(end)
+            _member(kind, origin, store, gates, outcomes)
             os._exit(0)
-    time.sleep(0.2 + number / 500)
+    all_outcomes()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    for _ in sys.stdin:
-        started, found = time.monotonic(), []
-        os.write(opens, b"." * number)
-        while len(found) < number:
-            found.append(_OUTCOME.unpack(os.read(arrive, _OUTCOME.size)))
+    for _, gate in zip(sys.stdin, itertools.cycle(opens)):
+        started = time.monotonic()
+        os.write(gate, b"." * number)
+        found = all_outcomes()
         failed = sum(status != 200 for status, _ in found)
         sys.stdout.write(f"{(max(at for _, at in found) - started) * 1000} {failed}\n")
         sys.stdout.flush()
