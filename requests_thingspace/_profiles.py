@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ._endpoints.answers import json_object
-from .caches._private import file_lock, make_private_folder, read_private, write_private
+from .caches._private import file_lock, read_private, write_private
 
 SERVICE = "requests-thingspace"
 """The service of the keyring's entries."""
 
 _OPEN, _SECRETS = ("client_id", "username", "base_url"), ("client_secret", "password")
+_entry = "profile {}".format  # the name of the keyring's entry
 _KEYRING = "keyring"  # marks, in the file, a profile whose secrets the keyring holds
 _LOCK_TIMEOUT = 10.0  # seconds
 
@@ -115,7 +116,6 @@ def _read() -> dict[str, dict[str, str]]:
 def _change(name: str, profile: dict[str, str] | None) -> None:
     """Write the file with another profile of that name, or without it."""
     path = _path()
-    make_private_folder(path.parent)
     with file_lock(path.with_name(f"{path.name}.lock"), _LOCK_TIMEOUT):
         kept = {**_read(), name: profile}
         document = {one: fields for one, fields in kept.items() if fields is not None}
@@ -155,7 +155,3 @@ def _profile_in(stored: Any) -> dict[str, str] | None:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         return None
     return {field: value for field, value in found.items() if field in (*_OPEN, *_SECRETS, _KEYRING)}
-
-
-def _entry(name: str) -> str:
-    return f"profile {name}"

@@ -59,11 +59,6 @@ class TokenCache(ABC):
     errors: type[Exception] | tuple[type[Exception], ...] = Exception
 
     def __init__(self, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
-        """Start with no trouble known.
-
-        Args:
-            lock_timeout: seconds to wait at most for another process that fetches.
-        """
         self.lock_timeout = lock_timeout
         # Each use of these is one atomic operation on a dict, so that there is no lock here that a
         # forked child could inherit.
@@ -115,7 +110,12 @@ class TokenCache(ABC):
         is worthwhile to load the entry. By default it sleeps and says yes. A backend that is told of a new
         entry may wait for up to a second instead; so may one that knows a cheaper look.
         """
-        return _sleep
+
+        def sleep(pause: float) -> bool:
+            time.sleep(pause)
+            return True
+
+        return sleep
 
     def describe(self, key: str) -> dict[str, Any]:
         """What is known of the entry under `key`, for people: JSON-safe, without a token. It never raises.
@@ -182,12 +182,10 @@ class TokenCache(ABC):
             if self._broken.setdefault("since", mine) is mine:
                 visit.manager.publish("cache_broken", reason=step, error=words)
             return
-        since = self._broken.get("since")
+        key, step = since = self._broken.get("since", ("", ""))
         # What works elsewhere, with another key or in another step, is no news of what broke.
-        if since is None or since[0] != visit.key or since[1] not in visit.worked:
-            return
-        if self._broken.pop("since", None) is since:  # pragma: no branch - else another thread told of it
-            visit.manager.publish("cache_recovered", reason=since[1])
+        if key == visit.key and step in visit.worked and self._broken.pop("since", None) is since:
+            visit.manager.publish("cache_recovered", reason=step)
 
 
 class _Visit:
@@ -215,7 +213,6 @@ class _Visit:
         return self._look_or_fetch() or self._try_to_renew() or self._spare or self._wait()
 
     def clear(self) -> None:
-        """Drop the entry."""
         for name in [name for name in self._cache._refused if name[0] == self.key]:
             self._cache._refused.pop(name, None)
         with self._guarded("save"):
@@ -223,22 +220,22 @@ class _Visit:
 
     def _wait(self) -> Any:
         """A token got by whoever has the lock, or under it as soon as it is free."""
-        until = time.monotonic() + self._cache.lock_timeout
-        token, pause, next_try = None, _SHORTEST_PAUSE, 0.0
+        now = time.monotonic()
+        until, next_try, pause = now + self._cache.lock_timeout, now + _LOCK_PAUSE, _SHORTEST_PAUSE
         wait = self._cache.watch(self.key)
-        while token is None and time.monotonic() < until:
+        while now < until:
             news = True
             with self._guarded("wait"):
                 news = wait(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            pause, now = min(pause * 1.5, _LONGEST_PAUSE), time.monotonic()
             token = self._look_or_fetch() if news else None
-            if token is None and (news or time.monotonic() >= next_try):
-                token, next_try = self._try_to_renew(), time.monotonic() + _LOCK_PAUSE
-        if token is None:
-            held = f"another process has held the lock for {self._cache.lock_timeout:g} seconds"
-            self.troubles.append(("lock", held))
-            token = self._look() or self._fetch()
-        return token
+            if token is None and (news or now >= next_try):
+                token, next_try = self._try_to_renew(), now + _LOCK_PAUSE
+            if token is not None:
+                return token
+        held = f"another process has held the lock for {self._cache.lock_timeout:g} seconds"
+        self.troubles.append(("lock", held))
+        return self._look() or self._fetch()
 
     def _look_or_fetch(self) -> Any:
         """The stored token if it is of use; one from ThingSpace if the cache is out of reach."""
@@ -289,21 +286,27 @@ class _Visit:
         Raises:
             ThingspaceError: ThingSpace has refused these credentials, and there is no usable token.
         """
+        self._load(lock)
+        if self._stored is not None and self._is_wanted(self._stored):
+            return self._stored
+        refusal = refusal_for(self._entry, self.manager)
+        if refusal is not None:
+            raise refusal
+        return None
+
+    def _is_wanted(self, token: Any) -> bool:
+        """Whether a stored token is usable, and not the spare one, unless ThingSpace gives no other yet."""
+        if token.secret in self._cache._spent or not self.manager.is_usable(token):
+            return False
+        return self._spare is None or self._spare.secret != token.secret or bool(self._entry.get("confirmed"))
+
+    def _load(self, lock: Any = None) -> None:
+        """Look what is stored; before refusals are saved once more, since a reset() may have cleared them."""
         self._entry, self._stored = {}, None
         with self._guarded("load"):
             cache, key = self._cache, self.key
             self._entry = readable(cache.load(key) if lock is None else cache._load_locked(lock, key))
             self._stored = token_in(self._entry, self.manager)
-        token, spare = self._stored, self._spare
-        usable = (
-            token is not None and self.manager.is_usable(token) and token.secret not in self._cache._spent
-        )
-        if usable and (spare is None or spare.secret != token.secret or self._entry.get("confirmed")):
-            return token
-        refusal = refusal_for(self._entry, self.manager)
-        if refusal is not None:
-            raise refusal
-        return None
 
     def _fetch(self, lock: Any = None) -> Any:
         """A token from ThingSpace, saved; what ThingSpace refused is saved too."""
@@ -319,7 +322,7 @@ class _Visit:
         same = self._stored is not None and self._stored.secret == token.secret
         if lock is not None or not same:
             if refusals_in(self._entry):
-                self._reload()
+                self._load()
             self._save(lock, with_token(self._entry, token, confirmed=same), token.secret)
         return token
 
@@ -332,17 +335,12 @@ class _Visit:
         name = (self.key, str(refusal.refused_credentials))
         if name in self._cache._refused:
             return
-        self._reload()
-        if self._save(lock, with_refusal(self._entry, refusal)) and isinstance(refusal, LoginRefusedError):
+        self._load()
+        self._save(lock, with_refusal(self._entry, refusal))
+        if "save" in self.worked and isinstance(refusal, LoginRefusedError):
             self._cache._refused[name] = None
 
-    def _reload(self) -> None:
-        """Look what is there before refusals are saved: a reset() may have cleared them."""
-        with self._guarded("load"):
-            self._entry = readable(self._cache.load(self.key))
-
-    def _save(self, lock: Any, entry: dict[str, Any], *secrets: Secret[str]) -> bool:
-        """Save, and say whether that worked."""
+    def _save(self, lock: Any, entry: dict[str, Any], *secrets: Secret[str]) -> None:
         expires_at = (entry.get("token") or {}).get("expires_at")
         life = LONGEST_STAY if expires_at is None or refused_logins_in(entry) else expires_at - time.time()
         with self._guarded("save", *secrets):
@@ -350,14 +348,6 @@ class _Visit:
                 self._cache.save(self.key, entry, max(life, 1.0))
             else:
                 self._cache._save_locked(lock, self.key, entry, max(life, 1.0))
-            return True
-        return False
-
-
-def _sleep(pause: float) -> bool:
-    """Watch an entry that tells nothing by itself."""
-    time.sleep(pause)
-    return True
 
 
 def require(packages: tuple[str, ...], extra: str) -> None:

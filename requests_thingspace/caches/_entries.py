@@ -132,7 +132,7 @@ def refusals_in(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def refused_logins_in(entry: dict[str, Any]) -> int:
-    """How many refused logins are in it, for which it has to be kept longer than its token."""
+    """How many passwords are remembered as refused; the entry has to be kept longer than its token then."""
     return sum(bool(said.get("login", True)) for said in refusals_in(entry).values())
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class FileTokenCache(TokenCache):
         require(("platformdirs", "filelock"), "file")
         # absolute, so that it stays the same file when the process changes its folder
         self.path = (state_folder() / "tokens.json" if path is None else Path(path).expanduser()).absolute()
+        self._seen: tuple[int, ...] = ()
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         return file_lock(Path(f"{self.path}.{key[:32]}.lock"), 0.0)
@@ -61,27 +62,20 @@ class FileTokenCache(TokenCache):
         return entry
 
     def save(self, key: str, entry: dict[str, Any], ttl: float) -> None:
-        until = time.time() + ttl
-        with self._writing() as document:  # what has had its time is dropped
-            for old in [
-                k for k, one in document.items() if (seconds_from(one.get("until")) or 0) <= time.time()
-            ]:
-                del document[old]
-            document[key] = {"until": until, "entry": entry}
+        self._replace(key, {"until": time.time() + ttl, "entry": entry})
 
     def clear(self, key: str) -> None:
         if read_private(self.path) is not None:
-            with self._writing() as document:
-                document.pop(key, None)
+            self._replace(key, {})
 
     def watch(self, key: str) -> Callable[[float], bool]:  # noqa: ARG002 - the file is the same for all
-        """Sleep, and read the file only if it has been replaced meanwhile."""
-        seen: list[object] = [None]
+        """Sleep, and read the file only if it has been replaced since it was read."""
+        seen = [self._seen]
 
         def wait(pause: float) -> bool:
             time.sleep(pause)
             before, seen[0] = seen[0], self._state()
-            return before is None or seen[0] != before
+            return seen[0] != before
 
         return wait
 
@@ -98,6 +92,7 @@ class FileTokenCache(TokenCache):
 
     def _read(self) -> dict[str, Any]:
         """The whole document, which is whole without a lock too."""
+        self._seen = self._state()
         content = read_private(self.path)
         if content is not None:
             make_private_folder(self.path.parent)
@@ -106,17 +101,19 @@ class FileTokenCache(TokenCache):
             raise ValueError(f"{self.path} holds no token cache")
         return document
 
-    @contextmanager
-    def _writing(self) -> Iterator[dict[str, Any]]:
-        """The document, which replaces the file if it is changed; an empty one if it cannot be read."""
+    def _replace(self, key: str, stored: dict[str, Any]) -> None:
+        """Replace what is stored under `key`, and drop what has had its time."""
         with file_lock(Path(f"{self.path}.lock"), _WRITE_TIMEOUT):
             try:
                 document = self._read()
-            except ValueError:
+            except ValueError:  # it is overwritten
                 document = {}
-            before = dict(document)
-            yield document
-            if document != before:
-                # Tokens may be lost in a power failure; refused logins may not.
-                lasting = any(refusals_in(one["entry"]) for one in document.values())
-                write_private(self.path, json.dumps(document).encode(), lasting=lasting)
+            kept = {
+                name: one
+                for name, one in {**document, key: stored}.items()
+                if (seconds_from(one.get("until")) or 0) > time.time()
+            }
+            # Tokens may be lost in a power failure; refused logins may not.
+            lasting = any(refusals_in(one["entry"]) for one in kept.values())
+            if kept != document:
+                write_private(self.path, json.dumps(kept).encode(), lasting=lasting)

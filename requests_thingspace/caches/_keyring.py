@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ._cache import LOCK_TIMEOUT, TokenCache, require
@@ -21,16 +22,13 @@ class KeyringTokenCache(TokenCache):
 
     If the keyring is locked the system may ask its user to unlock it, so it is unsuitable for servers. What
     the many kinds of keyrings raise has no class in common, so that any exception means trouble.
-
-    Attributes:
-        service: the name under which the keyring shows the entries.
     """
 
     def __init__(self, service: str = "requests-thingspace", *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         """Remember the name; the keyring is asked when a token is needed.
 
         Args:
-            service: the name under which the keyring shows the entries.
+            service: the name under which the keyring shows the entries; an attribute too.
             lock_timeout: seconds to wait at most for another process that fetches.
 
         Raises:
@@ -45,28 +43,26 @@ class KeyringTokenCache(TokenCache):
         return file_lock(state_folder() / f"keyring.{name[:32]}.lock", 0.0)
 
     def load(self, key: str) -> dict[str, Any] | None:
-        import keyring
-
-        with self._access():
+        with self._keyring() as keyring:
             text = keyring.get_password(self.service, key)
         return entry_from(text)
 
     def save(self, key: str, entry: dict[str, Any], ttl: float) -> None:  # noqa: ARG002 - nothing expires there
-        import keyring
-
-        with self._access():
+        with self._keyring() as keyring:
             keyring.set_password(self.service, key, json.dumps(entry))
 
     def clear(self, key: str) -> None:
-        import keyring
-
-        with self._access():
+        with self._keyring() as keyring:
             if keyring.get_password(self.service, key) is not None:
                 keyring.delete_password(self.service, key)
 
     def __repr__(self) -> str:
         return f"<KeyringTokenCache {self.service!r}>"
 
-    def _access(self) -> AbstractContextManager[object]:
-        """The lock of the keyring itself; the system may be asking its user for a password meanwhile."""
-        return file_lock(state_folder() / "keyring.lock", self.lock_timeout)
+    @contextmanager
+    def _keyring(self) -> Iterator[Any]:
+        """The keyring, under a lock: the system may be asking its user for a password meanwhile."""
+        import keyring
+
+        with file_lock(state_folder() / "keyring.lock", self.lock_timeout):
+            yield keyring

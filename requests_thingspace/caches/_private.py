@@ -79,7 +79,8 @@ def make_private_folder(folder: Path) -> None:
     try:
         found = os.lstat(folder)
     except FileNotFoundError:
-        _make_folders(folder)
+        for one in (*reversed(folder.parents), folder):  # each for its owner alone, whatever the umask is
+            one.mkdir(mode=0o700, exist_ok=True)
         found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(f"{folder} is not a folder of its own: a symlink or a file is in its place")
@@ -102,10 +103,9 @@ def read_private(path: Path) -> bytes | None:
         if not stat.S_ISREG(found.st_mode):
             raise OSError(f"{path} is not a plain file: give the path of a file that may be made there")
         _refuse_shared(path, found)
-        content = file.read(_LARGEST_FILE + 1)
-    if len(content) > _LARGEST_FILE:
-        raise ValueError(f"{path} is larger than {_LARGEST_FILE} bytes")
-    return content
+        if found.st_size > _LARGEST_FILE:
+            raise ValueError(f"{path} is larger than {_LARGEST_FILE} bytes")
+        return file.read(found.st_size)  # the file is replaced and never grows
 
 
 def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
@@ -158,13 +158,6 @@ def _without_interrupts(work: Callable[[], object]) -> None:
 def _open(path: str, flags: int) -> int:
     """Open for the owner alone, following no link; the file object that asks closes what it then refuses."""
     return os.open(path, flags | _NO_FOLLOW, 0o600)
-
-
-def _make_folders(folder: Path) -> None:
-    """Make `folder` and those on the way to it, each for its owner alone whatever the umask is."""
-    if not folder.parent.exists():
-        _make_folders(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _refuse_shared(path: Path, found: os.stat_result) -> None:

@@ -28,27 +28,23 @@ _POLL = 0.2  # seconds between two tries where Redis gives no notice
 # The keys are those of the entry, the lock and the notice; the first argument is the owner of the lock. An
 # owner whose answer was lost asks again and is recognised. The notice is a stream: it can be read without
 # being taken away, and it says that the newest holder of the lock has given it up.
-_LOCK = """
-local owner = redis.call('GET', KEYS[2])
-if owner and owner ~= ARGV[1] then return false end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-redis.call('DEL', KEYS[3])
-return {1, redis.call('GET', KEYS[1])}
-"""
-_PROLONG = """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[2], ARGV[2])
-"""
 _IF_MINE = """
 local owner = redis.call('GET', KEYS[2])
 if owner and owner ~= ARGV[1] then return 0 end
 """
+_TAKE = """
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[3])
+return {1, redis.call('GET', KEYS[1])}
+"""
+_PROLONG = _IF_MINE + "return redis.call('PEXPIRE', KEYS[2], ARGV[2])"
 _GIVE_UP = """
 redis.call('DEL', KEYS[2])
 redis.call('XADD', KEYS[3], '*', 'over', '1')
 redis.call('PEXPIRE', KEYS[3], 10000)
 return 1
 """
+_LOCK = _IF_MINE + _TAKE
 _UNLOCK = _IF_MINE + _GIVE_UP
 _SAVE = _IF_MINE + "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])" + _GIVE_UP
 
@@ -61,9 +57,6 @@ class RedisTokenCache(TokenCache):
     these keys has the tokens: use TLS and an ACL user.
 
     A cache with a URL can be pickled. Copies share the client.
-
-    Attributes:
-        prefix: what all keys begin with.
     """
 
     def __init__(
@@ -79,7 +72,7 @@ class RedisTokenCache(TokenCache):
         Args:
             client_or_url: a client of redis-py, of any kind (TLS, ACL user, Sentinel, Cluster), with
                 ``socket_timeout`` set; or a URL of ``redis.Redis.from_url``.
-            prefix: what all keys begin with.
+            prefix: what all keys begin with; an attribute too.
             lock_timeout: seconds to wait at most for another process that fetches.
             lease: seconds after which the lock of a dead process is free.
 
@@ -89,18 +82,14 @@ class RedisTokenCache(TokenCache):
         """
         super().__init__(lock_timeout=lock_timeout)
         require(("redis",), "redis")
+        from redis.exceptions import RedisError
+
+        self.errors = (RedisError, OSError, ValueError)
         self._url = client_or_url if isinstance(client_or_url, str) else None
         self._client = client_or_url if self._url is None else _client_of(self._url)
         self._watch = min(lease / 8, _LONGEST_WATCH)
         self.lease = lease - self._watch  # who watches finds a dead lock that much later
         self.prefix = prefix
-
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
-        """Those of redis-py, and of what it stands on."""
-        from redis.exceptions import RedisError
-
-        return RedisError, OSError, ValueError
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         return _Lease(self, key)
@@ -119,16 +108,16 @@ class RedisTokenCache(TokenCache):
         from redis.exceptions import ResponseError
         from redis.exceptions import TimeoutError as NoAnswer
 
-        notice, patience = self._names(key)[2], min(self._watch, _socket_timeout(self._client) / 2)
-        willing = [True]  # to give notice: an ACL may forbid XREAD, a proxy may not know it
+        patience = min(self._watch, _socket_timeout(self._client) / 2)
+        gives_notice = True  # an ACL may forbid XREAD, a proxy may not know it
 
         def wait(_: float) -> bool:
-            if willing[0]:
-                willing[0] = False
-                with suppress(ResponseError, NoAnswer):
-                    news = bool(_read_notice(self._client, notice, max(int(patience * 1000), 1)))
-                    willing[0] = True
-                    return news
+            nonlocal gives_notice
+            if gives_notice:
+                try:
+                    return self._has_notice(key, max(int(patience * 1000), 1))
+                except (ResponseError, NoAnswer):
+                    gives_notice = False
             time.sleep(min(_POLL, self._watch))
             return True
 
@@ -154,6 +143,14 @@ class RedisTokenCache(TokenCache):
         """The names of the entry, the lock and the notice."""
         name = f"{self.prefix}{{{key}}}"
         return name, f"{name}:lock", f"{name}:notice"
+
+    def _has_notice(self, key: str, milliseconds: int) -> bool:
+        """Wait for the notice. A client of a Cluster is told the node: it cannot see the key in XREAD."""
+        client, name = self._client, self._names(key)[2]
+        node_of = getattr(client, "get_node_from_key", None)
+        where = {} if node_of is None else {"target_nodes": node_of(name)}
+        words = ("XREAD", "COUNT", 1, "BLOCK", milliseconds, "STREAMS", name, "0-0")
+        return bool(client.execute_command(*words, **where))
 
     def _load_locked(self, lock: Any, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - the lock knows
         return entry_from(lock.text)
@@ -214,13 +211,6 @@ def _prolong(lease_or_none: weakref.ref[_Lease], over: threading.Event, pause: f
         with suppress(Exception):  # the next one may work again; if none does, saving will tell
             lease.run(_PROLONG, int(lease.cache.lease * 1000))
         del lease
-
-
-def _read_notice(client: Any, name: str, milliseconds: int) -> Any:
-    """Wait for the notice. A client of a Cluster is told the node, lest it ask where XREAD has its key."""
-    where = {"target_nodes": client.get_node_from_key(name)} if hasattr(client, "get_node_from_key") else {}
-    words = ("XREAD", "COUNT", 1, "BLOCK", milliseconds, "STREAMS", name, "0-0")
-    return client.execute_command(*words, **where)
 
 
 def _socket_timeout(client: Any) -> float:

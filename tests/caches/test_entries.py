@@ -132,15 +132,6 @@ def test_a_success_ends_a_row_of_refusals(sandbox):
     assert sandbox.calls["login"] == 4
 
 
-def test_two_in_a_row_say_what_to_do(sandbox):
-    """The error of a password that is not even tried names the way out."""
-    cache = Shelf()
-    refused(sandbox, cache, password="wrong")
-    refused(sandbox, cache, password="worse")
-    assert "call auth.reset()" in str(refused(sandbox, cache))
-    assert sandbox.calls["login"] == 2
-
-
 def test_a_reset_in_mid_fetch_saves_nothing(sandbox):
     """What a renewal brings home after a reset is not kept for others."""
     cache = Shelf()

@@ -201,7 +201,9 @@ def scribbled(request, sandbox, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"', b"\xff\xfe\0garbage", b"[1]", b"{}", b'{"k": 3}', b"[" * 100_000], ids=range(7)
+    "content",
+    [b"", b'{"', b"\xff\xfe\0garbage", b"[1]", b"{}", b'{"k": 3}', b"[" * 100_000, b" " * (2**20 + 1)],
+    ids=range(8),
 )
 def test_garbage_is_replaced(sandbox, scribbled, caplog, content):
     """What is no entry is told of once, not quoted, and written over by the next fetch."""

@@ -41,16 +41,6 @@ def test_only_the_owner_may_see_it(cache, no_umask):
     }
 
 
-def test_a_huge_file_is_not_read(cache):
-    """What is larger than any cache is not read into memory, and can be replaced."""
-    cache.save(KEY, ENTRY, 60)
-    cache.path.write_bytes(b" " * (2**20 + 1))
-    with pytest.raises(ValueError, match="larger than"):
-        cache.load(KEY)
-    cache.save(KEY, ENTRY, 60)
-    assert cache.load(KEY) == ENTRY
-
-
 def folder(path):
     """A folder in place of the file."""
     path.unlink()

@@ -106,6 +106,14 @@ def test_one_holder_at_a_time(path):
     assert mode(path) == 0o600
 
 
+def test_a_lock_that_cannot_be_made(path):
+    """What is in its place is told, and left alone."""
+    make_private_folder(path)
+    with pytest.raises(OSError, match=r"directory|denied"), file_lock(path, 60):
+        pass
+    assert path.is_dir()
+
+
 def test_giving_up_twice_is_fine(path):
     """An exit that was interrupted can be repeated."""
     with file_lock(path, 0) as lock:
