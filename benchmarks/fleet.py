@@ -178,12 +178,13 @@ def _member(kind: str, origin: str, store: str, gates: Sequence[int], outcomes: 
 
 def crew(number: int, kind: str, origin: str, store: str) -> None:
     """Fork the processes, and let them call for each line of standard input."""
+    import filelock
     import redis
 
     import requests_thingspace._endpoints.oauth
     import requests_thingspace.caches  # noqa: F401
 
-    del redis
+    del filelock, redis  # imported before the fork, so that no round counts an import
     gates, opens = zip(os.pipe(), os.pipe())
     arrive, outcomes = os.pipe()
 
