@@ -7,6 +7,7 @@ import pytest
 
 @pytest.mark.parametrize("path", ["echo", "redirect?to=/", "bytes?n=1", "status/200"])
 def test_all_of_them_want_the_bearer(client, sandbox, path):
+    """The aids are part of the API."""
     for origin in (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin):
         assert client.http.get(f"{origin}/sandbox/{path}").status_code == 401
 
@@ -30,6 +31,7 @@ def test_echo_tells_what_arrived_and_no_value_of_a_header(client, how, method):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_goes_where_the_test_says(client, status):
+    """To any URL, with any status of a redirect."""
     to = "https%3A%2F%2Fother.example%2Fx%3Fa%3D1"
     answer = client.aid(f"redirect?to={to}" + f"&status={status}" * (status != 302), "POST", data=b"abc")
     assert (answer.status_code, answer.headers["Location"]) == (status, "https://other.example/x?a=1")
@@ -54,6 +56,7 @@ def test_a_redirect_goes_where_the_test_says(client, status):
     ],
 )
 def test_a_misused_aid_says_how_to_use_it(client, wrong):
+    """The answer names the parameter."""
     answer = client.aid(wrong)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("Give ")
@@ -61,6 +64,7 @@ def test_a_misused_aid_says_how_to_use_it(client, wrong):
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 200_001])
 def test_a_download_has_as_many_bytes_as_were_asked_for(client, size):
+    """Whole, or in chunks."""
     answer = client.aid(f"bytes?n={size}", stream=True)
     content = b"".join(answer.iter_content(10_000))
     assert int(answer.headers["Content-Length"]) == len(content) == size
@@ -69,6 +73,7 @@ def test_a_download_has_as_many_bytes_as_were_asked_for(client, size):
 
 @pytest.mark.parametrize("status", [200, 204, 304, 401, 404, 429, 503, 599])
 def test_any_status_can_be_had(client, status):
+    """With its number in the body, where a body is allowed."""
     answer = client.aid(f"status/{status}")
     assert answer.status_code == status
     assert answer.content == b"" if status in (204, 304) else answer.json() == {"status": status}
@@ -76,6 +81,7 @@ def test_any_status_can_be_had(client, status):
 
 
 def test_head_is_answered_without_a_body(client):
+    """With the headers of a GET."""
     answer = client.aid("echo", "HEAD")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 0

@@ -10,6 +10,7 @@ from .client import Client
 
 
 def test_calls_and_answers_are_counted_by_endpoint(client, sandbox):
+    """Token, login, API and the others."""
     assert sandbox.calls == {"token": 0, "revoke": 0, "login": 0, "logout": 0, "api": 0}
     headers = client.both()
     client.account(headers)
@@ -30,6 +31,7 @@ def test_calls_and_answers_are_counted_by_endpoint(client, sandbox):
 
 
 def test_the_callback_knows_an_answer_before_the_client_does():
+    """So that a test can wait for it."""
     told = []
     with Sandbox(on_call=told.append) as sandbox, Client(sandbox) as client:
         client.bearer()
@@ -43,6 +45,8 @@ def test_the_callback_knows_an_answer_before_the_client_does():
 
 
 def test_a_callback_that_raises_is_logged_and_costs_the_client_nothing(caplog):
+    """The answer goes out."""
+
     def broken(call: Call):
         raise LookupError("broken callback")
 
@@ -54,6 +58,7 @@ def test_a_callback_that_raises_is_logged_and_costs_the_client_nothing(caplog):
 
 
 def test_waiting_for_calls_ends(sandbox):
+    """With True, with False after the time, or with an error for an unknown endpoint."""
     assert sandbox.wait_for_calls("login", 0)
     assert not sandbox.wait_for_calls("login", 1, timeout=0.01)
     with pytest.raises(ValueError, match="no endpoint 'nothing'"):

@@ -12,6 +12,7 @@ from .client import Client
 
 
 def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
+    """One call each, unless the test says how many."""
     sandbox.fail_next("token", times=2)
     sandbox.fail_next("token", status=500)
     assert [client.ask_token().status_code for _ in range(4)] == [503, 503, 500, 200]
@@ -19,6 +20,7 @@ def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
 
 
 def test_a_fault_meets_its_endpoint_only(client, sandbox):
+    """Calls of other endpoints are answered as usual."""
     headers = client.both()
     for endpoint in ("revoke", "logout", "api"):
         sandbox.fail_next(endpoint)
@@ -30,6 +32,7 @@ def test_a_fault_meets_its_endpoint_only(client, sandbox):
 
 
 def test_a_fault_at_the_login_is_no_failed_login(client, sandbox):
+    """It does not count towards the lock."""
     sandbox.fail_next("login", status=400, times=9)
     for _ in range(9):
         assert client.ask_login(password="wrong").status_code == 400
@@ -88,6 +91,7 @@ def test_an_answer_is_what_was_asked_for(client, sandbox, wanted, content, media
 
 
 def test_a_dropped_connection_is_a_call_without_an_answer(client, sandbox):
+    """It is counted as a call, and as no answer."""
     sandbox.fail_next("token", status=None)
     with pytest.raises(requests.ConnectionError):
         client.ask_token()
@@ -96,12 +100,14 @@ def test_a_dropped_connection_is_a_call_without_an_answer(client, sandbox):
 
 
 def test_an_answer_that_promises_more_than_it_holds_breaks_off(client, sandbox):
+    """The client sees an incomplete body."""
     sandbox.fail_next("token", status=200, body="abc", headers={"Content-Length": "100"})
     with pytest.raises(requests.RequestException):
         client.ask_token()
 
 
 def test_delayed_and_slow_answers_take_their_time(client, sandbox):
+    """The delay of one fault, and that of all calls of an endpoint."""
     sandbox.fail_next("token", delay=0.2)
     started = time.monotonic()
     assert client.ask_token().status_code == 503
@@ -115,6 +121,7 @@ def test_delayed_and_slow_answers_take_their_time(client, sandbox):
 
 
 def test_reset_answers_whoever_waits_and_does_not_count_it(client, sandbox):
+    """Nobody hangs on a delay."""
     sandbox.fail_next("token", delay=60)
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(client.ask_token)
@@ -126,6 +133,7 @@ def test_reset_answers_whoever_waits_and_does_not_count_it(client, sandbox):
 
 
 def test_close_waits_for_nobody():
+    """A delayed answer is broken off."""
     sandbox = Sandbox().start()
     sandbox.slow("token", 60)
     with Client(sandbox) as client, ThreadPoolExecutor(1) as thread:
@@ -138,6 +146,7 @@ def test_close_waits_for_nobody():
 
 
 def test_what_was_asked_for_before_the_start_is_there_after_it():
+    """A fault that was planned early comes."""
     sandbox = Sandbox()
     sandbox.fail_next("token")
     with sandbox, Client(sandbox) as client:
@@ -156,6 +165,7 @@ def test_what_was_asked_for_before_the_start_is_there_after_it():
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong, why):
+    """When it is planned, not when it would come."""
     with pytest.raises(ValueError, match=why):
         sandbox.fail_next(**{"endpoint": "token", **wrong})
     if wrong.keys() & {"endpoint", "delay"}:

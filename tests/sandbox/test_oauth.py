@@ -13,6 +13,7 @@ def fault(answer):
 
 
 def test_the_answer_is_verizons_sample(client):
+    """The same fields, of the same kinds."""
     answer = client.ask_token()
     token = answer.json()
     assert answer.status_code == 200
@@ -41,6 +42,7 @@ def test_the_same_token_comes_with_the_life_that_is_left_until_it_expires(client
 
 
 def test_a_token_belongs_to_its_set_of_scopes(client):
+    """In any order; another set has another token."""
     plain = client.ask_token().json()["access_token"]
     full = client.ask_token(scope="ts.mec.fullaccess ts.application.ro").json()
     assert full["access_token"] == plain
@@ -50,6 +52,7 @@ def test_a_token_belongs_to_its_set_of_scopes(client):
 
 
 def test_a_revoked_token_is_refused_and_the_next_request_gives_a_new_one(client):
+    """As Verizon documents it."""
     headers = client.bearer()
     old = headers["Authorization"].partition(" ")[2]
     revoked = client.revoke(old)
@@ -59,6 +62,7 @@ def test_a_revoked_token_is_refused_and_the_next_request_gives_a_new_one(client)
 
 
 def test_to_revoke_an_unknown_token_is_no_error_but_no_token_is(client):
+    """RFC 7009 section 2.2."""
     assert client.revoke("unknown").status_code == 200
     refused = client.revoke("")
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
@@ -116,6 +120,7 @@ def test_a_bad_form_is_an_oauth_error(client, sandbox, body, errors, query):
 
 
 def test_5gedge_hands_out_the_same_token_and_imp_none(client, sandbox):
+    """The documented URL there works; imp. has no such endpoint."""
     there = client.ask_token(origin=sandbox.edge_origin).json()["access_token"]
     assert there == client.ask_token().json()["access_token"]
     assert fault(client.ask_token(origin=sandbox.imp_origin))[0] == "900906"

@@ -22,6 +22,7 @@ def device_id(device):
 
 @pytest.mark.parametrize("name", ["0000123456-00001", "TestAccount-1"])
 def test_an_account_is_described(client, name):
+    """Its name and carriers, as ThingSpace gives them."""
     answer = client.account(client.both(), name)
     assert answer.status_code == 200
     assert answer.json()["accountName"] == name
@@ -29,12 +30,14 @@ def test_an_account_is_described(client, name):
 
 
 def test_another_account_is_not_found(client):
+    """A 400 with ThingSpace's own code."""
     answer = client.account(client.both(), "TestAccount-9")
     assert answer.status_code == 400
     assert answer.json()["errorCode"] == "UnifiedWebService.REQUEST_FAILED.AccountNotFound"
 
 
 def test_devices_come_page_by_page_after_the_largest_id_seen(devices, sandbox):
+    """Until there are no more, and none twice."""
     found, seen, statuses = [], 0, []
     while True:
         query = {"accountName": sandbox.account, "maxNumberOfDevices": 100, "largestDeviceIdSeen": seen}
@@ -51,6 +54,7 @@ def test_devices_come_page_by_page_after_the_largest_id_seen(devices, sandbox):
 
 
 def test_devices_come_by_date_after_the_earliest(devices):
+    """The 200 with the last page; a 202 says that there are more."""
     first = devices({"maxNumberOfDevices": 200})
     assert first.status_code == 202
     second = devices({"earliest": first.json()["devices"][-1]["createdAt"]})
@@ -80,12 +84,14 @@ def test_without_parameters_all_devices_are_listed(devices):
     ],
 )
 def test_a_query_that_makes_no_sense_is_refused(devices, query):
+    """With a 400, before any device is looked for."""
     answer = devices(query)
     assert answer.status_code == 400
     assert answer.json()["errorCode"].startswith("UnifiedWebService.")
 
 
 def test_5gedge_wants_the_bearer_only(client, sandbox):
+    """No session is needed there."""
     url = f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints"
     assert client.http.get(url).status_code == 401
     answer = client.http.get(url, headers=client.bearer())
@@ -94,6 +100,7 @@ def test_5gedge_wants_the_bearer_only(client, sandbox):
 
 
 def test_imp_registers_a_client_whose_session_is_in_another_header(client, sandbox):
+    """It reads SessionToken, not VZ-M2M-Token."""
     url = f"{sandbox.imp_origin}/api/v2/clients/registration"
     headers = client.both("SessionToken")
     body = {"ClientType": "Vehicle", "ClientSubtype": "PassengerCar", "VendorID": "Sandbox"}

@@ -17,6 +17,7 @@ from .client import Client
 
 
 def test_it_can_be_started_and_closed_again_and_again():
+    """Each time with new ports."""
     sandbox = Sandbox()
     sandbox.close()
     assert sandbox.start() is sandbox
@@ -47,11 +48,13 @@ def test_a_closed_one_says_how_to_start_it(name):
     [{"token_life": 0.5}, {"session_idle": 0}, {"port": -1}, {"port": 65536}, {"token_life": float("nan")}],
 )
 def test_numbers_out_of_range_are_refused(wrong):
+    """When the sandbox is made, with a message that names the argument."""
     with pytest.raises(ValueError, match="at least 1 second"):
         Sandbox(**wrong)
 
 
 def test_two_of_them_share_nothing(sandbox):
+    """A token of one is unknown to the other."""
     with Sandbox() as other, Client(sandbox) as here, Client(other) as there:
         assert other.client_secret != sandbox.client_secret
         assert here.ask_token(auth=(other.client_id, other.client_secret)).status_code == 401
@@ -61,6 +64,7 @@ def test_two_of_them_share_nothing(sandbox):
 
 
 def test_credentials_are_made_or_given():
+    """Random ones by default."""
     made = Sandbox()
     assert str(uuid.UUID(made.client_id)) == made.client_id
     assert str(uuid.UUID(made.client_secret)) == made.client_secret
@@ -72,6 +76,7 @@ def test_credentials_are_made_or_given():
 
 
 def test_reset_returns_to_a_clean_state(sandbox):
+    """No tokens, no faults, no calls counted."""
     with Client(sandbox) as client:
         headers = client.both()
         for _ in range(5):
@@ -88,6 +93,7 @@ def test_reset_returns_to_a_clean_state(sandbox):
 
 
 def test_its_environment_covers_its_three_origins(sandbox):
+    """Those of the API, imp. and 5gedge."""
     environment = sandbox.environment
     assert environment == sandbox.environment
     assert environment.origins == (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin)
@@ -99,6 +105,7 @@ def test_its_environment_covers_its_three_origins(sandbox):
 
 
 def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox):
+    """It trusts the certificate and carries an auth."""
     session = sandbox.session()
     assert (session.trust_env, session.verify) == (False, sandbox.ca_file)
     account = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
@@ -110,6 +117,7 @@ def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox)
 
 
 def test_arguments_of_its_auth_can_be_replaced(sandbox):
+    """Any argument of ThingspaceAuth."""
     own = requests.Session()
     own.verify, own.trust_env = sandbox.ca_file, False
     updates = []
@@ -122,17 +130,20 @@ def test_arguments_of_its_auth_can_be_replaced(sandbox):
 
 
 def test_it_shows_where_it_is_and_no_secret(sandbox):
+    """In its repr."""
     assert repr(sandbox) == f"<Sandbox {sandbox.origin}>"
     assert repr(Sandbox()) == "<Sandbox closed>"
 
 
 def test_it_keeps_no_session_that_nobody_uses(sandbox):
+    """A Session that is dropped is collected."""
     gone = weakref.ref(sandbox.session())
     gc.collect()
     assert gone() is None
 
 
 def test_both_clocks_move_together_and_reset_returns_to_real_time():
+    """The wall clock and the monotonic one."""
     clock = SandboxClock()
     clock.advance(3600)
     clock.advance(0.5)

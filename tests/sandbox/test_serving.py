@@ -47,6 +47,7 @@ def test_each_origin_holds_64_connections_and_answers_64_requests_at_once(sandbo
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_certificate_is_good_for_loopback_and_for_who_trusts_it(sandbox, host):
+    """And for nobody else."""
     url = f"https://{host}:{address(sandbox)[1]}/nowhere"
     assert requests.get(url, verify=sandbox.ca_file, timeout=10).status_code == 400
     with pytest.raises(requests.exceptions.SSLError):
@@ -54,6 +55,7 @@ def test_the_certificate_is_good_for_loopback_and_for_who_trusts_it(sandbox, hos
 
 
 def test_clients_that_say_nothing_stop_nobody(sandbox):
+    """Others are answered meanwhile."""
     silent = [socket.create_connection(address(sandbox)) for _ in range(20)]
     with Client(sandbox) as client:
         started = time.monotonic()
@@ -64,6 +66,7 @@ def test_clients_that_say_nothing_stop_nobody(sandbox):
 
 
 def test_rude_clients_are_told_to_the_log_and_not_to_stderr(caplog, capfd):
+    """Broken handshakes and requests."""
     caplog.set_level(logging.DEBUG)
     with Sandbox() as sandbox:
         with socket.create_connection(address(sandbox)) as plain:
@@ -90,6 +93,7 @@ def test_rude_clients_are_told_to_the_log_and_not_to_stderr(caplog, capfd):
 
 
 def test_a_client_that_leaves_in_a_download_ends_its_request_only(sandbox):
+    """The next one is answered."""
     with Client(sandbox) as client:
         answer = client.aid("bytes?n=100000000", stream=True)
         answer.raw.read(10)
@@ -131,6 +135,7 @@ def test_where_python_starts_no_more_threads_each_request_is_answered(sandbox, m
 
 
 def test_a_port_in_use_is_named(sandbox):
+    """In the error of start()."""
     port = address(sandbox)[1]
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}; is the port in use"):
         Sandbox(port=port).start()

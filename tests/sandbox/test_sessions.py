@@ -19,12 +19,14 @@ def refusal(answer):
 
 
 def test_each_login_gives_another_guid_and_all_are_good(client):
+    """ThingSpace allows many sessions at once."""
     first, second = client.both(), client.both()
     assert uuid.UUID(first["VZ-M2M-Token"]) != uuid.UUID(second["VZ-M2M-Token"])
     assert client.account(first).status_code == client.account(second).status_code == 200
 
 
 def test_each_use_gives_a_session_its_idle_time_again(client, sandbox):
+    """Twenty minutes after its last use it is over."""
     headers = client.both()
     for _ in range(3):
         sandbox.advance(1199)
@@ -37,6 +39,7 @@ def test_each_use_gives_a_session_its_idle_time_again(client, sandbox):
 
 
 def test_a_missing_session_token_is_answered_with_what_to_do(client):
+    """In ThingSpace's words."""
     answer = client.account(client.bearer())
     assert refusal(answer) == (400, "UnifiedWebService.REQUEST_FAILED.SessionToken.Format")
     told = answer.json()["errorMessage"]
@@ -46,12 +49,14 @@ def test_a_missing_session_token_is_answered_with_what_to_do(client):
 
 @pytest.mark.parametrize("value", ["no-guid", str(uuid.UUID(int=7))])
 def test_a_session_token_that_nobody_was_given_is_invalid(client, value):
+    """In other words than one that is over."""
     headers = {**client.bearer(), "VZ-M2M-Token": value}
     expected = (400, "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid")
     assert refusal(client.account(headers)) == expected
 
 
 def test_logout_ends_one_session_and_answers_with_its_token(client, sandbox):
+    """The others go on."""
     headers, other = client.both(), client.both()
     url = sandbox.environment.logout_url
     answer = client.http.post(url, headers=headers)
@@ -63,6 +68,7 @@ def test_logout_ends_one_session_and_answers_with_its_token(client, sandbox):
 
 
 def test_login_and_logout_want_a_good_bearer_first(client, sandbox):
+    """The gateway answers 401 before the platform sees them."""
     for url in (sandbox.environment.login_url, sandbox.environment.logout_url):
         wrong = client.http.post(url, headers={"Authorization": "Bearer wrong"}, json={})
         assert (wrong.status_code, wrong.json()["fault"]["code"]) == (401, "900901")
@@ -86,6 +92,7 @@ def test_five_failures_in_a_row_lock_the_contact_even_for_the_right_password(cli
 
 
 def test_a_bad_bearer_or_a_body_that_cannot_be_read_is_no_failed_login(client, sandbox):
+    """It does not count towards the lock."""
     for _ in range(6):
         assert client.ask_login({"Authorization": "Bearer wrong"}).status_code == 401
         assert refusal(client.ask_login(password=None))[0] == 400
@@ -99,6 +106,7 @@ def test_a_bad_bearer_or_a_body_that_cannot_be_read_is_no_failed_login(client, s
 
 
 def test_cloud_connector_reports_a_dead_session_in_its_own_words(client, sandbox):
+    """Inside another error's description."""
     url = f"{sandbox.origin}/api/cc/v1/targets/actions/query"
     headers = client.both()
     assert client.http.post(url, headers=headers, json={}).status_code == 200
@@ -113,6 +121,7 @@ def test_cloud_connector_reports_a_dead_session_in_its_own_words(client, sandbox
 
 
 def test_without_m2m_sessions_a_bearer_is_enough():
+    """As for APIs that know no session."""
     with Sandbox(m2m_sessions=False) as sandbox, Client(sandbox) as client:
         assert client.account(client.bearer()).status_code == 200
         url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
@@ -121,6 +130,7 @@ def test_without_m2m_sessions_a_bearer_is_enough():
 
 
 def test_the_idle_time_is_what_the_test_asked_for():
+    """In seconds of the sandbox's clock."""
     with Sandbox(session_idle=10) as sandbox, Client(sandbox) as client:
         headers = client.both()
         sandbox.advance(10)
