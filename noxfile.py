@@ -30,7 +30,7 @@ CHECKED = nox.project.load_toml("pyproject.toml")
 FACTS = ("setup.cfg", "pyproject.toml", "noxfile.py", ".ci/redis_server.py")
 
 # Most tests wait more than they compute.
-PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile")
+PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "worksteal")
 
 # Tests with other people's packages; what no old or free-threaded Python has is not asked of it.
 INTEROP = (
@@ -253,7 +253,7 @@ def fuzz(session: nox.Session) -> None:
 def torture(session: nox.Session) -> None:
     """How sound: every moment of an interrupt, thousands of schedules, each system call failing in turn."""
     provide(session, "--editable=.[all]", *tools("test"))
-    session.run(*PYTEST[:-1], "load", "tests/torture", *session.posargs, env={"TORTURE": "full"})
+    session.run(*PYTEST, "tests/torture", *session.posargs, env={"TORTURE": "full"})
 
 
 @nox.session(default=False)

@@ -51,50 +51,47 @@ import json, sys
 import gevent, requests
 from requests_thingspace import ThingspaceAuth, mount
 
-face, url = sys.argv[1:]
-session = requests.Session()
-auth = ThingspaceAuth.from_env()
-if face == "auth":
-    session.auth = auth
-else:
-    mount(session, auth, pool_maxsize=64)
+url = sys.argv[1]
+session, auth = requests.Session(), ThingspaceAuth.from_env()
 
 
 def at_once():
-    greenlets = [gevent.spawn(session.get, url) for _ in range(64)]
+    greenlets = [gevent.spawn(session.get, url) for _ in range(32)]
     gevent.joinall(greenlets, timeout=60, raise_error=True)
-    return [greenlet.value.status_code for greenlet in greenlets]
+    return sorted({{greenlet.value.status_code for greenlet in greenlets}})
 
 
-print(json.dumps(sorted(set(at_once()))))
 {more}
-session.close()
 """
 
-AFTER_A_REVOCATION = """
+BOTH_FACES = """
+session.auth = auth
+print(json.dumps(at_once()))
 auth.revoke()
-print(json.dumps(sorted(set(at_once()))))
+print(json.dumps(at_once()))
+session, auth = requests.Session(), ThingspaceAuth.from_env()
+mount(session, auth, pool_maxsize=32)
+print(json.dumps(at_once()))
+auth.revoke()
+print(json.dumps(at_once()))
 """
 
-WHILE_A_PROVIDER_WAITS = """
+WAITING = """
 def provider(last_token, manager):
     gevent.sleep(0.2)  # as a cache in Redis does: other greenlets run
     return manager.fetch_token()
 
 
+mount(session, auth, pool_maxsize=32)
+with gevent.Timeout(0.2, False):
+    auth.get_token()
+    raise AssertionError("the token came early")
+print(json.dumps(at_once()))
 auth.token = None
 auth.token_provider = provider
 ticks = []
 ticking = gevent.spawn(lambda: [(gevent.sleep(0.02), ticks.append(1)) for _ in range(5)])
-print(json.dumps([*sorted(set(at_once())), len(ticks)]))
-"""
-
-GIVEN_UP = """
-auth.token = None
-with gevent.Timeout(0.2, False):
-    auth.get_token()
-    raise AssertionError("the token came early")
-print(json.dumps(sorted(set(at_once()))))
+print(json.dumps([*at_once(), len(ticks)]))
 """
 
 
@@ -112,31 +109,20 @@ def run(sandbox, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("face", ["auth", "adapter"])
 @pytest.mark.parametrize("patch", PATCHES)
-def test_64_greenlets_make_one_token_call(sandbox, account, run, face, patch):
-    """In a program that gevent has patched, cold and after a revocation: one token call each, one login."""
-    program = GREENLETS.format(patch=PATCHES[patch], more=AFTER_A_REVOCATION)
-    assert run(program, face, account) == [[200], [200]]
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1)
+def test_greenlets_share_one_token_call(sandbox, account, run, patch):
+    """In a program that gevent has patched, by each face, cold and after a revocation."""
+    program = GREENLETS.format(patch=PATCHES[patch], more=BOTH_FACES)
+    assert run(program, account) == [[200]] * 4
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (4, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", ["everything", "all but threads"])
-def test_other_greenlets_go_on_while_a_token_is_waited_for(sandbox, account, run, patch):
-    """A provider that waits stops nobody but those who need its token."""
-    program = GREENLETS.format(patch=PATCHES[patch], more=WHILE_A_PROVIDER_WAITS)
-    assert run(program, "adapter", account) == [[200], [200, 5]]
-    assert sandbox.calls["token"] == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("patch", ["everything", "all but threads"])
-def test_a_greenlet_that_gives_up_leaves_the_next_one_a_way(sandbox, account, run, patch):
-    """gevent.Timeout comes out of the call, and the next call renews."""
+def test_a_greenlet_that_waits_or_gives_up_stops_no_other(sandbox, account, run, patch):
+    """gevent.Timeout comes out of a call, and the next one renews; a provider that waits lets others run."""
     sandbox.slow("token", 0.5)
-    program = GREENLETS.format(patch=PATCHES[patch], more=GIVEN_UP)
-    assert run(program, "adapter", account) == [[200], [200]]
+    assert run(GREENLETS.format(patch=PATCHES[patch], more=WAITING), account) == [[200], [200, 5]]
 
 
 @pytest.fixture
