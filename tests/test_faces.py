@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import time
 
 import pytest
@@ -42,13 +43,13 @@ def end_both(sandbox):
     ],
     ids=["cold", "expired", "idle", "revoked", "both dead"],
 )
-def test_64_threads_share_one_renewal(sandbox, connect, account, spent, happens, expected):
+def test_threads_share_one_renewal(sandbox, connect, account, spent, happens, expected):
     """Each token that is missing or dead is asked for once, and no caller sees a refusal."""
     session = connect()
     if happens is not None:
         session.get(account)
         happens(sandbox)
-    assert statuses(in_threads(64, lambda: session.get(account))) == {200}
+    assert statuses(in_threads(32, lambda: session.get(account))) == {200}
     assert spent() == expected
     assert (sandbox.answers["api", 401] > 0) == (happens in (Sandbox.revoke_tokens, end_both))
 
@@ -106,14 +107,13 @@ def test_a_bearer_that_is_always_refused_costs_one_token_call_a_minute(sandbox, 
 WRAPPED = {"error": "x", "error_description": "Failure response received for UWS V1 REST accounts: [400]"}
 
 
-@pytest.mark.parametrize("body", [EXPIRED, WRAPPED], ids=["code", "wrapped"])
-@pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_dead_session_is_known_by_its_code(sandbox, warm, account, spent, status, body):
+def test_a_dead_session_is_known_by_its_code(sandbox, warm, account, spent):
     """Whatever the status; the bearer is left alone."""
     session, _ = warm()
-    sandbox.fail_next("api", status=status, body=body)
-    assert session.get(account).status_code == 200
-    assert spent() == (1, 2)
+    for logins, (status, body) in enumerate(itertools.product((400, 401, 403), (EXPIRED, WRAPPED)), 2):
+        sandbox.fail_next("api", status=status, body=body)
+        assert session.get(account).status_code == 200
+        assert spent() == (1, logins), (status, body)
 
 
 @pytest.mark.parametrize("bearer", ["current", "revoked"])
@@ -139,13 +139,13 @@ def test_a_401_within_the_idle_time_is_not(sandbox, warm, account):
     assert sandbox.calls["login"] == 1
 
 
-@pytest.mark.parametrize("status", [204, 304, 400, 403, 404, 409, 429, 500, 503])
-def test_every_other_answer_goes_to_the_caller_as_it_came(sandbox, connect, spent, status):
+def test_every_other_answer_goes_to_the_caller_as_it_came(sandbox, connect, spent):
     """It costs no call of ours, whatever went wrong there."""
-    session = connect()
-    assert session.get(f"{sandbox.origin}/sandbox/status/{status}").status_code == status
+    session, given = connect(), [204, 304, 400, 403, 404, 409, 429, 500, 503]
+    got = [session.get(f"{sandbox.origin}/sandbox/status/{status}").status_code for status in given]
+    assert got == given
     assert spent() == (1, 1)
-    assert sandbox.calls["api"] == 1
+    assert sandbox.calls["api"] == len(given)
 
 
 # The login that must not lock the account
@@ -171,7 +171,7 @@ def test_a_wrong_password_makes_one_login_for_1000_calls(sandbox, connect, accou
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 200, "body": {}}, {"status": None}], ids=repr)
-def test_a_login_that_goes_wrong_is_an_error_and_heals(sandbox, connect, account, fault):
+def test_a_login_that_goes_wrong_is_an_error_and_the_next_succeeds(sandbox, connect, account, fault):
     """In time, with one login, and the next call after the cool-down is fine."""
     sandbox.fail_next("login", **fault)
     session = connect(timeout=1.0)
@@ -185,7 +185,7 @@ def test_while_a_login_is_unanswered_no_other_is_sent(sandbox, connect, account)
     """Its answer is waited for, for a minute, and then the next one waits a little."""
     sandbox.fail_next("login", status=200, delay=30)
     session = connect(timeout=1.0)
-    for _ in range(3):
+    for _ in range(2):
         assert isinstance(error_of(lambda: session.get(account)), requests.Timeout)
         sandbox.advance(10)
     sandbox.advance(60)
@@ -264,7 +264,7 @@ def test_a_body_that_cannot_be_rewound_is_not_sent_again(sandbox, warm, echo, ma
     assert session.post(echo, data=b"abc").json()["length"] == 3
 
 
-def test_a_streamed_download_is_healed_without_being_read(sandbox, warm):
+def test_a_streamed_download_is_replayed_without_being_read(sandbox, warm):
     """The body is the caller's."""
     session, _ = warm()
     sandbox.revoke_tokens()
@@ -290,7 +290,7 @@ def test_a_streamed_400_is_not_read(sandbox, warm, account):
 
 
 def test_cookies_redirects_and_history_are_those_of_a_plain_session(sandbox, warm, echo):
-    """A healed call looks like one that was right from the start."""
+    """A replayed call looks like one that was right from the start."""
     session, _ = warm()
     sandbox.fail_next("api", status=200, headers={"Set-Cookie": "route=1; Path=/"})
     assert session.get(echo).history == []

@@ -52,11 +52,10 @@ def at_thingspace(documented_thingspace, folder):
     sandbox.reset()
 
 
-@SCRIPTS
-def test_alone_it_dies_with_its_tokens(at_thingspace, script, about):
+def test_alone_it_dies_with_its_tokens(at_thingspace):
     """What it is about: one revoked token ends it."""
     start, sandbox = at_thingspace
-    outcome = start(LEGACY / script, about, ROUNDS)
+    outcome = start(LEGACY / "sample_app.py", "0000123456-00001", ROUNDS)
     assert outcome.returncode == 1
     assert sandbox.answers["api", 200] == 5
 

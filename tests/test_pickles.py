@@ -52,17 +52,15 @@ def test_a_pickle_holds_no_secret(sandbox, given, kind, refused):
         assert secret.encode() not in pickled
 
 
-@pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_of_ours_hinders_it(given, kind, road, tmp_path):
+def test_nothing_of_ours_hinders_it(given, kind, tmp_path):
     """A lambda as provider, as callback and as source of the secret, and a cache in a file."""
     for arguments in (
         {"token_provider": lambda _, manager: manager.fetch_token()},
         {"cache": FileTokenCache(tmp_path / "tokens.json")},
     ):
         original = given(kind, **arguments)
-        twin = ROADS[road](original)
-        assert type(twin) is type(original)
+        assert {type(road(original)) for road in ROADS.values()} == {type(original)}
         assert str(tmp_path).encode() not in pickle.dumps(original)
 
 
@@ -72,27 +70,27 @@ def test_the_headers_that_were_sent_stay(given):
     assert pickle.loads(pickle.dumps(request)).headers == request.headers
 
 
-@pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("kind", ["prepared", "request"])
-def test_a_copied_request_takes_no_session_header_elsewhere(sandbox, given, kind, road):
+def test_a_copied_request_takes_no_session_header_elsewhere(sandbox, given, kind):
     """Sent by a plain Session it is answered with a redirect, and the guard is still there."""
-    request = ROADS[road](given(kind))
+    original = given(kind)
     with HostileServer() as elsewhere, requests.Session() as plain:
         elsewhere.script("/x", json_answer(200, {}))
-        sandbox.fail_next("api", status=307, headers={"Location": f"{elsewhere.origin}/x"})
-        assert plain.send(request, verify=both_cas(sandbox, elsewhere)).status_code == 200
-        assert elsewhere.count("/x") == 1
+        for road in ROADS.values():
+            sandbox.fail_next("api", status=307, headers={"Location": f"{elsewhere.origin}/x"})
+            answer = plain.send(road(original), verify=both_cas(sandbox, elsewhere))
+            assert answer.url == f"{elsewhere.origin}/x"
         for seen in elsewhere.requests:
             assert not {name.lower() for name in seen.headers} & {"authorization", "vz-m2m-token"}
 
 
-@pytest.mark.parametrize("road", [road for road in ROADS if road != "copy"])
-def test_a_copied_request_that_is_refused_costs_nothing(sandbox, given, road):
+def test_a_copied_request_that_is_refused_costs_nothing(sandbox, given):
     """The copy has no auth behind it: a plain Session gets the 401 and nothing is fetched."""
-    request = ROADS[road](given("request"))
+    original = given("request")
     sandbox.revoke_tokens()
     with requests.Session() as plain:
-        assert plain.send(request, verify=sandbox.ca_file).status_code == 401
+        for road in (ROADS["deepcopy"], ROADS["pickle 2"]):
+            assert plain.send(road(original), verify=sandbox.ca_file).status_code == 401
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
@@ -107,17 +105,18 @@ def test_a_copied_request_is_stamped_anew_by_a_session(sandbox, connect, given, 
     assert session.send(request).status_code == 200
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_our_own_errors_travel(sandbox, auth, road):
+def test_our_own_errors_travel(sandbox, auth):
     """With their evidence, and without what was sent."""
     refused = {"client_secret": "the-client-secret-but-wrong"}, {"password": "the-password-but-wrong"}
     for arguments, kind in zip(refused, (TokenRequestError, LoginRefusedError)):
         with pytest.raises(kind) as caught:
             auth(**arguments).get_session_token()
         error = caught.value
-        twin = ROADS[road](error)
-        assert (type(twin), str(twin), twin.status, twin.code) == (kind, str(error), error.status, error.code)
-        assert (twin.description, twin.retryable) == (error.description, error.retryable)
+        for road in ROADS.values():
+            twin = road(error)
+            assert (type(twin), str(twin)) == (kind, str(error))
+            for name in ("status", "code", "description", "retryable"):
+                assert getattr(twin, name) == getattr(error, name)
         assert error.request is None
         assert error.response.status_code == error.status
         assert b"the-" not in pickle.dumps(error)
@@ -137,16 +136,16 @@ def test_a_copied_auth_has_its_tokens_and_watches_its_requests(sandbox, attach, 
     assert session.get(account).status_code == 200
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_a_refused_login_stays_refused_in_a_copy(sandbox, bare, road):
+def test_a_refused_login_stays_refused_in_a_copy(sandbox, bare):
     """A copy does not try the wrong password again, and says the same of it."""
     mine = bare(password="the-password-but-wrong")
     with pytest.raises(LoginRefusedError) as caught:
         mine.get_session_token()
-    twin = ROADS[road](mine)
-    with pytest.raises(LoginRefusedError) as again:
-        twin.get_session_token()
-    assert str(again.value) == str(caught.value)
+    for road in ROADS.values():
+        twin = road(mine)
+        with pytest.raises(LoginRefusedError) as again:
+            twin.get_session_token()
+        assert str(again.value) == str(caught.value)
     assert sandbox.calls["login"] == 1
     twin.password = sandbox.password
     assert twin.get_session_token()

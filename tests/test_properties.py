@@ -26,7 +26,7 @@ from .fuzz.targets import ALLOWED, ENVIRONMENT, SEEDS, destination
 pytestmark = pytest.mark.slow
 
 NOW = 1_700_000_000.0
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=150, deadline=None)
 
 # Answers and stored tokens
 
@@ -130,7 +130,7 @@ urls = st.tuples(schemes, slashes, userinfo, hosts, ports, paths).map("".join)
 mutated = st.tuples(urls, st.integers(0, 40), odd).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :])
 
 
-@settings(many, max_examples=1500)
+@settings(many, max_examples=600)
 @given(urls | mutated)
 def test_requests_connects_a_covered_url_to_a_covered_origin(url):
     """With requests' and urllib3's own reading of the URL as the judge."""
@@ -155,7 +155,7 @@ endpoints = st.sampled_from([ENVIRONMENT.token_url, ENVIRONMENT.login_url, ENVIR
 tails = st.sampled_from(["", "/", "s", "?x", "#x", "/../token", "%2f"])
 
 
-@settings(many, max_examples=1500)
+@settings(many, max_examples=600)
 @given(urls | mutated | st.tuples(endpoints, tails).map("".join))
 def test_the_auth_stamps_what_wants_a_token_and_nothing_else(url):
     """The auth decides most URLs by itself, and as the environment would."""
@@ -174,7 +174,7 @@ broken_dates = st.tuples(dates, st.integers(0, 30), st.text(max_size=3)).map(
 )
 
 
-@settings(many, max_examples=1000)
+@settings(many, max_examples=400)
 @given(st.text(max_size=30) | st.floats().map(str) | st.integers().map(str) | dates | broken_dates)
 def test_any_retry_after_is_a_wait_or_none(value):
     """A finite number of seconds, never below zero, whatever the server says."""

@@ -95,7 +95,7 @@ def test_no_call_is_lost_when_the_user_is_reset_under_load(sandbox, warm, accoun
     session, auth = warm()
 
     def happening():
-        for _ in range(10):
+        for _ in range(5):
             auth.reset(**({} if same else {"username": sandbox.username, "password": sandbox.password}))
             session.get(account)
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from . import GOOD_TOKEN_DOCUMENT, LOGIN_FAULTS, TOKEN_FAULTS, Ending, HostileServer
+from . import GOOD_TOKEN_DOCUMENT, Ending, HostileServer
 from . import _mischief as do
 from ._payloads import MEBIBYTE
 
@@ -17,7 +17,7 @@ PATH = "/api/thing"
 REQUEST = f"POST {PATH} HTTP/1.1\r\nAuthorization: Basic Zm9vOmJhcg==\r\nContent-Length: 2\r\n\r\nhi".encode()
 BODY = json.dumps(GOOD_TOKEN_DOCUMENT).encode()
 GOOD = do.answer(200, BODY)
-QUIET = 0.2  # seconds of silence that count as a hang
+QUIET = 0.1  # seconds of silence that count as a hang
 
 pytestmark = pytest.mark.slow
 
@@ -25,47 +25,30 @@ pytestmark = pytest.mark.slow
 ANSWERS = {
     "keep": (GOOD, "silent", BODY),
     "hang": (do.hang(), "silent", b""),
-    "empty reply": (do.empty_reply(), "closed", b""),
-    "reset before the headers": (do.reset(), "reset", b""),
     "reset within the headers": (do.broken_off(Ending.RESET, GOOD, "headers"), "reset", b"HTTP/1.1 200"),
-    "reset within the body": (do.broken_off(Ending.RESET, GOOD, "body"), "reset", BODY[:20]),
     "reset when idle": (do.idle_reset(GOOD, 0.05), "reset", BODY),
-    "closed within the headers": (do.broken_off(Ending.CLOSE, GOOD, "headers"), "closed", b"HTTP/1.1 200"),
     "closed within the body": (do.broken_off(Ending.CLOSE, GOOD, "body"), "closed", BODY[:20]),
-    "cut before the headers": (do.broken_off(Ending.CUT), "cut", b""),
     "cut within the body": (do.cut(GOOD), "cut", BODY[:20]),
     "stall within the headers": (do.broken_off(Ending.HANG, GOOD, "headers"), "silent", b"HTTP/1.1 200"),
-    "stall within the body": (do.broken_off(Ending.HANG, GOOD, "body"), "silent", BODY[:20]),
     "dripped headers": (do.drip_headers(GOOD, 0.01), "enough", b"HTTP/"),
     "dripped body": (do.drip_body(BODY, 0.01), "enough", b"\r\n\r\n     "),
     "segments of one byte": (do.dripped(GOOD, "headers"), "silent", BODY),
-    "endless headers": (do.endless(b"X-Filler: x\r\n"), "enough", b"HTTP/1.1 200"),
     "endless body": (do.endless_body(), "enough", b"chunked"),
-    "endless 100 Continue": (do.continue_flood(), "enough", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100"),
-    "endless noise": (do.endless(b"no HTTP " * 100, b""), "enough", b"no HTTP"),
     "not HTTP": (do.raw(b"SSH-2.0-x\r\n"), "closed", b"SSH-2.0-x\r\n"),
     "length too long": (do.content_length("500", body=BODY), "closed", b"Content-Length: 500\r\n"),
-    "length garbage": (do.content_length("x", body=BODY), "closed", b"Content-Length: x\r\n"),
-    "two lengths": (do.content_length("1", "2", body=BODY), "closed", b": 1\r\nContent-Length: 2\r\n"),
     "bad chunk size": (do.chunked(b"zz", BODY), "closed", b"chunked\r\n\r\nzz\r\n" + BODY),
-    "no last chunk": (do.chunked(b"%x" % len(BODY), BODY), "closed", BODY + b"\r\n"),
     "continue": (do.continue_flood(3, GOOD), "silent", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"),
-    "no reason": (do.answer(999), "silent", b"HTTP/1.1 999\r\n"),
     "retry-after": (do.retry_after("1e999"), "silent", b"Retry-After: 1e999\r\n"),
     "a bomb": (do.gzip_bomb(BODY, mebibytes=3), "silent", b"Content-Encoding: gzip\r\n"),
     "echo": (do.echo("body"), "silent", b"Zm9vOmJhcg== foo:bar  hi"),
     "echo instead of HTTP": (do.echo("status line"), "closed", b"Basic Zm9vOmJhcg== foo:bar"),
     "echo as a chunk size": (do.echo("chunk size"), "closed", b"\r\n\r\nBasic Zm9vOmJhcg== foo:bar"),
-    "echo as a reason": (do.echo("reason"), "silent", b"HTTP/1.1 401 Basic Zm9vOmJhcg=="),
     "redirect": (do.redirect(307, "a relative path"), "silent", b"Location: ../../../../../"),
     "silent after the handshake": (do.on_accept(Ending.HANG, handshake=True), "silent", b""),
     "reset before the handshake": (do.on_accept(Ending.RESET), "no TLS", b""),
-    "closed before the handshake": (do.on_accept(Ending.CLOSE), "no TLS", b""),
     "silent handshake": (do.on_accept(Ending.HANG), "no TLS", b""),
     "dripped handshake": (do.dripped_handshake(0.01), "no TLS", b""),
     "unknown CA": (do.present("unknown CA", GOOD), "no TLS", b""),
-    "wrong name": (do.present("wrong name", GOOD), "no TLS", b""),
-    "expired": (do.present("expired", GOOD), "no TLS", b""),
 }
 
 
@@ -90,7 +73,7 @@ def connect(server, patience=5):
 
 def exchange(client, part, end="silent"):
     """All that a request brings, and how it ends; silence is expected once `part` has come."""
-    heard, deadline = b"", time.monotonic() + 1
+    heard, deadline = b"", time.monotonic() + 0.2
     try:
         client.sendall(REQUEST)
         while len(heard) < MEBIBYTE and (time.monotonic() < deadline or part not in heard):
@@ -139,8 +122,3 @@ def test_a_script_is_a_queue_whose_last_behaviour_repeats(server):
             assert exchange(client, status)[0].startswith(b"HTTP/1.1 " + status)
     assert (server.connections, server.count(PATH)) == (1, 4)
     assert {(request.method, request.body) for request in server.requests} == {("POST", b"hi")}
-
-
-def test_each_fault_has_a_name_of_its_own():
-    """Two rows of one name would be one test."""
-    assert len({fault.name for fault in TOKEN_FAULTS + LOGIN_FAULTS}) == 450

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 
-def test_a_sessions_hook_sees_the_healed_answer(sandbox, connect, account):
+def test_a_sessions_hook_sees_the_replayed_answer(sandbox, connect, account):
     """`raise_for_status` for all calls, the usual hook: a revoked token does not raise."""
     session = connect()
     session.hooks["response"] = [lambda answer, **_: answer.raise_for_status()]

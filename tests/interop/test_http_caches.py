@@ -60,7 +60,7 @@ def test_cachecontrol_answers_without_a_call(sandbox, cache_control, account):
     assert_none_of(tokens_of(auth), stored())
 
 
-def test_cachecontrol_caches_the_healed_answer(sandbox, cache_control, account):
+def test_cachecontrol_caches_the_replayed_answer(sandbox, cache_control, account):
     """Not the 401 before it."""
     session, auth, stored = cache_control
     session.get(account)
@@ -164,7 +164,7 @@ def test_requests_cache_finds_its_answer_after_a_renewal(sandbox, cached, accoun
     assert_none_of(tokens | tokens_of(auth), path.read_bytes())
 
 
-def test_requests_cache_keeps_the_healed_answer(sandbox, cached, account):
+def test_requests_cache_keeps_the_replayed_answer(sandbox, cached, account):
     """Not the 401 before it; the tokens that were refused are not stored either."""
     session, auth, path = cached()
     session.get(f"{sandbox.origin}/sandbox/echo")

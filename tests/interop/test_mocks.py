@@ -33,7 +33,7 @@ def bearer(token):
     return [responses.matchers.header_matcher({"Authorization": f"Bearer {token}"})]
 
 
-def test_responses_gives_a_401_and_it_is_healed(session, mocked):
+def test_responses_gives_a_401_and_it_is_replayed(session, mocked):
     """The API call carries the token that the mocked endpoint gave, and its one replay the next token."""
     mocked.post(PRODUCTION.token_url, json=TOKEN)
     mocked.post(PRODUCTION.token_url, json=NEW_TOKEN)
@@ -76,7 +76,7 @@ def mocker(request):
         yield mocker
 
 
-def test_a_mocker_gives_a_401_and_it_is_healed(mocker):
+def test_a_mocker_gives_a_401_and_it_is_replayed(mocker):
     """With the next token, and one replay; no token call escapes to the real ThingSpace."""
     mocker.register_uri("POST", PRODUCTION.token_url, [{"json": TOKEN}, {"json": NEW_TOKEN}])
     refused = {"Authorization": "Bearer first-token"}

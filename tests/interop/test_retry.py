@@ -38,7 +38,7 @@ def test_a_retried_503_and_a_replayed_401_go_together(sandbox, with_retry, accou
     assert (sandbox.calls["token"], sandbox.answers["api", 401], sandbox.answers["api", 503]) == (2, 1, 2)
 
 
-def test_401_in_the_list_is_healed_where_retry_gives_the_answer_back(sandbox, with_retry, account):
+def test_401_in_the_list_is_replayed_where_retry_gives_the_answer_back(sandbox, with_retry, account):
     """raise_on_status=False: after its attempts Retry gives back the 401."""
     session = with_retry(retry(401, 503, raise_on_status=False))
     session.get(account)
@@ -58,7 +58,7 @@ def test_401_in_the_list_of_the_mounted_adapter_is_taken_off(sandbox, plain, aut
 
 
 def test_401_in_the_list_of_another_adapter_hides_it(sandbox, plain, auth, account):
-    """raise_on_status=True raises below the auth, which cannot heal what it does not see; reset() helps."""
+    """raise_on_status=True raises below the auth, which cannot replay what it does not see; reset() helps."""
     plain.auth = auth()
     plain.mount("https://", HTTPAdapter(max_retries=retry(401)))
     plain.get(account)

@@ -54,7 +54,7 @@ def test_the_sdk_keeps_its_own_token_call(sandbox, connect, sdk):
     assert sandbox.answers == {("token", 200): 3, ("login", 200): 1, ("api", 200): 1}
 
 
-def test_the_sdks_calls_are_healed(sandbox, connect, sdk):
+def test_the_sdks_calls_are_replayed(sandbox, connect, sdk):
     """What the SDK alone has no answer to: its token was revoked."""
     session = connect()
     client = sdk(session, log_in(sdk(session), sandbox))

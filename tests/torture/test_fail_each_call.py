@@ -220,6 +220,15 @@ def run(kind, folder, calls):
     return faults
 
 
+@pytest.fixture
+def quick_collector():
+    """A collector that looks at what the test makes alone: each run wants to be rid of all its garbage."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("quick_collector")
 @pytest.mark.skipif(
     int(filelock.__version__.split(".")[0]) < 4, reason="this filelock leaves a file open if flock fails"
 )

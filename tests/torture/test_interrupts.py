@@ -42,7 +42,7 @@ def moments_of(scenario, face, cached, sample):
 def test_an_exception_out_of_a_signal_handler_harms_nobody_else(scenario, face, cached, error, amount):
     """It arrives as it is; who waited goes on, and so does every later call, in this thread and others."""
     faults = []
-    for at in moments_of(scenario, face, cached, amount(4, None)):
+    for at in moments_of(scenario, face, cached, amount(2, None)):
         trial = Trial(scenario, face, cached)
         found = copy_context().run(trial.interrupt, at, error("now"))
         faults += [f"{at} ({trial.where}): {fault}" for fault in found]
@@ -100,7 +100,7 @@ def call(scenario):
 def test_a_signal_handler_may_use_the_auth(scenario, handler, amount):
     """Nothing that it calls waits for the thread that it has interrupted."""
     faults = []
-    for at in moments_of(scenario, "auth", False, amount(8, None)):
+    for at in moments_of(scenario, "auth", False, amount(4, None)):
         trial = Trial(scenario, "auth", False, waiters=1)
         found = copy_context().run(trial.call_back, at, lambda trial=trial: handler(trial.scenario))
         faults += [f"{at} ({trial.where}): {fault}" for fault in found]
@@ -113,7 +113,7 @@ def test_a_signal_handler_may_use_the_auth(scenario, handler, amount):
 def test_a_real_signal_harms_nobody_else(scenario, face, cached, error, amount):
     """The same with SIGALRM at a random time."""
     faults = []
-    for seed in range(amount(2, 200)):
+    for seed in range(amount(1, 200)):
         found = copy_context().run(Trial(scenario, face, cached).signal, seed, 0.004, error("now"))
         faults += [f"seed {seed}: {fault}" for fault in found]
     assert not faults, "\n".join([f"{len(faults)} faults", *faults[:20]])

@@ -23,4 +23,4 @@ CASES = [
 )
 def test_no_order_breaks_a_law(deeds, preemptions, more, amount):
     """One renewal at a time and none too many, nobody waits for ever, nothing is used that is over."""
-    assert not explore(deeds, preemptions=preemptions, most=amount(60, None), **more)
+    assert not explore(deeds, preemptions=preemptions, most=amount(40, None), **more)
