@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging.handlers
 import multiprocessing
 import os
 import resource
@@ -148,21 +147,6 @@ def token_in_time_zone(auth, zone):
     os.environ["TZ"] = zone
     time.tzset()
     return auth.get_token().expires_at, time.localtime(0).tm_hour
-
-
-def calls_under(trouble, auth, ahead, ca_file, url):
-    """Make API calls, let `trouble` begin, and call on while tokens expire; gives statuses and warnings."""
-    told = logging.handlers.BufferingHandler(10_000)
-    logging.getLogger("requests_thingspace").addHandler(told)
-    with new_session(auth, ca_file) as session:
-        statuses = [session.get(url).status_code]
-        trouble()
-        for _ in range(3):
-            ahead.seconds.value += 3601.0
-            statuses += [session.get(url).status_code for _ in range(3)]
-    warnings = [r.getMessage() for r in told.buffer if "the token cache does not work" in r.getMessage()]
-    let_the_disk_have_room()
-    return statuses, warnings
 
 
 def become_nobody():

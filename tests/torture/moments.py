@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import dis
 import os
-import queue
 import random
 import re
 import signal
@@ -33,7 +32,7 @@ from requests_thingspace._endpoints.worker import frames
 
 PACKAGE = str(Path(requests_thingspace.__file__).parent) + os.sep
 _TOOLS = tuple(f"{PACKAGE}{name}{os.sep}" for name in ("sandbox", "cli"))
-_HELPERS = {str(module.__file__) for module in (contextlib, threading, queue)}
+_HELPERS = {str(module.__file__) for module in (contextlib, threading)}
 _AFTER_CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX")
 _JUMPS_BACK = ("JUMP_BACKWARD", "JUMP_ABSOLUTE")
 _READERS = ("_values.py", "_tokens.py", "answers.py", "_cache.py", "_entries.py", "_file.py", "_private.py")

@@ -1,8 +1,7 @@
-"""Locks, events, queues and threads as the standard library's, for which a Scheduler decides who waits."""
+"""Locks and threads as the standard library's, for which a Scheduler decides who waits."""
 
 from __future__ import annotations
 
-import queue
 from typing import Any
 
 
@@ -33,39 +32,6 @@ class Lock:
         self.release()
 
 
-class Event:
-    """As threading.Event."""
-
-    def __init__(self, scheduler: Any) -> None:
-        self.scheduler = scheduler
-        self._is_set = False
-
-    def set(self) -> None:
-        self._is_set = True
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    def wait(self, timeout: float | None = None) -> bool:
-        return self.scheduler.wait(self.is_set, timeout)
-
-
-class SimpleQueue:
-    """As queue.SimpleQueue."""
-
-    def __init__(self, scheduler: Any) -> None:
-        self.scheduler = scheduler
-        self._items: list[Any] = []
-
-    def put(self, item: Any) -> None:
-        self._items.append(item)
-
-    def get(self, timeout: float | None = None) -> Any:
-        if not self.scheduler.wait(lambda: bool(self._items), timeout):
-            raise queue.Empty
-        return self._items.pop(0)
-
-
 class Thread:
     """As threading.Thread."""
 
@@ -86,9 +52,3 @@ class Thread:
 
     def join(self, timeout: float | None = None) -> None:
         self.scheduler.wait(lambda: not self.is_alive(), timeout)
-
-
-def thread_like(kind: type) -> type:
-    """A subclass of the standard library's Thread, made one of this Thread instead."""
-    own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
-    return type(kind.__name__, (Thread,), own)

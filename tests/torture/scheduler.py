@@ -2,7 +2,7 @@
 
 The threads are real, and so is what they run. They change at any instruction of the package (by
 `sys.settrace`), and where they wait. So that waiting is the scheduler's to decide as well, the package finds
-its locks, threads, queues and `sleep` in place of the standard ones while a schedule runs; time-outs
+its locks, threads and `sleep` in place of the standard ones while a schedule runs; time-outs
 pass in virtual time, as soon as nobody can go on, and short ones at any time.
 
 What decides is a function `choose(n) -> 0..n-1`: a seeded random number, or an enumeration.
@@ -14,18 +14,17 @@ import contextlib
 import importlib
 import math
 import pkgutil
-import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import requests_thingspace
 
-from .moments import StandIn, in_package, package_modules, standing_in
-from .primitives import Event, Lock, SimpleQueue, Thread, thread_like
+from .moments import StandIn, in_package, standing_in
+from .primitives import Lock, Thread
 
 SHORT = 0.1
 """Seconds; time-outs up to that may pass while others run."""
@@ -113,26 +112,11 @@ class Scheduler:
         if self._stuck is not None or not ended:
             raise self._stuck or StuckError("a thread does not come back")
 
-    @contextlib.contextmanager
-    def standing_in(self) -> Iterator[None]:
+    def standing_in(self) -> contextlib.AbstractContextManager[None]:
         """Let the package wait by this scheduler."""
         clock = StandIn(time, sleep=self.sleep, monotonic=lambda: 1000.0 + self.now)
-        waits = {kind.__name__: partial(kind, self) for kind in (Lock, Event, Thread)}
-        queues = StandIn(queue, SimpleQueue=partial(SimpleQueue, self))
-        threads = [
-            (module, name, kind)
-            for module in package_modules()
-            for name, kind in vars(module).items()
-            if isinstance(kind, type) and issubclass(kind, threading.Thread)
-        ]
-        for module, name, kind in threads:
-            setattr(module, name, partial(thread_like(kind), self))
-        try:
-            with standing_in(threading=StandIn(threading, **waits), time=clock, queue=queues):
-                yield
-        finally:
-            for module, name, kind in threads:
-                setattr(module, name, kind)
+        waits = {kind.__name__: partial(kind, self) for kind in (Lock, Thread)}
+        return standing_in(threading=StandIn(threading, **waits), time=clock)
 
     def spawn(self, work: Callable[[], object]) -> Task:
         """Add a thread, which begins when it is chosen."""
