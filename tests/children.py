@@ -137,11 +137,6 @@ def forking_server(auth, gate, ca_file, url, workers=2):
     return [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in forked]
 
 
-def forked_once_more(work, *arguments):
-    """What `work` gives in a child process that multiprocessing forks."""
-    return Child(work, *arguments, context=multiprocessing.get_context("fork")).result()
-
-
 def token_in_time_zone(auth, zone):
     """The expiry of the auth's token as a process in another time zone sees it, and the local hour."""
     os.environ["TZ"] = zone

@@ -32,13 +32,3 @@ def test_a_scripts_own_token_calls_are_the_scripts(sandbox, connect, place):
     headers["Authorization"] = "Basic aXQ6aXM="
     assert session.post(f"{origin}{PATHS[0]}", data=form, headers=headers).status_code == 401
     assert sandbox.answers == {("token", 200): 1, ("revoke", 200): 1, ("token", 401): 1}
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("path", ["/api/ts/v1/oauth2/token/x", "/api/m2m/v1/session/logout"])
-def test_every_other_path_of_a_covered_origin_has_both_tokens(sandbox, connect, place, path):
-    """What only begins like an endpoint is none; the logout wants tokens as any call does."""
-    answer = connect().get(f"{getattr(sandbox, place)}{path}")
-    name = "SessionToken" if place == "imp_origin" else "VZ-M2M-Token"
-    assert answer.request.headers["Authorization"].startswith("Bearer ")
-    assert name in answer.request.headers

@@ -122,20 +122,6 @@ def test_our_own_errors_travel(sandbox, auth):
         assert b"the-" not in pickle.dumps(error)
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_a_copied_auth_has_its_tokens_and_watches_its_requests(sandbox, attach, plain, bare, account, road):
-    """Its stamps are made anew: what it stamps is replayed."""
-    mine = bare()
-    tokens = mine.get_token(), mine.get_session_token()
-    twin = ROADS[road](mine)
-    assert (twin.token, twin.session_token) == tokens
-    session = attach(plain, twin)
-    assert session.get(account).status_code == 200
-    sandbox.revoke_tokens()
-    sandbox.end_sessions()
-    assert session.get(account).status_code == 200
-
-
 def test_a_refused_login_stays_refused_in_a_copy(sandbox, bare):
     """A copy does not try the wrong password again, and says the same of it."""
     mine = bare(password="the-password-but-wrong")

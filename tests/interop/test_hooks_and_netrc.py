@@ -40,14 +40,11 @@ def by_netrc(request, tmp_path, monkeypatch, connect):
     return session
 
 
-def test_netrc_disturbs_nothing(by_netrc, sandbox, account):
-    """Neither a call, nor the token call and the login, which have passwords of their own."""
-    assert by_netrc.get(account).status_code == 200
-    assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.calls["api"]) == (1, 1, 1)
-
-
 def test_netrc_on_a_redirect_disturbs_nothing(by_netrc, sandbox, account):
-    """requests puts netrc's password on the redirected request; the token takes its place again."""
+    """requests puts netrc's password on the redirected request; the token takes its place again.
+
+    Neither a call has it, nor the token call and the login, which have passwords of their own.
+    """
     url = f"{sandbox.origin}/sandbox/redirect"
     assert by_netrc.get(url, params={"to": account}).status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)

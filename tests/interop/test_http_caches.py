@@ -9,6 +9,8 @@ from requests_cache import DEFAULT_IGNORED_PARAMS, CachedSession
 
 from requests_thingspace import ThingspaceAdapter, mount
 
+from ..catalogue import EXPIRED
+
 # What requests-cache 1.3 has on Python 3.9 calls the newest idna in its old way.
 pytestmark = pytest.mark.filterwarnings("ignore:Transitional processing:DeprecationWarning")
 
@@ -35,24 +37,57 @@ def assert_none_of(tokens, stored):
     assert not [token for token in tokens if token in stored]
 
 
-# CacheControl
+@pytest.fixture
+def cache_control(plain, auth):
+    """A function that makes a Session with CacheControl, for a face; its auth; and what is stored."""
+
+    def cache_control(face):
+        ours, cache = auth(session=plain), DictCache()
+        if face == "auth":
+            plain.auth = ours
+            CacheControl(plain, cache)
+        else:
+            plain.mount("https://", CachingAdapter(auth=ours, cache=cache))
+        return plain, ours, lambda: pickle.dumps(cache.data)
+
+    return cache_control
+
+
+@pytest.fixture
+def requests_cache(sandbox, auth, tmp_path):
+    """A function that makes a CachedSession on a file, for a face; its auth; and what is stored."""
+    path, sessions = tmp_path / "cache.sqlite", []
+
+    def requests_cache(face, **settings):
+        session, ours = CachedSession(path, backend="sqlite", ignored_parameters=IGNORED, **settings), auth()
+        sessions.append(session)
+        session.trust_env, session.verify = False, sandbox.ca_file
+        if face == "adapter":
+            mount(session, ours)
+        else:
+            session.auth = ours
+        return session, ours, path.read_bytes
+
+    yield requests_cache
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture(params=["cache_control", "requests_cache"])
+def cached(request, face):
+    """A Session with either cache, its auth, and what is stored."""
+    return request.getfixturevalue(request.param)(face)
 
 
 @pytest.fixture(params=["auth", "adapter"])
-def cache_control(request, plain, auth):
-    """A Session with CacheControl, its auth, and what is stored."""
-    ours, cache = auth(session=plain), DictCache()
-    if request.param == "auth":
-        plain.auth = ours
-        CacheControl(plain, cache)
-    else:
-        plain.mount("https://", CachingAdapter(auth=ours, cache=cache))
-    return plain, ours, lambda: pickle.dumps(cache.data)
+def face(request):
+    """One face, and then the other."""
+    return request.param
 
 
-def test_cachecontrol_answers_without_a_call(sandbox, cache_control, account):
+def test_an_answer_from_the_cache_costs_nothing(sandbox, cached, account):
     """The token and the login were needed once, for the answer that is cached."""
-    session, auth, stored = cache_control
+    session, auth, stored = cached
     sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
     assert [session.get(account).json() for _ in range(3)] == [{"n": 1}] * 3
     assert counts(sandbox) == (1, 1, 1)
@@ -60,33 +95,23 @@ def test_cachecontrol_answers_without_a_call(sandbox, cache_control, account):
     assert_none_of(tokens_of(auth), stored())
 
 
-def test_cachecontrol_caches_the_replayed_answer(sandbox, cache_control, account):
-    """Not the 401 before it."""
-    session, auth, stored = cache_control
-    session.get(account)
+def test_the_replayed_answer_is_cached(sandbox, cached, account, echo):
+    """Not the refusals before it; the tokens that were refused are not stored either."""
+    session, auth, stored = cached
+    session.get(echo)
     tokens = tokens_of(auth)
     sandbox.revoke_tokens()
-    assert session.get(account, headers={"Cache-Control": "no-cache"}).status_code == 200
+    sandbox.fail_next("api", status=401)
+    sandbox.fail_next("api", status=400, body=EXPIRED)
     sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
     assert session.get(account).json() == session.get(account).json() == {"n": 1}
-    assert counts(sandbox) == (2, 1, 4)
+    assert counts(sandbox) == (2, 2, 1 + 3)
     assert_none_of(tokens | tokens_of(auth), stored())
 
 
-def test_cachecontrol_revalidates_with_a_token(sandbox, cache_control, account):
-    """A 304 is an accepted call: the cached body is given again."""
-    session, auth, stored = cache_control
-    sandbox.fail_next("api", status=200, body={"n": 1}, headers={"ETag": '"1"'})
-    session.get(account)
-    sandbox.fail_next("api", status=304, headers={"ETag": '"1"'})
-    assert session.get(account).json() == {"n": 1}
-    assert counts(sandbox) == (1, 1, 2)
-    assert_none_of(tokens_of(auth), stored())
-
-
-def test_cachecontrols_answer_does_not_count_as_use_of_the_session(sandbox, cache_control, account, echo):
+def test_an_answer_from_the_cache_does_not_count_as_use_of_the_session(sandbox, cached, account, echo):
     """ThingSpace has not seen it: after 20 idle minutes a 401 is the session's fault all the same."""
-    session, _, _ = cache_control
+    session, _, _ = cached
     sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
     session.get(account)
     sandbox.advance(15 * 60)
@@ -95,6 +120,20 @@ def test_cachecontrols_answer_does_not_count_as_use_of_the_session(sandbox, cach
     sandbox.fail_next("api", status=401)
     assert session.get(echo).status_code == 200
     assert counts(sandbox) == (2, 2, 1 + 2)
+
+
+# CacheControl alone
+
+
+def test_cachecontrol_revalidates_with_a_token(sandbox, cache_control, face, account):
+    """A 304 is an accepted call: the cached body is given again."""
+    session, auth, stored = cache_control(face)
+    sandbox.fail_next("api", status=200, body={"n": 1}, headers={"ETag": '"1"'})
+    session.get(account)
+    sandbox.fail_next("api", status=304, headers={"ETag": '"1"'})
+    assert session.get(account).json() == {"n": 1}
+    assert counts(sandbox) == (1, 1, 2)
+    assert_none_of(tokens_of(auth), stored())
 
 
 def test_under_the_caching_adapter_a_cold_process_needs_no_token(sandbox, plain, auth, account):
@@ -118,91 +157,36 @@ def test_mount_wins_over_cachecontrol(sandbox, plain, auth, account):
     assert cache.data == {}
 
 
-# requests-cache
+# requests-cache alone
 
 
-@pytest.fixture
-def cached(sandbox, attach, auth, tmp_path):
-    """A function that makes a CachedSession on a file, and gives it, its auth, and the file."""
-    sessions = []
-
-    def cached(**settings):
-        path = tmp_path / "cache.sqlite"
-        session = CachedSession(path, backend="sqlite", ignored_parameters=IGNORED, **settings)
-        sessions.append(session)
-        session.trust_env, session.verify = False, sandbox.ca_file
-        ours = auth()
-        return attach(session, ours), ours, path
-
-    yield cached
-    for session in sessions:
-        session.close()
-
-
-@pytest.mark.parametrize("settings", [{}, {"match_headers": True}], ids=["by url", "by headers"])
-def test_requests_cache_answers_without_a_call(sandbox, cached, account, settings):
-    """And what it keeps of the request on the disk holds no token."""
-    session, auth, path = cached(**settings)
-    answers = [session.get(account) for _ in range(3)]
-    assert [answer.from_cache for answer in answers] == [False, True, True]
-    assert len({answer.text for answer in answers}) == 1
-    assert counts(sandbox) == (1, 1, 1)
-    stored = path.read_bytes()
-    assert b"REDACTED" in stored
-    assert_none_of(tokens_of(auth), stored)
-
-
-def test_requests_cache_finds_its_answer_after_a_renewal(sandbox, cached, account):
+def test_requests_cache_finds_its_answer_after_a_renewal(sandbox, requests_cache, face, account):
     """The tokens are no part of the key, not even where headers are."""
-    session, auth, path = cached(match_headers=True)
+    session, auth, stored = requests_cache(face, match_headers=True)
     session.get(account)
     tokens = tokens_of(auth)
     auth.revoke()
     auth.logout()
     assert session.get(account).from_cache
     assert sandbox.calls["api"] == 1
-    assert_none_of(tokens | tokens_of(auth), path.read_bytes())
+    assert b"REDACTED" in stored()
+    assert_none_of(tokens | tokens_of(auth), stored())
 
 
-def test_requests_cache_keeps_the_replayed_answer(sandbox, cached, account):
-    """Not the 401 before it; the tokens that were refused are not stored either."""
-    session, auth, path = cached()
-    session.get(f"{sandbox.origin}/sandbox/echo")
-    tokens = tokens_of(auth)
-    sandbox.revoke_tokens()
-    sandbox.end_sessions()
-    assert [session.get(account).status_code, session.get(account).status_code] == [200, 200]
-    assert counts(sandbox) == (2, 2, 1 + 3)
-    assert_none_of(tokens | tokens_of(auth), path.read_bytes())
-
-
-def test_requests_cache_and_a_401_that_stays(sandbox, cached):
+def test_requests_cache_and_a_401_that_stays(sandbox, requests_cache, face):
     """It calls the hooks a second time, which costs no second token call."""
-    session, _, _ = cached()
+    session, _, _ = requests_cache(face)
     url = f"{sandbox.origin}/sandbox/status/401"
     assert session.get(url).status_code == 401
     assert counts(sandbox) == (2, 1, 1)
 
 
-def test_behind_the_adapter_a_cold_process_needs_no_token(sandbox, plain, auth, account, tmp_path):
+def test_behind_the_adapter_a_cold_process_needs_no_token(sandbox, requests_cache, auth, account):
     """The cache is asked before the adapter is."""
-    with CachedSession(tmp_path / "cache.sqlite", backend="sqlite", ignored_parameters=IGNORED) as session:
-        session.trust_env, session.verify = False, sandbox.ca_file
-        mount(session, auth()).get(account)
-        assert mount(session, auth()).get(account).from_cache
-    assert counts(sandbox) == (1, 1, 1)
-
-
-def test_a_cached_answer_does_not_count_as_use_of_the_session(sandbox, cached, account, echo):
-    """ThingSpace has not seen it: after 20 idle minutes a 401 is the session's fault all the same."""
-    session, _, _ = cached()
+    session, _, _ = requests_cache("adapter")
     session.get(account)
-    sandbox.advance(15 * 60)
-    assert session.get(account).from_cache
-    sandbox.advance(6 * 60)
-    sandbox.fail_next("api", status=401)
-    assert session.get(echo).status_code == 200
-    assert sandbox.calls["login"] == 2
+    assert mount(session, auth()).get(account).from_cache
+    assert counts(sandbox) == (1, 1, 1)
 
 
 def test_tokens_are_never_cached(sandbox, plain, auth):

@@ -8,7 +8,7 @@ import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
 
-from requests_thingspace import Environment, ThingspaceAuth, mount
+from requests_thingspace import Environment, mount
 
 from ..hostile import ForwardProxy
 from .mutual_tls import MutualTls
@@ -45,6 +45,8 @@ def behind(proxy, sandbox, auth):
 def test_the_first_token_call_takes_the_proxy(plain, behind, proxy, where):
     """The adapter is told of it, of the Session's or of a single call's, and needs no session=."""
     auth, url = behind()
+    with pytest.raises(requests.ConnectionError):  # there is no other way
+        mount(plain, behind()[0]).get(url)
     if where == "session":
         plain.proxies = proxy.proxies
     arguments = {"proxies": proxy.proxies} if where == "call" else {}
@@ -60,13 +62,6 @@ def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, behind, auth
     sandbox.end_sessions()
     assert plain.get(url).status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
-
-
-def test_without_the_proxy_there_is_no_way(plain, behind):
-    """What the tests above rest on."""
-    auth, url = behind()
-    with pytest.raises(requests.ConnectionError):
-        mount(plain, auth).get(url)
 
 
 def test_a_wrong_proxy_password_is_an_error_of_requests(sandbox, plain, share_the_way, account):
@@ -92,27 +87,15 @@ def test_socks(sandbox, plain, share_the_way, account):
     assert sandbox.calls["token"] == 1
 
 
-def test_a_client_certificate_is_presented(attach, plain, tmp_path):
-    """To the token endpoint as well as to the API."""
+def test_a_client_certificate_is_presented(share_the_way, plain, tmp_path):
+    """To the token endpoint as well as to the API; the adapter is told of it by each call."""
     with MutualTls(tmp_path) as server:
         plain.verify, plain.cert = server.ca_file, server.certificate
-        arguments = {"environment": Environment.at(server.origin), "session": plain}
-        attach(plain, ThingspaceAuth("id", "the-client-secret", **arguments))
+        share_the_way(plain, environment=Environment.at(server.origin), username=None, password=None)
         assert plain.get(f"{server.origin}/api/x").status_code == 200
         plain.close()
     paths = ["/api/ts/v1/oauth2/token", "/api/x"]
     assert server.callers == [(path, "client@example.com") for path in paths]
-
-
-def test_the_adapter_is_told_of_the_client_certificate(plain, tmp_path):
-    """Without session=, and from the arguments of a single call."""
-    with MutualTls(tmp_path) as server:
-        plain.verify = server.ca_file
-        mount(plain, ThingspaceAuth("id", "the-client-secret", environment=Environment.at(server.origin)))
-        url = f"{server.origin}/api/x"
-        assert plain.get(url, cert=server.certificate).status_code == 200
-        plain.close()
-    assert len(server.callers) == 2
 
 
 def test_without_the_client_certificate_there_is_an_error_of_requests(share_the_way, plain, tmp_path):

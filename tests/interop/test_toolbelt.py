@@ -50,24 +50,6 @@ def test_a_stream_is_never_sent_in_part(sandbox, connect, echo, stream):
     assert sandbox.calls["token"] == 2
 
 
-def test_a_monitor_counts_each_byte_once(sandbox, connect, echo):
-    """No second upload starts behind its back."""
-    session, body = connect(), MultipartEncoderMonitor(encoder())
-    session.get(echo)
-    sandbox.revoke_tokens()
-    assert session.post(echo, data=body).status_code == 401
-    assert body.bytes_read == body.len
-
-
-def test_an_encoder_in_memory_is_sent_again(sandbox, connect, echo):
-    """`to_string()` gives bytes, which survive a revocation."""
-    session = connect()
-    session.get(echo)
-    sandbox.revoke_tokens()
-    answer = session.post(echo, data=encoder().to_string())
-    assert answer.json()["sha256"] == digest(encoder())
-
-
 def test_a_session_that_knows_its_origin(sandbox, attach, auth, account):
     """BaseUrlSession completes the URL before an auth or adapter sees it."""
     with BaseUrlSession(sandbox.origin) as session:

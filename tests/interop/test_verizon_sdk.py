@@ -112,22 +112,6 @@ def test_such_a_provider_has_what_another_process_stored(sandbox, connect, accou
     assert (provider.fetches, sandbox.calls["token"]) == (0, 1)
 
 
-def test_the_sdks_token_may_lack_its_optional_fields(sandbox, connect, account, auth, provider):
-    """`expiry` and `scope` are no attributes at all then; the token is used until it is refused."""
-    provider.stored = OauthToken(auth().get_token().access_token, "Bearer")
-    session = connect(token_provider=lambda last, manager: last or provider.stored)
-    assert session.get(account).status_code == 200
-    assert sandbox.calls["token"] == 1
-
-
-def test_a_token_of_the_sdk_as_token(sandbox, connect, account, auth):
-    """`oauth_token` of the SDK's credentials is `token` here."""
-    known = auth().get_token()
-    token = OauthToken(known.access_token, "Bearer", expiry=int(known.expires_at))
-    assert connect(token=token).get(account).status_code == 200
-    assert sandbox.calls["token"] == 1
-
-
 def test_an_update_callback_that_was_written_for_the_sdk(sandbox, connect, account):
     """It stores `access_token` and `expiry`, once for each token."""
     rows = []
