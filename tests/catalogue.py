@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,26 +41,7 @@ class Outcome:
     calls: int
 
 
-@contextmanager
-def hostile_server() -> Iterator[HostileServer]:
-    """A hostile server whose end is the end of every call that was left behind."""
-    with HostileServer() as server:
-        yield server
-    for thread in threading.enumerate():
-        if thread.name == "thingspace-call" and thread.is_alive():
-            thread.join(10)
-            assert not thread.is_alive(), "a call outlives its connection"
-
-
-def session_of(server: HostileServer) -> requests.Session:
-    """A Session that trusts the server and nothing from the environment."""
-    session = requests.Session()
-    session.verify, session.trust_env = server.ca_file, False
-    return session
-
-
 def error_of(work: Callable[[], Any]) -> Exception:
-    """The error that `work` raises."""
     with pytest.raises(requests.RequestException) as caught:
         work()
     return caught.value

@@ -37,7 +37,6 @@ class Child:
         theirs.close()
 
     def result(self, timeout: float = 60.0) -> Any:
-        """What the work returned, or raised."""
         assert self._outcome.poll(timeout), "the child process gave no answer"
         returned, raised = self._outcome.recv()
         self.process.join()
@@ -66,15 +65,12 @@ class Ahead:
 
     @property
     def clock(self) -> Clock:
-        """The clock to give to an auth."""
         return Clock(self.wall, self.monotonic)
 
     def wall(self) -> float:
-        """Unix time, in that future."""
         return time.time() + self.seconds.value
 
     def monotonic(self) -> float:
-        """Seconds that never go back, in that future."""
         return time.monotonic() + self.seconds.value
 
 
@@ -89,7 +85,6 @@ def new_session(auth: ThingspaceAuth, ca_file: str, face: str = "auth") -> reque
 
 
 def call(auth: ThingspaceAuth, ca_file: str, url: str) -> int:
-    """The status of one API call."""
     with new_session(auth, ca_file) as session:
         return session.get(url).status_code
 

@@ -13,11 +13,9 @@ class FakeClock:
         self.monotonic = monotonic
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, for both clocks."""
         self.wall += seconds
         self.monotonic += seconds
 
     @property
     def clock(self) -> Clock:
-        """The clock that reads these hands."""
         return Clock(wall=lambda: self.wall, monotonic=lambda: self.monotonic)

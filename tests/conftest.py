@@ -165,7 +165,6 @@ class _Ear(logging.Handler):
         self.heard: list[str] = []
 
     def emit(self, record):
-        """Format the record as a log file would show it."""
         self.heard.append(self.format(record))
 
 

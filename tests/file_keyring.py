@@ -16,15 +16,12 @@ class Keyring(KeyringBackend):
     name = "a keyring for tests"
 
     def get_password(self, service, username):
-        """The entry of that name."""
         return self._entries().get(f"{service}/{username}")
 
     def set_password(self, service, username, password):
-        """Keep the entry."""
         self._write({**self._entries(), f"{service}/{username}": password})
 
     def delete_password(self, service, username):
-        """Take the entry away."""
         entries = self._entries()
         if entries.pop(f"{service}/{username}", None) is None:
             raise PasswordDeleteError

@@ -88,7 +88,6 @@ def _in_place(tree: ast.AST, nodes: list, parent: ast.AST, field: str) -> Iterat
 
 
 def run(folder: Path, arguments: list[str], patience: float | None = None) -> bool:
-    """Whether pytest passes there."""
     command = [sys.executable, "-m", *arguments, "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, timeout=patience, check=False)
@@ -144,7 +143,6 @@ def judge(path: Path, tests: list[str], sample: int | None) -> dict[str, bool]:
 
 
 def main() -> int:
-    """Read the arguments, judge, and tell what survived."""
     parser = argparse.ArgumentParser("python -m tests.mutants", description="How much the tests notice.")
     parser.add_argument("modules", nargs="+", help="such as _turns or _endpoints/answers")
     parser.add_argument("--tests", nargs="+", help="those that take part (default: all but a few folders)")

@@ -18,7 +18,6 @@ TESTS = str(Path(__file__).parent)
 
 
 def spellings(secret: str) -> set[str]:
-    """The forms in which a secret is found in texts."""
     encoded = base64.b64encode(secret.encode()).decode()
     found = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], html.escape(secret), encoded}
     return found | {quote(secret), quote(secret, safe=""), quote_plus(secret), ascii(secret)[1:-1]}

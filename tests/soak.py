@@ -73,7 +73,6 @@ KINDS = 7
 
 
 def length_of(answer: requests.Response) -> int:
-    """Of a stream, which is read piece by piece."""
     return sum(len(piece) for piece in answer.iter_content(50_000))
 
 
@@ -100,7 +99,6 @@ class Trouble:
 
 
 def both_end(sandbox: Sandbox) -> None:
-    """Both tokens are dead."""
     sandbox.revoke_tokens()
     sandbox.end_sessions()
 
@@ -215,11 +213,9 @@ class Run:
             self.faults.append(f"{trouble.name}: {strange}")
 
     def _work(self, plan: list[int], number: int) -> list[str]:
-        """The outcomes of these calls, made by one thread."""
         return [self._outcome(call, self.sessions[number % 2]) for call in plan]
 
     def _outcome(self, kind: int, session: requests.Session) -> str:
-        """What came of one call."""
         started = time.monotonic()
         try:
             method, url, arguments, is_right = kinds(self.sandbox)[kind]
@@ -282,7 +278,6 @@ def explore(seconds: float, seed: int, tell: Callable[[str], object] = print) ->
 
 
 def main() -> int:
-    """Read the arguments and explore."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.soak", description="Many threads for many minutes."
     )

@@ -16,7 +16,6 @@ from requests_thingspace import (
 
 
 def give(*_):
-    """A token provider, a callback, and a source of secrets."""
     return "the-given"
 
 
@@ -81,8 +80,6 @@ def test_a_misspelled_attribute_is_refused(name):
     """Never silently kept and ignored; what a subclass declares is its own."""
 
     class Labelled(ThingspaceAuth):
-        """With a label for its users, and a site."""
-
         label = None
         site: str
 

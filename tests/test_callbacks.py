@@ -1,18 +1,16 @@
 """Providers may raise anything, and callbacks hear of each token once, in order, one at a time."""
 
-import html
-import json
 import logging
 from datetime import timedelta
 from functools import partial
-from urllib.parse import quote, quote_plus
 
 import pytest
 import requests
 
 from requests_thingspace import OAuthToken
 
-from .threads import Gate, in_daemons
+from .secrets_in import spellings
+from .threads import Gate, in_threads
 
 WAIT = 10  # seconds that a broken test takes to end
 
@@ -22,8 +20,6 @@ class StrangeError(Exception):
 
 
 class RaisingError(Exception):
-    """An exception that cannot be asked anything."""
-
     @property
     def retry_after(self):
         raise LookupError
@@ -35,8 +31,6 @@ class RaisingError(Exception):
 
 
 class SecretiveError(requests.RequestException):
-    """One that raises when it is copied or pickled."""
-
     def __reduce__(self):
         raise LookupError
 
@@ -82,14 +76,14 @@ def test_a_strange_exception_of_a_provider_harms_nobody(sandbox, connect, echo, 
         return manager.fetch_token()
 
     session = connect(username=None, password=None, token_provider=provide)
-    errors = in_daemons(8, lambda: session.get(echo))
+    errors = in_threads(8, lambda: session.get(echo))
     assert {type(error) for error in errors} == {type(makes())}
     failing.clear()
     sandbox.advance(61)
     assert session.get(echo).status_code == 200
     failing.append(True)
     sandbox.advance(3570)
-    assert {answer.status_code for answer in in_daemons(4, lambda: session.get(echo))} == {200}
+    assert {answer.status_code for answer in in_threads(4, lambda: session.get(echo))} == {200}
     failing.clear()
     sandbox.advance(70)
     assert session.get(echo).status_code == 200
@@ -123,7 +117,6 @@ class Listener:
         self.told, self.inside, self.most, self.gate = [], 0, 0, gate
 
     def __call__(self, token):
-        """Hear of one token."""
         self.inside += 1
         self.most = max(self.most, self.inside)
         gate, self.gate = self.gate, None
@@ -162,7 +155,7 @@ def test_many_threads_tell_each_token_once_and_in_order(sandbox, connect, echo):
     session = connect(username=None, password=None, on_token_update=listener, token_provider=provide)
     for _ in range(12):
         sandbox.revoke_tokens()
-        assert {answer.status_code for answer in in_daemons(8, lambda: session.get(echo))} == {200}
+        assert {answer.status_code for answer in in_threads(8, lambda: session.get(echo))} == {200}
     assert listener.told == [token.access_token for token in given]
     assert listener.most == 1
 
@@ -171,28 +164,16 @@ AWKWARD = "a+b/c=\"d'<e>&f\\g%h~i"
 """A token that is spelled in another way by `repr`, JSON, URLs and HTML."""
 
 
-SPELLINGS = {
-    "itself": str,
-    "repr": repr,
-    "json": json.dumps,
-    "url": quote,
-    "url part": partial(quote, safe=""),
-    "form": quote_plus,
-    "html": html.escape,
-    "html without quotes": partial(html.escape, quote=False),
-    "bytes": lambda token: repr(token.encode()),
-}
+WORDS = sorted(word for word in spellings(AWKWARD) if word.startswith("a"))  # Base64 hides it by itself
 
 
-@pytest.mark.parametrize("spell", SPELLINGS)
-def test_a_failing_callback_is_logged_without_the_token(sandbox, auth, caplog, log_without_secrets, spell):
+@pytest.mark.parametrize("spelled", WORDS)
+def test_a_failing_callback_is_logged_without_the_token(sandbox, auth, caplog, log_without_secrets, spelled):
     """In whatever spelling its message quotes it; the call goes on."""
-    words = {SPELLINGS[name](AWKWARD).strip("b'\"") for name in SPELLINGS}
-    log_without_secrets.update(words)
+    log_without_secrets.update(WORDS)
 
     def store(token):
-        quoted = SPELLINGS[spell](token.access_token)
-        raise OSError(f"cannot store {quoted}") from RuntimeError(quoted)
+        raise OSError(f"cannot store {spelled}") from RuntimeError(spelled)
 
     mine = auth(token_provider=lambda *_: OAuthToken(AWKWARD), on_token_update=store)
     with caplog.at_level(logging.DEBUG):
@@ -201,4 +182,4 @@ def test_a_failing_callback_is_logged_without_the_token(sandbox, auth, caplog, l
     shown = "".join(f"{record.getMessage()} {record.exc_text}" for record in lines)
     assert "Traceback" in shown
     assert "cannot store" in shown
-    assert not [word for word in words if word in shown]
+    assert not [word for word in WORDS if word in shown]

@@ -47,7 +47,6 @@ NOT_COVERED = [
 
 
 def like(environment, **changes):
-    """Another environment with other fields."""
     fields = {name: getattr(environment, name) for name in Environment.__match_args__}
     return Environment(**{**fields, **changes})
 

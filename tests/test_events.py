@@ -12,13 +12,10 @@ FIELDS = ("name", "credential", "at", "duration", "status", "code", "token", "ex
 
 
 def fingerprint(value):
-    """The first 8 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(value.encode()).hexdigest()[:8]
 
 
 class Listener(list):
-    """Keeps the events."""
-
     __call__ = list.append
 
     def take(self):
@@ -30,7 +27,6 @@ class Listener(list):
 
 @pytest.fixture
 def heard():
-    """What `on_event` heard."""
     return Listener()
 
 

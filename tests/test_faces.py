@@ -19,12 +19,10 @@ BEARER_ONLY = {"username": None, "password": None}
 
 
 def statuses(answers):
-    """The statuses of many answers; an error stands for itself."""
     return {getattr(one, "status_code", one) for one in answers}
 
 
 def end_both(sandbox):
-    """Revoke the bearer, and end the session."""
     sandbox.revoke_tokens()
     sandbox.end_sessions()
 
@@ -244,10 +242,7 @@ def test_an_upload_arrives_whole_and_once(sandbox, warm, echo):
 
 
 class ClosesAtItsEnd(io.BytesIO):
-    """A file that is closed once it was read to its end."""
-
     def read(self, size=-1):
-        """Read, and close at the end."""
         piece = super().read(size)
         if not piece:
             self.close()

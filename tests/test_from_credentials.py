@@ -20,7 +20,6 @@ SPELLINGS = {
 
 
 def camel(name):
-    """``oauth_client_id`` as ``oauthClientId``."""
     first, *rest = name.split("_")
     return first + "".join(map(str.title, rest))
 

@@ -27,7 +27,6 @@ class Provider:
         self.hands, self.life, self.asked, self.error, self.token = hands, 3600.0, 0, None, None
 
     def __call__(self, *_):
-        """Give the token of this hour."""
         self.asked += 1
         if self.error is not None:
             raise self.error
@@ -39,7 +38,6 @@ class Provider:
 
 @pytest.fixture
 def hands():
-    """Clocks that stand still."""
     return FakeClock()
 
 
@@ -51,7 +49,6 @@ def provider(hands):
 
 @pytest.fixture
 def mine(provider, hands):
-    """An auth that has all its tokens from the provider."""
     return ThingspaceAuth("id", "the-client-secret", token_provider=provider, clock=hands.clock)
 
 

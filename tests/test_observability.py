@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter
 
 @pytest.fixture
 def exporter():
-    """Keeps the spans that have ended."""
     return InMemorySpanExporter()
 
 

@@ -25,7 +25,6 @@ TASKS = 60
 
 @cache
 def example(name):
-    """The module of an example."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -44,7 +43,6 @@ def kill_both(sandbox):
 
 @asynccontextmanager
 async def httpx_caller(auth, context):
-    """A coroutine function that makes one call by httpx."""
     limits = httpx.Limits(max_connections=40)
     settings = {"verify": context, "trust_env": False, "timeout": 60, "limits": limits}
     async with httpx.AsyncClient(auth=example("with_httpx").ThingspaceForHttpx(auth), **settings) as client:
@@ -57,7 +55,6 @@ async def httpx_caller(auth, context):
 
 @asynccontextmanager
 async def aiohttp_caller(auth, context):
-    """A coroutine function that makes one call by aiohttp."""
     connector = aiohttp.TCPConnector(ssl=context, limit=40)
     async with aiohttp.ClientSession(connector=connector) as client:
 
@@ -70,7 +67,6 @@ async def aiohttp_caller(auth, context):
 
 @pytest.fixture
 def context(sandbox):
-    """A TLS context that trusts the sandbox."""
     return ssl.create_default_context(cafile=sandbox.ca_file)
 
 

@@ -133,13 +133,11 @@ def test_each_module_is_on_the_page_of_the_architecture():
 
 
 def setup_cfg():
-    """What we ship."""
     shipped = configparser.ConfigParser()
     shipped.read(ROOT / "setup.cfg", encoding="utf-8")
     return shipped
 
 
 def project_urls():
-    """The links of the package page."""
     lines = setup_cfg()["metadata"]["project_urls"].strip().splitlines()
     return dict(line.split(" = ") for line in lines)

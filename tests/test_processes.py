@@ -33,7 +33,6 @@ PROCESSES, THREADS = 8, 8
 
 @pytest.fixture(scope="module")
 def redis_server():
-    """A redis-server for the tests of this module."""
     with RedisServer() as server:
         yield server
 
@@ -168,7 +167,6 @@ def test_multiprocessing_by_spawn(sandbox, cache, account, bare, spent):
 
 
 def by_pickle(thing):
-    """The thing after a journey."""
     return pickle.loads(pickle.dumps(thing))
 
 

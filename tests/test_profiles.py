@@ -21,7 +21,6 @@ KEYRINGS = {"keyring": Keyring, "none": keyring.backends.fail.Keyring, "null": k
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """An empty home, with an empty configuration folder."""
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
     for name in ("XDG_CONFIG_HOME", "LOCALAPPDATA"):
@@ -40,7 +39,6 @@ def kept_in(request, home, monkeypatch):
 
 @pytest.fixture
 def path(home):
-    """The file."""
     return _profiles._path()
 
 

@@ -48,7 +48,6 @@ LEADS_AWAY = [
 
 @pytest.fixture
 def elsewhere():
-    """A server of another origin, which answers whatever it is asked."""
     with HostileServer() as server:
         server.script("/x", json_answer(200, {}))
         yield server
@@ -73,7 +72,6 @@ def lead(sandbox, location, *, refused="none", status=302):
 
 
 def tokens_on(request):
-    """The names of the token headers of a request."""
     return {name.lower() for name in request.headers} & TOKEN_HEADERS
 
 

@@ -48,7 +48,6 @@ class Source:
         self.value, self.error, self.asked = value, None, 0
 
     def __call__(self):
-        """The value as it is now."""
         self.asked += 1
         if self.error is not None:
             raise self.error

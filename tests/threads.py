@@ -17,16 +17,13 @@ class Gate:
         self._arrived, self._open = threading.Event(), threading.Event()
 
     def stop(self) -> None:
-        """Wait here, in the thread that is to be held up."""
         self._arrived.set()
         assert self._open.wait(10)
 
     def reached(self) -> None:
-        """Wait until a thread stands here."""
         assert self._arrived.wait(10)
 
     def open(self) -> None:
-        """Let it go on."""
         self._open.set()
 
 
@@ -40,21 +37,6 @@ def stopping_at(gate: Gate, *, first: bool = False, fetched: bool = False) -> Ca
         return token or manager.fetch_token()
 
     return provide
-
-
-def in_threads(count: int, work: Callable[[], Any]) -> list[Any]:
-    """Run `work` in `count` threads that start together; give back their results and errors."""
-    barrier = threading.Barrier(count)
-
-    def job(_: int) -> Any:
-        barrier.wait(30)
-        try:
-            return work()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            return error
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(job, range(count)))
 
 
 def in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
@@ -72,12 +54,14 @@ def in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def in_daemons(count: int, work: Callable[[], Any], seconds: float = 20.0) -> list[Any]:
-    """As `in_threads`, for work that may hang: who has not come back by then is not waited for."""
+def in_threads(count: int, work: Callable[[], Any], seconds: float = 60.0) -> list[Any]:
+    """What `work` gives or raises in `count` threads that start together; who hangs is not waited for."""
     outcomes: list[Any] = []
+    barrier = threading.Barrier(count)
 
     def job() -> None:
         try:
+            barrier.wait(30)
             outcomes.append(work())
         except BaseException as error:  # noqa: BLE001 - the test looks at it
             outcomes.append(error)

@@ -34,7 +34,6 @@ def needs(*packages):
 
 @pytest.fixture
 def environment(sandbox, tmp_path):
-    """The environment of a service of the sandbox."""
     return {
         **environment_of_user(sandbox, tmp_path),
         "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(Path(__file__).parents[2])]),
@@ -67,7 +66,6 @@ def running(command, environment, port=None):
 
 
 def statuses(port, count=10):
-    """The statuses of so many requests at once."""
     with ThreadPoolExecutor(count) as threads:
         answers = threads.map(lambda _: requests.get(f"http://127.0.0.1:{port}/", timeout=60), range(count))
         return [answer.status_code for answer in answers]
@@ -83,14 +81,12 @@ def check(sandbox, call):
 
 
 def printed(environment, script, *arguments):
-    """What a script prints, read as JSON."""
     done = python("-c", script, *arguments, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def gunicorn(port, workers):
-    """The command that serves the example."""
     command = f"-m gunicorn --workers {workers} --bind 127.0.0.1:{port} wsgi_app:app"
     return [sys.executable, *command.split()]
 

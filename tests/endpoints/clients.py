@@ -29,22 +29,18 @@ class Client:
         self.secret = Secret(client_secret)
 
     def fetch(self, transport):
-        """Ask the token endpoint."""
         return self.endpoints.fetch(self.secret, transport)
 
     def revoke(self, access_token, transport):
-        """Ask the revoke endpoint."""
         return self.endpoints.revoke(self.secret, OAuthToken(access_token), transport)
 
 
 def manager_of(fetch, token=None, clock=None):
-    """The manager of an OAuth token that `fetch` gives."""
     settings = Settings(**{**DEFAULTS, "clock": clock or Clock()})
     return TokenManager(OAuthToken, fetch, settings, identity=("one",), fingerprint=str, token=token)
 
 
 def login_of(username, password, environment, bearers, *, key="key", **more):
-    """The M2M endpoints, for one password."""
     given = {
         "username": username,
         "password": Source("password", Secret(password)),

@@ -1,28 +1,36 @@
 """A hostile server, and the way to it."""
 
+import threading
+
 import pytest
+import requests
 
 from requests_thingspace._endpoints.exchange import Transport
 
-from ..catalogue import SECRETS, hostile_server, session_of
+from ..catalogue import SECRETS
+from ..hostile import HostileServer
 
 
 @pytest.fixture
 def server(log_without_secrets):
-    """A server that does as it is told, in a test whose log must not hold what travels."""
+    """A server that does as it is told; its end is the end of every call that was left behind."""
     log_without_secrets |= SECRETS
-    with hostile_server() as running:
+    with HostileServer() as running:
         yield running
+    for thread in threading.enumerate():
+        if thread.name == "thingspace-call" and thread.is_alive():
+            thread.join(10)
+            assert not thread.is_alive(), "a call outlives its connection"
 
 
 @pytest.fixture
 def session(server):
-    """A Session that trusts the server."""
-    with session_of(server) as session:
+    """A Session that trusts the server and nothing from the environment."""
+    with requests.Session() as session:
+        session.verify, session.trust_env = server.ca_file, False
         yield session
 
 
 @pytest.fixture
 def route(session):
-    """The way to the server."""
     return Transport(session)

@@ -28,7 +28,6 @@ M2M = {"errorCode": "UnifiedWebService.REQUEST_FAILED.Login", "errorMessage": "n
 
 
 def refusal(status, body, secrets=(), hint=""):
-    """The error that an answer is judged to be."""
     answer = Answer(status, Secret(body), NOW, secrets=secrets)
     with pytest.raises(TokenRequestError) as caught:
         json_or_raise(answer, "token request", TokenRequestError, hint)

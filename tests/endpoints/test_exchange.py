@@ -118,7 +118,6 @@ class Unreachable(HTTPAdapter):
         self.tried = 0
 
     def send(self, request, **arguments):
-        """Send it astray or, after that, as it is."""
         self.tried += 1
         if self.tried <= self.failures:
             request = request.copy()
@@ -260,7 +259,6 @@ def test_the_moment_of_sending_is_before_the_call(ask, server):
 
 
 def result_of(work):
-    """What a call of `work` brings."""
     call = Call(work)
     call.start()
     assert call.wait(5)
@@ -431,15 +429,12 @@ def test_a_proxy_that_refuses_is_named(ask, server, session):
 
 
 class BrokenAdapter(HTTPAdapter):
-    """An adapter that raises what it was given."""
-
     def __init__(self, failure):
         super().__init__()
         self.failure = failure
         self.tried = 0
 
     def send(self, request, **arguments):
-        """Raise, with the request attached."""
         self.tried += 1
         self.failure.request = request
         raise self.failure

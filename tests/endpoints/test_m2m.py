@@ -46,14 +46,12 @@ def bearers(server):
 
 @pytest.fixture
 def new_login(server, bearers):
-    """A function that makes the login of the user."""
     environment = Environment.at(server.origin)
     return lambda password=PASSWORD, **more: login_of(USERNAME, password, environment, bearers, **more)
 
 
 @pytest.fixture
 def login(new_login):
-    """The login of the user."""
     return new_login()
 
 

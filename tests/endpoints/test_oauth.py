@@ -21,7 +21,6 @@ WELL = do.json_answer(200, GOOD_TOKEN_DOCUMENT)
 
 @pytest.fixture
 def new_client(server):
-    """A function that makes a client of the server."""
     environment = Environment.at(server.origin)
     return lambda client_id=CLIENT_ID, secret=CLIENT_SECRET, **more: Client(
         client_id, secret, environment, **more
@@ -30,7 +29,6 @@ def new_client(server):
 
 @pytest.fixture
 def credentials(new_client):
-    """A client of the server."""
     return new_client(timeout=5.0)
 
 

@@ -58,16 +58,13 @@ class Fault:
 
     @property
     def path(self) -> str:
-        """Where to script it."""
         return TOKEN_PATH if self.endpoint == "token" else LOGIN_PATH
 
     @property
     def title(self) -> str:
-        """The name without its endpoint."""
         return self.name.removeprefix(f"{self.endpoint}: ")
 
     def __str__(self) -> str:
-        """The name, for test ids."""
         return self.name
 
 

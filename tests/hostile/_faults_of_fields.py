@@ -21,7 +21,6 @@ from ._mischief import answer, json_answer
 
 
 def _with(document: dict[str, object], **fields: object) -> dict[str, object]:
-    """The document with some fields changed or absent."""
     return {name: value for name, value in {**document, **fields}.items() if value is not ABSENT}
 
 

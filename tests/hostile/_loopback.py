@@ -45,18 +45,15 @@ class LoopbackServer(abc.ABC):
         """Serves one adopted connection; whatever happens in it, the caller releases the connection."""
 
     def port(self, listener: str) -> int:
-        """The TCP port of a listener."""
         return self._ports[listener]
 
     def wait_until_idle(self, timeout: float = 5.0) -> bool:
-        """Waits until no connection is open."""
         with self._lock:
             return self._lock.wait_for(lambda: not self._sockets, timeout)
 
     # Life
 
     def __enter__(self: Self) -> Self:
-        """Begins to accept."""
         self._acceptor.start()
         return self
 

@@ -68,7 +68,6 @@ class Answer:
             yield b"0\r\n\r\n"
 
     def __call__(self, wire: Wire, request: RecordedRequest) -> Ending:
-        """Sends the answer as it should be sent."""
         wire.send(self.head(wire, request))
         wire.pour(self.pieces())
         return self.ending
@@ -84,7 +83,6 @@ def answer(
     ending: Ending = Ending.KEEP,
     reason: str | None = None,
 ) -> Answer:
-    """Any answer at all."""
     typed = (("Content-Type", content_type),) if content_type else ()
     return Answer(status, (*typed, *headers), body, framing, ending, reason)
 
@@ -220,7 +218,6 @@ def broken_off(ending: Ending, then: Answer | None = None, part: Part | None = N
 
 
 def hang() -> Behaviour:
-    """Reads the request and never answers."""
     return broken_off(Ending.HANG)
 
 
@@ -276,7 +273,6 @@ class OnAccept:
         return self.ending
 
     def __call__(self, wire: Wire, request: RecordedRequest) -> Ending:
-        """The same for a request on a connection that was open, or for who accepted the certificate."""
         return self.then(wire, request) if self.ending is Ending.KEEP else self.ending
 
 

@@ -63,7 +63,6 @@ class HostileServer(LoopbackServer):
         return [request for request in list(self.requests) if _is_stray(request)]
 
     def count(self, path: str | None = None) -> int:
-        """How many requests came for a path, or in all."""
         return sum(path in (None, request.path) for request in list(self.requests))
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +75,6 @@ class HostileServer(LoopbackServer):
     # What it does
 
     def serve(self, connection: socket.socket, listener: str) -> None:
-        """Serves one connection from its accept to its end."""
         wire = Wire(self, connection, listener)
         wire.places = {"{origin}": self.origin, "{elsewhere}": self.elsewhere, "{http}": self.http_origin}
         try:

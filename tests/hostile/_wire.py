@@ -43,12 +43,10 @@ class RecordedRequest:
 
     @property
     def path(self) -> str:
-        """The target without its query."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
-        """What follows the question mark."""
         return self.target.partition("?")[2]
 
     @property
@@ -69,24 +67,20 @@ class Wire:
         self.places: dict[str, str] = {}  # "{origin}" and its like, for Location headers
 
     def release(self) -> None:
-        """Closes the socket."""
         self._owner.release(self._socket)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Does the server's side of the handshake."""
         wrapped = self._owner.wrap(self._socket, context)
         self._socket = wrapped
         wrapped.do_handshake()
 
     @property
     def certificate(self) -> dict[str, Any]:
-        """That of the client, where TLS asked for one."""
         return self._socket.getpeercert()
 
     # Out
 
     def send(self, data: bytes) -> None:
-        """Sends all of it."""
         self._socket.sendall(data)
 
     def pour(self, pieces: Iterable[bytes], interval: float = 0.0) -> None:
@@ -130,7 +124,6 @@ class Wire:
         return bool(self._buffer) or self._fill()
 
     def _take(self, size: int) -> bytes:
-        """The next `size` bytes."""
         while len(self._buffer) < size:
             if not self._fill():
                 raise ConnectionAbortedError("the client left within its body")
@@ -138,7 +131,6 @@ class Wire:
         return taken
 
     def _fill(self) -> bool:
-        """Reads once; False at the end."""
         piece = self._socket.recv(PIECE)
         self._buffer += piece
         return bool(piece)

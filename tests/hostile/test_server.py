@@ -54,7 +54,6 @@ ANSWERS = {
 
 @pytest.fixture
 def server():
-    """A running server."""
     with HostileServer() as running:
         yield running
 
@@ -94,7 +93,6 @@ def exchange(client, part, end="silent"):
 
 
 def ask(server, part, end="silent"):
-    """What one raw request brings."""
     try:
         with connect(server, QUIET if end == "no TLS" else 5) as client:
             return exchange(client, part, end)

@@ -35,7 +35,6 @@ class MutualTls(LoopbackServer):
         client.private_key_and_cert_chain_pem.write_to_path(self.certificate)
 
     def serve(self, connection: socket.socket, listener: str) -> None:
-        """Answer each request; a client without a certificate is turned away."""
         wire = Wire(self, connection)
         try:
             wire.start_tls(self._context)

@@ -26,7 +26,6 @@ class SocksProxy(LoopbackServer):
         self.destinations: list[str] = []
 
     def serve(self, connection: socket.socket, listener: str) -> None:
-        """Serve one tunnel."""
         with connection.makefile("rb", buffering=0) as stream:
             _, methods = stream.read(2)
             stream.read(methods)

@@ -23,17 +23,14 @@ class CachingAdapter(CacheControlAdapter, ThingspaceAdapter):
 
 
 def counts(sandbox):
-    """How often the token endpoint, the login and the API were called."""
     return tuple(sandbox.calls[name] for name in ("token", "login", "api"))
 
 
 def tokens_of(auth):
-    """Both tokens that `auth` holds, as bytes."""
     return {auth.get_token().value.encode(), auth.get_session_token().value.encode()}
 
 
 def assert_none_of(tokens, stored):
-    """None of `tokens` is anywhere in what was stored."""
     assert not [token for token in tokens if token in stored]
 
 
@@ -81,7 +78,6 @@ def cached(request, face):
 
 @pytest.fixture(params=["auth", "adapter"])
 def face(request):
-    """One face, and then the other."""
     return request.param
 
 

@@ -23,13 +23,11 @@ def session(attach):
 
 @pytest.fixture
 def mocked():
-    """responses in place of all HTTP."""
     with responses.RequestsMock() as mocked:
         yield mocked
 
 
 def bearer(token):
-    """What matches a request with that token."""
     return [responses.matchers.header_matcher({"Authorization": f"Bearer {token}"})]
 
 

@@ -41,6 +41,19 @@ def behind(proxy, sandbox, auth):
     return behind
 
 
+@pytest.fixture(params=["auth with session=", "adapter"])
+def share_the_way(request, auth):
+    """A function that gives a Session an auth whose first token call already takes the Session's way."""
+
+    def share_the_way(session, **arguments):
+        if request.param == "adapter":
+            return mount(session, auth(session=None, **arguments))
+        session.auth = auth(session=session, **arguments)
+        return session
+
+    return share_the_way
+
+
 @pytest.mark.parametrize("where", ["session", "call"])
 def test_the_first_token_call_takes_the_proxy(plain, behind, proxy, where):
     """The adapter is told of it, of the Session's or of a single call's, and needs no session=."""

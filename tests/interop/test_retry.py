@@ -9,7 +9,6 @@ from requests_thingspace import mount
 
 
 def retry(*statuses, raise_on_status=True):
-    """Three retries without a pause."""
     return Retry(total=3, status_forcelist=statuses, raise_on_status=raise_on_status)
 
 

@@ -12,7 +12,6 @@ FILE = bytes(range(256)) * 4_000  # 1 MB
 
 
 def encoder():
-    """A multipart body of a field and a file."""
     return MultipartEncoder({"name": "x", "file": ("f.bin", io.BytesIO(FILE))}, boundary="the-boundary")
 
 
@@ -30,7 +29,6 @@ def stream(request):
 
 
 def digest(stream):
-    """The hash of what arrives if all of `stream` does."""
     return hashlib.sha256(stream.read()).hexdigest()
 
 

@@ -16,8 +16,6 @@ def sdk(sandbox):
     """A function that makes the SDK's client, which sends to the sandbox by a given Session."""
 
     class AtTheSandbox(Configuration):
-        """The SDK's servers, each on the sandbox's origin."""
-
         def get_base_uri(self, server=Server.THINGSPACE):
             return super().get_base_uri(server).replace("https://thingspace.verizon.com", sandbox.origin)
 
@@ -39,7 +37,6 @@ def sdk(sandbox):
 
 
 def log_in(client, sandbox):
-    """The session token of the SDK's own login."""
     request = LogInRequest(username=sandbox.username, password=sandbox.password)
     return client.session_management.start_connectivity_management_session(body=request).body.session_token
 

@@ -169,8 +169,6 @@ class SystemCalls:
 
 
 class _File:
-    """A file of `open`."""
-
     def __init__(self, file: Any, calls: SystemCalls):
         self._file, self._calls = file, calls
 
@@ -195,7 +193,6 @@ class _File:
 
 
 def _is_ours() -> bool:
-    """Whether the package is among the callers."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         if in_package(frame.f_code.co_filename):

@@ -41,7 +41,6 @@ _names: dict[CodeType, dict[int, str]] = {}
 
 
 def in_package(filename: str) -> bool:
-    """Whether a file belongs to the library proper."""
     return filename.startswith(PACKAGE) and not filename.startswith(_TOOLS)
 
 
@@ -121,7 +120,6 @@ class Moments:
 
 
 def functions_of(frame: FrameType | None) -> list[str]:
-    """The functions under way in a thread, innermost first, each as "file function"."""
     names = []
     while frame is not None:
         names.append(f"{Path(frame.f_code.co_filename).name} {frame.f_code.co_name}")
@@ -211,8 +209,6 @@ def with_visible_locks() -> contextlib.AbstractContextManager[None]:
 
 
 def raising(error: BaseException) -> Callable[[], object]:
-    """A function that raises `error`, as a signal handler does."""
-
     def act() -> None:
         raise error
 

@@ -51,7 +51,6 @@ class Scenario:
         )
 
     def note_token(self, token: Any) -> None:
-        """The callback."""
         self.told.append(token.access_token)
 
     def prepare(self) -> None:
@@ -62,16 +61,13 @@ class Scenario:
         return self.session.get(self.url).status_code
 
     def is_good(self, outcome: Any) -> bool:
-        """Whether a call that nobody interrupted may end like this."""
         return outcome == 200
 
     def faults(self) -> list[str]:
-        """What is wrong in the end."""
         return [] if self.told == sorted(set(self.told)) else [f"told of {self.told}"]
 
 
 def ask_thingspace(last_token: Any, manager: Any) -> Any:
-    """A token provider."""
     return manager.fetch_token()
 
 

@@ -78,7 +78,6 @@ class Case:
         self.session, self.auth = self.connect()
 
     def connect(self):
-        """A Session with an auth."""
         arguments = dict(self.arguments)
         if self.cached:
             arguments["cache"] = FileTokenCache(self.folder / "private" / "tokens.json")
@@ -88,11 +87,9 @@ class Case:
         return connect(self.thingspace, "auth", **arguments)
 
     def call(self):
-        """What is tried."""
         return self.session.get(self.url).status_code
 
     def is_good(self, outcome, calls):
-        """Whether a call may end like this: a token, or a promised error."""
         return outcome == 200 or isinstance(outcome, requests.RequestException)
 
     def faults(self, calls):
@@ -100,7 +97,6 @@ class Case:
         return []
 
     def tried(self, calls):
-        """The outcome of a call, and the system calls that it made, one of which may fail."""
         with calls:
             outcome = outcome_of(self.call)
         return outcome, calls.names, calls.made, calls.failed
@@ -138,7 +134,6 @@ class FirstInCache(Case):
     cached = True
 
     def is_good(self, outcome, calls):
-        """A broken cache never fails a request; what asks ThingSpace may."""
         return outcome == 200 or (calls.failed.endswith("oauth") and super().is_good(outcome, calls))
 
 
@@ -160,7 +155,6 @@ class ForgottenInCache(FoundInCache):
     """A reset, which clears the file cache."""
 
     def call(self):
-        """Forget the token and ask for another."""
         self.auth.reset()
         return super().call()
 
@@ -174,7 +168,6 @@ class Forked(Case):
         self.thingspace.revoke_all()
 
     def tried(self, calls):
-        """Call in a child, which has what its parent has."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:

@@ -74,35 +74,16 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path, error):
         gc.enable()
 
 
-def revoke(scenario):
-    """Revoke the token."""
-    scenario.auth.revoke()
-
-
-def reset(scenario):
-    """Start anew."""
-    scenario.auth.reset()
-
-
-def logout(scenario):
-    """End the session."""
-    scenario.auth.logout()
-
-
-def call(scenario):
-    """Make the same call."""
-    scenario.call()
-
-
-@pytest.mark.parametrize("handler", [revoke, reset, logout, call])
+@pytest.mark.parametrize("work", ["revoke", "reset", "logout", "call"])
 @pytest.mark.parametrize("scenario", [Scenario, Provider, Login])
 @in_a_thread
-def test_a_signal_handler_may_use_the_auth(scenario, handler, amount):
+def test_a_signal_handler_may_use_the_auth(scenario, work, amount):
     """Nothing that it calls waits for the thread that it has interrupted."""
     faults = []
     for at in moments_of(scenario, "auth", False, amount(4, None)):
         trial = Trial(scenario, "auth", False, waiters=1)
-        found = copy_context().run(trial.call_back, at, lambda trial=trial: handler(trial.scenario))
+        handler = trial.scenario.call if work == "call" else getattr(trial.scenario.auth, work)
+        found = copy_context().run(trial.call_back, at, handler)
         faults += [f"{at} ({trial.where}): {fault}" for fault in found]
     assert not faults, "\n".join([f"{len(faults)} faults", *faults[:20]])
 
