@@ -11,12 +11,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requests_thingspace import (
-    InvalidTokenError,
-    OAuthToken,
-    SessionToken,
-    ThingspaceAuth,
-)
+from requests_thingspace import InvalidTokenError, OAuthToken, SessionToken, ThingspaceAuth
 from requests_thingspace._endpoints.answers import retry_after
 
 from .catalogue import CLIENT_ID, CLIENT_SECRET

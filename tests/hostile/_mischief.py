@@ -295,11 +295,7 @@ def present(certificate: Certificate, then: Answer) -> OnAccept:
 
 
 def raw(
-    payload: Payload,
-    ending: Ending = Ending.CLOSE,
-    *,
-    interval: float = 0.0,
-    then: Behaviour | None = None,
+    payload: Payload, ending: Ending = Ending.CLOSE, *, interval: float = 0.0, then: Behaviour | None = None
 ) -> Behaviour:
     """Bytes as they are, HTTP or not; `then` follows them."""
 

@@ -43,12 +43,7 @@ class Scenario:
         self.told: list[str] = []
         self.folder = folder
         self.thingspace = ThingSpace()
-        self.session, self.auth = connect(
-            self.thingspace,
-            face,
-            on_token_update=self.note_token,
-            **arguments,
-        )
+        self.session, self.auth = connect(self.thingspace, face, on_token_update=self.note_token, **arguments)
 
     def note_token(self, token: Any) -> None:
         self.told.append(token.access_token)
