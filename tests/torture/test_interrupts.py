@@ -28,12 +28,12 @@ def visible_locks(quiet):
         yield
 
 
-def moments_of(scenario, face, cached, sample):
+def moments_of(scenario, face, cached, sample, what):
     """All moments of a call, or a sample of them that is always the same."""
     count = Trial(scenario, face, cached).count()
     if sample is None or sample >= count:
         return range(count)
-    return sorted(random.Random(f"{scenario.__name__} {face} {cached}").sample(range(count), sample))
+    return sorted(random.Random(f"{scenario.__name__} {face} {cached} {what}").sample(range(count), sample))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, TimeLimitExceeded])
@@ -42,7 +42,7 @@ def moments_of(scenario, face, cached, sample):
 def test_an_exception_out_of_a_signal_handler_harms_nobody_else(scenario, face, cached, error, amount):
     """It arrives as it is; who waited goes on, and so does every later call, in this thread and others."""
     faults = []
-    for at in moments_of(scenario, face, cached, amount(2, None)):
+    for at in moments_of(scenario, face, cached, amount(2, None), error):
         trial = Trial(scenario, face, cached)
         found = copy_context().run(trial.interrupt, at, error("now"))
         faults += [f"{at} ({trial.where}): {fault}" for fault in found]
@@ -80,7 +80,7 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path, error):
 def test_a_signal_handler_may_use_the_auth(scenario, work, amount):
     """Nothing that it calls waits for the thread that it has interrupted."""
     faults = []
-    for at in moments_of(scenario, "auth", False, amount(4, None)):
+    for at in moments_of(scenario, "auth", False, amount(4, None), work):
         trial = Trial(scenario, "auth", False, waiters=1)
         handler = trial.scenario.call if work == "call" else getattr(trial.scenario.auth, work)
         found = copy_context().run(trial.call_back, at, handler)
