@@ -114,15 +114,9 @@ def plain(sandbox):
 
 
 @pytest.fixture
-def bare(sandbox):
+def bare(sandbox, plain):
     """A function that makes an auth of the sandbox of nothing but what can be pickled."""
-
-    def bare(**arguments) -> ThingspaceAuth:
-        session = requests.Session()
-        session.verify, session.trust_env = sandbox.ca_file, False
-        return sandbox.auth(**{"session": session, "clock": Clock(), **arguments})
-
-    return bare
+    return lambda **arguments: sandbox.auth(**{"session": plain, "clock": Clock(), **arguments})
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from requests_thingspace import (
     TokenRequestError,
 )
 
+from .test_settings import GIVEN as TEXTS_AND_TOKENS
+
 
 def give(*_):
     return "the-given"
@@ -30,17 +32,7 @@ READ_AND_SET = {
     "username": ["another", None],
     "password": ["the-other", Path("/a/file"), give],
 }
-GIVEN = {
-    "client_id": "id",
-    "client_secret": "the-client-secret",
-    "username": "user",
-    "password": "the-password",
-    "token": OAuthToken("t"),
-    "session_token": SessionToken("s"),
-    "clock_skew": 30.0,
-    "token_provider": lambda *_: None,
-    "on_token_update": lambda *_: None,
-}
+GIVEN = {**TEXTS_AND_TOKENS, "clock_skew": 30.0, "token_provider": print, "on_token_update": print}
 READ_ONLY = {"environment": PRODUCTION, "scopes": ("read", "write"), "timeout": 5.0, "cache": None}
 
 

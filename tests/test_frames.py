@@ -1,6 +1,7 @@
 """No frame of ours shows a secret, a token or the password to what prints local variables."""
 
 import base64
+import os
 import sys
 import threading
 
@@ -205,3 +206,4 @@ def test_secrets_to_loopback_http_never_pass_a_proxy(attach, monkeypatch, given)
             by_proxy = {seen.target.partition(server.origin)[2] for seen in proxy.requests}
             assert by_proxy <= ({"/api/x", "/api/y"} if session.auth else set())
         assert server.count("/api/m2m/v1/session/login") == 1
+    assert "OAUTHLIB_INSECURE_TRANSPORT" not in os.environ  # without which oauthlib refuses plain http

@@ -187,41 +187,28 @@ def test_retry_after_is_read_or_left(value, seconds):
     assert retry_after(value, NOW) == seconds
 
 
-@pytest.mark.parametrize(
-    ("document", "expected"),
-    [
-        ({"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"}, True),
-        ({"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Format"}, True),
-        ({"errorCode": "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid"}, True),
-        ({"errorCode": "SessionToken.Expired"}, True),
-        (
-            {
-                "error": "unauthorized",
-                "error_description": "Failure response received for UWS V1 REST accounts: [400]",
-            },
-            True,
-        ),
-        (
-            {"error": "x", "error_description": "Failure response received for UWS V1 REST accounts: [401]"},
-            False,
-        ),
-        (
-            {"errorCode": "UnifiedWebService.REQUEST_FAILED.AccountName", "errorMessage": "SessionToken."},
-            False,
-        ),
-        ({"errorCode": "MySessionToken.Expired"}, False),
-        ({"errorCode": "REQUEST_FAILED.SessionToken"}, False),
-        ({"errorCode": ["x.SessionToken.y"]}, False),
-        ({"error_description": {"UWS V1 REST accounts: [400]": 1}}, False),
-        (["UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"], False),
-        ({}, False),
-    ],
-)
-def test_which_answers_speak_of_the_session(document, expected):
+UWS = "Failure response received for UWS V1 REST accounts: "
+ABOUT_THE_SESSION = [
+    {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"},
+    {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Format"},
+    {"errorCode": "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid"},
+    {"errorCode": "SessionToken.Expired"},
+    {"error": "unauthorized", "error_description": f"{UWS}[400]"},
+]
+ABOUT_SOMETHING_ELSE = [
+    {"error": "x", "error_description": f"{UWS}[401]"},
+    {"errorCode": "UnifiedWebService.REQUEST_FAILED.AccountName", "errorMessage": "SessionToken."},
+    {"errorCode": "MySessionToken.Expired"},
+    {"errorCode": "REQUEST_FAILED.SessionToken"},
+    {"errorCode": ["x.SessionToken.y"]},
+    {"error_description": {"UWS V1 REST accounts: [400]": 1}},
+    ["UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"],
+    {},
+]
+
+
+def test_which_answers_speak_of_the_session():
     """The errorCode without its service name, or Cloud Connector's wrapped form; never a message."""
-    assert is_session_error(json.dumps(document).encode()) is expected
-
-
-def test_a_cut_answer_does_not_speak_of_the_session():
-    """What is no JSON is nobody's error code."""
-    assert not is_session_error(b'{"errorCode": "X.SessionToken.Expired"')
+    for document in (*ABOUT_THE_SESSION, *ABOUT_SOMETHING_ELSE):
+        assert is_session_error(json.dumps(document).encode()) is (document in ABOUT_THE_SESSION)
+    assert not is_session_error(b'{"errorCode": "X.SessionToken.Expired"')  # what is no JSON

@@ -1,7 +1,6 @@
 """One bounded, truthful exchange: retries, deadlines, ways, and errors."""
 
 import contextvars
-import dataclasses
 import gc
 import os
 import socket
@@ -97,15 +96,6 @@ def test_only_a_broken_connection_is_tried_again(behaviour, repeatable, connecti
     if isinstance(caught.value, SSLError):
         assert "certificate verify failed" in str(caught.value)
         assert server.count() == 0
-
-
-@pytest.mark.parametrize(
-    "behaviours", [[do.reset(), do.reset(WELL, "body")], [do.on_accept(do.Ending.CLOSE)]], ids=["TCP", "TLS"]
-)
-def test_a_connection_that_holds_again_brings_the_answer(behaviours, ask, server):
-    """A server that restarts breaks off TLS, too."""
-    server.script(TOKEN_PATH, *behaviours, WELL)
-    assert ask().status == 200
 
 
 class Unreachable(HTTPAdapter):
@@ -224,14 +214,6 @@ def test_a_body_is_read_up_to_the_limit(ask, server):
     assert server.count(TOKEN_PATH) == 2
 
 
-def test_a_bomb_ends_at_the_limit(ask, server):
-    """The limit counts what has been inflated; gzip may be in any case."""
-    bomb = do.gzip_bomb(b"{}", mebibytes=50)
-    server.script(TOKEN_PATH, dataclasses.replace(bomb, headers=(("Content-Encoding", "GZIP"),)))
-    with pytest.raises(TokenRequestError, match="larger than"):
-        ask()
-
-
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "deflate, gzip", "x-unheard-of"])
 def test_a_coding_that_inflates_without_bound_is_refused(coding, ask, server):
     """One piece of brotli or of twice gzip may be gigabytes, and none was asked for."""
@@ -245,14 +227,6 @@ def test_no_coding_has_two_names(coding, ask, server):
     """RFC 9110 section 8.4.1, in any case."""
     server.script(TOKEN_PATH, do.answer(200, b"{}", headers=[("Content-Encoding", coding)]))
     assert ask().body.reveal() == b"{}"
-
-
-def test_the_moment_of_sending_is_before_the_call(ask, server):
-    """A slow answer does not prolong a token."""
-    server.script(TOKEN_PATH, do.html_answer(503), WELL)
-    started = time.time()
-    sent_at = ask(pauses=(0.2,)).sent_at
-    assert started + 0.2 <= sent_at <= time.time()
 
 
 # Work with a deadline
@@ -283,26 +257,6 @@ def test_a_call_that_is_cancelled_before_it_begins_does_nothing():
     assert not call.wait(0.2)
     call.end()
     assert done == []
-
-
-def test_a_call_that_takes_too_long_goes_on_until_it_is_ended():
-    """The caller goes on at the deadline."""
-    gate = threading.Event()
-    call = Call(gate.wait)
-    call.start()
-    assert not call.wait(0.05)
-    gate.set()
-    assert call.wait(5)
-
-
-def test_a_call_works_without_a_thread_if_none_can_be_started():
-    """With every thread's stack larger than the memory, no thread starts."""
-    usual = threading.stack_size()
-    threading.stack_size(1 << 46)
-    try:
-        assert result_of(threading.current_thread) is threading.current_thread()
-    finally:
-        threading.stack_size(usual)
 
 
 @pytest.mark.parametrize(

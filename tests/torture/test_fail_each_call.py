@@ -1,7 +1,6 @@
 """Each system call fails in turn: there is a token or a promised error, and nothing leaks."""
 
 import gc
-import http.server
 import itertools
 import os
 import pickle
@@ -15,6 +14,9 @@ import requests
 
 from requests_thingspace import Environment, FileTokenCache, LoginRefusedError
 
+from ..hostile import json_answer
+from ..hostile._loopback import LoopbackServer
+from ..hostile._wire import Wire
 from .fail_each_call import FAULTS, SystemCalls, open_files
 from .scenarios import outcome_of
 from .scheduler import import_all
@@ -26,37 +28,21 @@ pytestmark = [
 ]
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(LoopbackServer):
     """The ThingSpace of the wire behind a real socket."""
 
     def __init__(self):
-        self.thingspace = ThingSpace()
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.daemon_threads = True
-        self.origin = f"http://127.0.0.1:{self.server_port}"
-        self.handle_error = lambda *_: None  # a peer that has gone
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        super().__init__("main")
+        self.thingspace, self.origin = ThingSpace(), f"http://127.0.0.1:{self.port('main')}"
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """One request."""
-
-    def do_GET(self):
-        """Answer as the wire does."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        url = f"https://thingspace.verizon.com{self.path}"
-        status, document = self.server.thingspace.answer(self.command, url, self.headers, body)
-        content = str(document).replace("'", '"').encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_GET  # noqa: N815 - http.server looks for it
-
-    def log_message(self, *_):
-        """Nothing: it would go to stderr."""
+    def serve(self, connection, listener):
+        wire = Wire(self, connection)
+        request = wire.read_request()
+        if request is None:
+            return
+        url = f"https://thingspace.verizon.com{request.target}"
+        status, document = self.thingspace.answer(request.method, url, request.headers, request.body.decode())
+        json_answer(status, document, headers=[("Connection", "close")])(wire, request)
 
 
 class Case:
@@ -70,7 +56,7 @@ class Case:
 
     def __init__(self, folder):
         self.folder = folder
-        self.server = Server() if self.over_socket else None
+        self.server = Server().__enter__() if self.over_socket else None
         self.thingspace = ThingSpace() if self.server is None else self.server.thingspace
         if self.prepared:
             session, _ = self.connect()
@@ -105,8 +91,7 @@ class Case:
         """Let nothing of the test's own be taken for a leak."""
         self.session.close()
         if self.server is not None:
-            self.server.shutdown()
-            self.server.server_close()
+            self.server.__exit__()
 
 
 class Login(Case):
@@ -187,6 +172,11 @@ class Forked(Case):
 CASES = (Case, Login, RefusedLogin, FirstInCache, FoundInCache, ReplacedInCache, ForgottenInCache, Forked)
 
 
+def is_servers(name):
+    """Whether it may be the server's own: it accepts in a thread."""
+    return "socket" in name or "eventpoll" in name
+
+
 def run(kind, folder, calls):
     """What is wrong after one run of a case, in which one of its system calls may fail."""
     folder.mkdir(mode=0o700)
@@ -201,7 +191,7 @@ def run(kind, folder, calls):
     for thread in left:
         thread.join(2)
     faults += [f"{thread.name} goes on" for thread in left if thread.is_alive()]
-    faults += [f"left open: {name}" for name in open_files() - before if "socket" not in name or left]
+    faults += [f"left open: {name}" for name in open_files() - before if left or not is_servers(name)]
     faults += [f"left behind: {path.name}" for path in folder.rglob("*.new*")]
     del outcome
     case.thingspace.advance(61.0)
