@@ -11,11 +11,15 @@ from .schedules import Schedule
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-@pytest.mark.parametrize("first", range(0, 6000, 1200))
-def test_no_schedule_breaks_a_law(first, amount):
+SAMPLE = (*range(24), 75, 77, 159)
+"""Seeds that find a replay without a rewind, a token on a redirect, a second login and the like."""
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_no_schedule_breaks_a_law(part, amount):
     """One token call at a time, no waiter lost, nothing used that has ended, callbacks once and in order."""
     faults = []
-    for seed in range(first, first + amount(10, 1200)):
+    for seed in amount(SAMPLE, range(6000))[part::4]:
         faults += [f"Schedule({seed}): {fault}" for fault in Schedule(seed).run()]
     assert not faults, "\n".join(faults)
 
