@@ -41,14 +41,20 @@ def echo(sandbox):
 
 
 @pytest.fixture(params=["auth", "adapter"])
-def attach(request):
+def face(request):
+    """One face, and then the other."""
+    return request.param
+
+
+@pytest.fixture
+def attach(face):
     """A function that gives a Session an auth, through one face and then through the other."""
 
     def by_auth(session: requests.Session, auth: ThingspaceAuth) -> requests.Session:
         session.auth = auth
         return session
 
-    return {"auth": by_auth, "adapter": mount}[request.param]
+    return {"auth": by_auth, "adapter": mount}[face]
 
 
 @pytest.fixture

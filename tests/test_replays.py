@@ -127,19 +127,17 @@ def meddling(base, change, *, copies):
     return Meddling
 
 
-@pytest.fixture(params=["auth", "adapter"])
-def meddled(request, auth, sandbox):
+@pytest.fixture
+def meddled(face, auth, plain, sandbox):
     """A function that makes a Session in which an adapter changes what it sends."""
 
     def meddled(change, *, copies):
-        session = requests.Session()
-        session.verify, session.trust_env = sandbox.ca_file, False
-        if request.param == "adapter":
+        if face == "adapter":
             adapter = meddling(ThingspaceAdapter, change, copies=copies)(auth())
         else:
-            session.auth, adapter = auth(), meddling(HTTPAdapter, change, copies=copies)()
-        session.mount(sandbox.origin, adapter)
-        return session
+            plain.auth, adapter = auth(), meddling(HTTPAdapter, change, copies=copies)()
+        plain.mount(sandbox.origin, adapter)
+        return plain
 
     return meddled
 
@@ -216,7 +214,6 @@ def test_a_stamp_that_was_taken_away_leaves_a_plain_request(sandbox, connect, ac
     assert session.send(request).status_code == 200
 
 
-@pytest.mark.parametrize("face", ["auth", "adapter"])
 def test_thingspace_run_keeps_the_session_of_a_scripts_own_auth(sandbox, tmp_path, face):
     """The header that a ThingspaceAuth of the script has put on goes out, at the first send."""
     script = tmp_path / "script.py"

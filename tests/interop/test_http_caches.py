@@ -76,11 +76,6 @@ def cached(request, face):
     return request.getfixturevalue(request.param)(face)
 
 
-@pytest.fixture(params=["auth", "adapter"])
-def face(request):
-    return request.param
-
-
 def test_an_answer_from_the_cache_costs_nothing(sandbox, cached, account):
     """The token and the login were needed once, for the answer that is cached."""
     session, auth, stored = cached

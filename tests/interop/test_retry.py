@@ -12,12 +12,12 @@ def retry(*statuses, raise_on_status=True):
     return Retry(total=3, status_forcelist=statuses, raise_on_status=raise_on_status)
 
 
-@pytest.fixture(params=["auth", "adapter"])
-def with_retry(request, auth, plain):
+@pytest.fixture
+def with_retry(face, auth, plain):
     """A function that makes a Session with a Retry, through one face and then through the other."""
 
     def with_retry(max_retries):
-        if request.param == "adapter":
+        if face == "adapter":
             return mount(plain, auth(), max_retries=max_retries)
         plain.auth = auth()
         plain.mount("https://", HTTPAdapter(max_retries=max_retries))
