@@ -371,17 +371,6 @@ def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, nobo
     assert "the-proxy-password" not in told_by(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore:.*unclosed:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_a_proxy_that_refuses_is_named(ask, server, session):
-    """As requests does, with the status of the proxy."""
-    with do.ForwardProxy("user", "the-proxy-password") as proxy:
-        session.proxies = {"https": proxy.bare_url}
-        with pytest.raises(ProxyError, match="407"):
-            ask()
-    gc.collect()  # http.client of Python 3.10 does not close what a proxy refuses
-
-
 class BrokenAdapter(HTTPAdapter):
     def __init__(self, failure):
         super().__init__()

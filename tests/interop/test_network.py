@@ -81,7 +81,7 @@ def test_a_wrong_proxy_password_is_an_error_of_requests(sandbox, plain, share_th
     """ProxyError for the token call, as for any call; ThingSpace hears nothing."""
     with ForwardProxy("user", "right") as proxy:
         plain.proxies = {"https": proxy.url.replace("right", "the-password-but-wrong")}
-        with pytest.raises(requests.exceptions.ProxyError) as caught:
+        with pytest.raises(requests.exceptions.ProxyError, match="407") as caught:
             share_the_way(plain).get(account)
     assert "the-password" not in f"{caught.value!r} {caught.value.__dict__}"
     assert sandbox.calls["token"] == 0
