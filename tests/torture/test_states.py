@@ -10,9 +10,9 @@ CASES = [
     (("get", "get", "get"), 1, {}),
     (("get", "get", "get"), 1, {"has_token": True}),
     (("get", "get", "reset"), 1, {}),
-    (("get", "get", "expire"), 1, {"has_token": True}),
-    (("get", "get", "set_back"), 1, {"has_token": True}),
-    (("get", "get", "sleep"), 1, {"has_token": True}),
+    (("expire", "get", "get"), 1, {"has_token": True}),
+    (("set_back", "get", "get"), 1, {"has_token": True}),
+    (("sleep", "get", "get"), 1, {"has_token": True}),
     (("get", "get", "reset"), 0, {"interrupts": True}),
     (("get", "get", "get", "reset", "expire"), 0, {"has_token": True}),
 ]
