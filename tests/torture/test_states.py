@@ -8,6 +8,7 @@ CASES = [
     (("get", "get"), 2, {}),
     (("get", "get"), 1, {"interrupts": True}),
     (("get", "get", "get"), 1, {}),
+    (("get", "get"), 1, {"has_token": True}),
     (("get", "get", "get"), 1, {"has_token": True}),
     (("get", "get", "reset"), 1, {}),
     (("expire", "get", "get"), 1, {"has_token": True}),
