@@ -23,7 +23,7 @@ from requests_thingspace._settings import Settings
 from requests_thingspace._values import Secret
 
 from .. import hostile as do
-from ..catalogue import told_by
+from ..catalogue import error_of, told_by
 from ..hostile import GOOD_TOKEN_DOCUMENT, MARKER, TOKEN_PATH
 from ..hostile._payloads import Repeated
 from ..users import python
@@ -98,33 +98,16 @@ def test_only_a_broken_connection_is_tried_again(behaviour, repeatable, connecti
         assert server.count() == 0
 
 
-class Unreachable(HTTPAdapter):
-    """An adapter that dials an address where nobody listens, for the first `failures` times."""
-
-    def __init__(self, nobody, failures):
-        super().__init__()
-        self.nobody = nobody
-        self.failures = failures
-        self.tried = 0
-
-    def send(self, request, **arguments):
-        self.tried += 1
-        if self.tried <= self.failures:
-            request = request.copy()
-            request.url = f"https://{self.nobody}/"
-        return super().send(request, **arguments)
-
-
 @pytest.mark.parametrize("repeatable", [True, False])
 def test_what_was_never_sent_is_tried_again(repeatable, ask, server, session, nobody):
     """Where there was no connection, even a login has not arrived."""
-    session.mount("https://", Unreachable(nobody, 2))
+    refused = error_of(lambda: requests.post(f"https://{nobody}/"))
+    session.mount("https://", BrokenAdapter(refused, times=2))
     server.script(TOKEN_PATH, WELL)
     assert ask(repeatable=repeatable).status == 200
     assert server.count(TOKEN_PATH) == 1
 
-    adapter = Unreachable(nobody, 3)
-    session.mount("https://", adapter)
+    session.mount("https://", adapter := BrokenAdapter(refused))
     with pytest.raises(requests.ConnectionError, match="refused"):
         ask(repeatable=repeatable)
     assert adapter.tried == 3
@@ -372,13 +355,14 @@ def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, nobo
 
 
 class BrokenAdapter(HTTPAdapter):
-    def __init__(self, failure):
+    def __init__(self, failure, times=9):
         super().__init__()
-        self.failure = failure
-        self.tried = 0
+        self.failure, self.times, self.tried = failure, times, 0
 
     def send(self, request, **arguments):
         self.tried += 1
+        if self.tried > self.times:
+            return super().send(request, **arguments)
         self.failure.request = request
         raise self.failure
 
