@@ -64,10 +64,7 @@ def mocker(request):
         if request.param == "Mocker":
             mocker, where = at_the_end.enter_context(requests_mock.Mocker()), None
         else:
-            mocker, where = (
-                requests_mock.Adapter(),
-                session,
-            )  # the Session's own way, which the auth is told of
+            mocker, where = requests_mock.Adapter(), session  # the auth is told of the Session's own way
             session.mount("https://", mocker)
         session.auth = ThingspaceAuth("client-id", "the-client-secret", session=where)
         mocker.session = session
