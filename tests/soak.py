@@ -76,9 +76,6 @@ def length_of(answer: requests.Response) -> int:
     return sum(len(piece) for piece in answer.iter_content(50_000))
 
 
-# The troubles
-
-
 @dataclass(frozen=True)
 class Trouble:
     """What goes wrong in a round.
@@ -163,9 +160,6 @@ def troubles(chance: random.Random) -> list[Trouble]:
         failing("api", 1, ("ConnectionError", "ChunkedEncodingError"), **cut),
         failing("api", 1, timeouts, status=503, delay=READ_TIMEOUT + 1),
     ]
-
-
-# The rounds
 
 
 class Run:

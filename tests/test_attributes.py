@@ -82,9 +82,6 @@ def test_a_misspelled_attribute_is_refused(name):
     assert (labelled.label, labelled.site) == ("fleet", "north")
 
 
-# What setting does
-
-
 def test_a_set_token_counts_from_the_next_request(sandbox, warm, account):
     """It is not announced, and what it replaces is not revoked."""
     told = []

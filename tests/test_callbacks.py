@@ -107,9 +107,6 @@ def test_what_is_no_exception_passes_and_is_not_remembered(sandbox, connect, ech
     assert session.get(echo).status_code == 200
 
 
-# on_token_update
-
-
 class Listener:
     """Keeps what it is told, and stops at its gate while the test wants it to."""
 

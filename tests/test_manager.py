@@ -52,9 +52,6 @@ def mine(provider, hands):
     return ThingspaceAuth("id", "the-client-secret", token_provider=provider, clock=hands.clock)
 
 
-# One renewal
-
-
 def test_a_usable_token_costs_no_call_and_no_lock(mine, provider, monkeypatch):
     """The fast path takes none."""
     first = mine.get_token()
@@ -119,9 +116,6 @@ def test_who_comes_second_uses_what_the_first_one_brought(provider, hands):
     others.append(mine.get_token)
     assert mine.get_token() is provider.token
     assert provider.asked == 1
-
-
-# Neither clock nor endpoint brings about a call for each call
 
 
 @pytest.mark.parametrize("life", [0.0001, 30, 59.9, 60])
@@ -190,9 +184,6 @@ def test_a_token_that_is_fetched_outside_a_renewal_has_no_reason_to_tell(sandbox
     sandbox.fail_next("token", status=200, body={"access_token": "without-expiry"})
     kept[0].fetch_token()
     assert "): it has no known expiry" in caplog.text
-
-
-# Providers
 
 
 def test_a_provider_is_asked_first(sandbox, auth, spent):

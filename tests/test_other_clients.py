@@ -38,9 +38,6 @@ def kill_both(sandbox):
     sandbox.end_sessions()
 
 
-# The clients
-
-
 @asynccontextmanager
 async def httpx_caller(auth, context):
     limits = httpx.Limits(max_connections=40)
@@ -134,9 +131,6 @@ def test_a_helper_by_hand_recovers(sandbox, auth, account, monkeypatch):
     assert sandbox.answers["api", 401] == sandbox.answers["api", 400] == 1
 
 
-# The two methods
-
-
 def test_headers_are_those_of_the_url(sandbox, auth, account):
     """Both tokens, the session's by the name that the host has for it; none where it is not ours."""
     ours = auth()
@@ -182,9 +176,6 @@ def test_a_token_that_was_replaced_already_is_worth_a_try(sandbox, auth, account
     assert sandbox.calls["token"] == 2
     assert ours.refused(ours.headers(account), 401, b"") is False  # ThingSpace insists on the new one
     assert sandbox.calls["token"] == 2
-
-
-# A host that is not covered
 
 
 @pytest.fixture

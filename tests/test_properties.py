@@ -23,7 +23,6 @@ pytestmark = pytest.mark.slow
 NOW = 1_700_000_000.0
 many = settings(max_examples=150, deadline=None)
 
-# Answers and stored tokens
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 documents = st.recursive(
@@ -86,8 +85,6 @@ def test_any_stored_document_is_a_usable_token_or_refused(kind, document):
     stored = json.loads(json.dumps(token.to_dict(), allow_nan=False))
     assert kind.from_dict(stored, now=0.0) == token
 
-
-# URLs
 
 HOST = "bank.example"
 # Each letter with what lower case, IDNA or the eye takes for it.
@@ -161,8 +158,6 @@ def test_the_auth_stamps_what_wants_a_token_and_nothing_else(url):
     assert stamped == (ENVIRONMENT.session_header_for(url) is not None)
 
 
-# Retry-After
-
 dates = st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: format_datetime(moment, usegmt=True))
 broken_dates = st.tuples(dates, st.integers(0, 30), st.text(max_size=3)).map(
     lambda t: t[0][: t[1]] + t[2] + t[0][t[1] + 1 :]
@@ -183,9 +178,6 @@ def test_a_date_is_read_to_the_second(moment):
     """RFC 9110 section 5.6.7."""
     expected = max(moment.replace(microsecond=0).timestamp() - NOW, 0)
     assert retry_after(format_datetime(moment, usegmt=True), NOW) == expected
-
-
-# The fuzz targets
 
 
 @pytest.mark.parametrize(("name", "seed"), [(name, seed) for name, seeds in SEEDS.items() for seed in seeds])

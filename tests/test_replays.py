@@ -14,8 +14,6 @@ from requests_thingspace import OAuthToken, ThingspaceAdapter
 from .catalogue import EXPIRED
 from .users import environment_of_user, python
 
-# What a login does to the bearer
-
 
 def test_a_bearer_that_the_login_replaced_does_not_go_out(sandbox, connect, account, auth, spent):
     """The login found it dead; the request is stamped with the one that came in its place."""
@@ -42,9 +40,6 @@ def test_a_bearer_that_expired_while_the_login_lasted_does_not_go_out(
     assert call.result(10).status_code == 200
     assert spent() == (2, 1)
     assert sandbox.calls["api"] == 1
-
-
-# Answers that cannot be read
 
 
 UNREADABLE = {
@@ -82,9 +77,6 @@ def test_any_other_refusal_that_cannot_be_read_is_the_callers(sandbox, warm, acc
         assert session.get(account).status_code == status
     assert session.get(account).status_code == 200
     assert spent() == (1, 1)
-
-
-# Adapters below that do as they please
 
 
 NUMBERS = itertools.count()
@@ -166,9 +158,6 @@ def test_refusals_that_take_turns_end_after_four_sends(sandbox, warm, account, t
         sandbox.fail_next("api", status=400, body=EXPIRED)
     session.get(account)
     assert sandbox.calls["api"] - before <= 4
-
-
-# Requests that are made by hand
 
 
 @pytest.mark.parametrize("hooks", [{}, {"response": []}], ids=repr)

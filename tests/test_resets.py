@@ -30,9 +30,6 @@ def cache(tmp_path):
     return GatedCache(tmp_path / "tokens.json")
 
 
-# Two users
-
-
 @pytest.fixture
 def during_login(cache, beside):
     """A function that resets an auth with other credentials while its login waits for the cache's lock."""
@@ -102,9 +99,6 @@ def test_no_call_is_lost_when_the_user_is_reset_under_load(sandbox, warm, accoun
     assert under_load(lambda: session.get(account), happening) == {200}
 
 
-# During a renewal
-
-
 @pytest.mark.parametrize("end", ["revoke", "reset"])
 def test_a_token_that_was_ended_during_its_renewal_does_not_come_back(sandbox, warm, echo, beside, end):
     """The answer that was under way reaches its caller at most; the next request has another token."""
@@ -149,9 +143,6 @@ def test_a_token_that_was_set_during_a_renewal_stays(sandbox, auth, beside):
     gate.open()
     wait([renewal], WAIT)
     assert mine.get_token().access_token == "set-by-hand"
-
-
-# Logout and revoke
 
 
 def test_a_logout_replaces_a_bearer_that_died(sandbox, auth, connect, account, spent):

@@ -162,9 +162,6 @@ def test_a_source_that_gives_no_text_is_an_error_that_names_it(auth, name, given
     assert "the-" not in str(caught.value)
 
 
-# Passwords
-
-
 def test_a_corrected_password_is_tried_by_itself(sandbox, connect, account):
     """One refusal, then the source has the right one: no reset is needed."""
     source = Source("the-password-but-wrong")

@@ -19,9 +19,6 @@ UNSENDABLE = ["\r\nX-Injected: yes", "\n", "\0", "\x7f", " x", "\t", "é", "\ud8
 UNUSABLE = [None, "", 7, True, {}, [SECRET], SECRET.encode(), *[SECRET + odd for odd in UNSENDABLE]]
 
 
-# What it reads
-
-
 @pytest.mark.parametrize(
     ("given", "read"),
     [
@@ -82,9 +79,6 @@ def test_a_scope_never_costs_the_token(given, read):
     assert OAuthToken.from_dict({**WIRE, "scope": given}).scope == read
 
 
-# What it refuses
-
-
 @pytest.mark.parametrize("value", UNUSABLE, ids=ascii)
 def test_refuses_what_cannot_be_a_header(value):
     """A token is a non-empty string of visible ASCII, and the refusal does not show it."""
@@ -135,9 +129,6 @@ def test_reads_a_session(source):
     assert SessionToken.from_dict(json.loads(json.dumps(session.to_dict()))) == session
 
 
-# When it expires
-
-
 READ = {3600: 3600, 3600.5: 3600.5, "3600": 3600, "3600.0": 3600, "3.6e3": 3600, 1e-9: 1e-9}
 CAPPED = [1e18, "1e18", 2**63, 10**400, LONGEST_LIFE + 1]
 NOT_KNOWN = [None, 0, 0.0, -5, "-5", -(10**400), True, False, [3600], {"seconds": 3600}]
@@ -178,8 +169,6 @@ def test_counts_from_the_present_where_no_moment_is_given():
     assert not token.is_expired(clock_skew=30)
     assert token.is_expired(clock_skew=60)
 
-
-# What it never shows, and how it travels
 
 BOTH = [OAuthToken(SECRET, "Bearer", NOW, ("ts.ro",)), SessionToken(SECRET)]
 

@@ -55,9 +55,6 @@ def login(new_login):
     return new_login()
 
 
-# What is sent
-
-
 def test_the_login_is_as_documented(server, route, login):
     """The bearer, and the credentials as JSON ("Start Connectivity Management Session" page)."""
     server.script(LOGIN_PATH, WELL)
@@ -88,9 +85,6 @@ def test_any_password_is_sent_whole(password, server, route, new_login):
     new_login(password).fetch(route)
     (request,) = server.requests
     assert json.loads(request.body)["password"] == password
-
-
-# The bearer
 
 
 @pytest.mark.parametrize(
@@ -124,9 +118,6 @@ def test_without_a_bearer_there_is_no_login(server, route, bearers, login):
     with pytest.raises(requests.RequestException, match="token request"):
         login.fetch(route)
     assert server.count(LOGIN_PATH) == 0
-
-
-# Refusals
 
 
 @pytest.mark.parametrize(
@@ -257,9 +248,6 @@ def test_a_password_that_changes_while_it_is_refused_is_tried_at_once(server, ro
     login.password = Source("password", Secret(lambda: next(given, "the-new-password")))
     assert login.fetch(route) == SESSION
     assert server.count(LOGIN_PATH) == 2
-
-
-# What nobody may see
 
 
 @pytest.mark.parametrize("place", ["body", "reason", "status line", "chunk size", "location"])

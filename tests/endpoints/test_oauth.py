@@ -30,9 +30,6 @@ def credentials(new_client):
     return new_client(timeout=5.0)
 
 
-# What is sent
-
-
 def test_the_token_request_is_as_documented(server, route, credentials):
     """Basic auth, a form with the grant and nothing else ("Get Credentials" page)."""
     server.script(TOKEN_PATH, WELL)
@@ -79,9 +76,6 @@ def test_credentials_are_sent_as_utf8(client_id, secret, server, route, new_clie
     assert request.headers["Authorization"] == expected
 
 
-# What becomes of the answer
-
-
 def test_the_expiry_counts_from_the_sending(server, route, new_client):
     """By the clock that was given."""
     server.script(TOKEN_PATH, do.json_fault(503), WELL)
@@ -124,9 +118,6 @@ def test_a_refusal_says_what_thingspace_said(behaviour, status, code, words, ser
         with pytest.raises(TokenRequestError, match=said) as caught:
             call(route)
         assert (caught.value.status, caught.value.code) == (status, code)
-
-
-# What nobody may log
 
 
 @pytest.mark.parametrize("place", ["body", "reason", "status line", "chunk size", "location"])

@@ -51,8 +51,6 @@ class LoopbackServer(abc.ABC):
         with self._lock:
             return self._lock.wait_for(lambda: not self._sockets, timeout)
 
-    # Life
-
     def __enter__(self: Self) -> Self:
         self._acceptor.start()
         return self
@@ -74,8 +72,6 @@ class LoopbackServer(abc.ABC):
         stuck = [worker.name for worker in (*workers, self._acceptor) if worker.is_alive()]
         if stuck:
             raise RuntimeError(f"threads still alive after {TIME_TO_END} s: {stuck}")
-
-    # Sockets: each is known from its birth to its close, so that the end finds it
 
     def adopt(self, connection: socket.socket) -> None:
         """Takes a socket into care, which will be ended."""
@@ -99,8 +95,6 @@ class LoopbackServer(abc.ABC):
             self._sockets.discard(connection)
             connection.close()
             self._lock.notify_all()
-
-    # Threads
 
     def _accept(self) -> None:
         """Accepts until woken, then closes the listeners."""

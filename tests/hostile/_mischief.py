@@ -32,8 +32,6 @@ LOCATIONS: dict[str, str | None] = {
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
-# Answers
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -170,9 +168,6 @@ def _secrets_in(request: RecordedRequest) -> Iterator[str]:
     yield request.body.decode("latin-1")
 
 
-# Slowness
-
-
 def drip_headers(then: Answer, interval: float = 0.05) -> Behaviour:
     """Headers byte by byte, with 2 kB of padding: minutes in all, and no pause longer than `interval`."""
     padded = answer(
@@ -200,9 +195,6 @@ def dripped(then: Answer, part: Part, interval: float = 0.0) -> Behaviour:
         return then.ending
 
     return play
-
-
-# Broken connections
 
 
 def broken_off(ending: Ending, then: Answer | None = None, part: Part | None = None) -> Behaviour:
@@ -289,9 +281,6 @@ def dripped_handshake(interval: float = 0.05) -> OnAccept:
 def present(certificate: Certificate, then: Answer) -> OnAccept:
     """Another certificate for the next connection; a client that swallows it gets an answer."""
     return OnAccept(Ending.KEEP, certificate=certificate, then=then)
-
-
-# Broken HTTP
 
 
 def raw(

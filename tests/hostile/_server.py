@@ -48,14 +48,10 @@ class HostileServer(LoopbackServer):
         self._scripts: dict[str, deque[Behaviour]] = {}
         self.requests: list[RecordedRequest] = []
 
-    # What a test says
-
     def script(self, path: str, *behaviours: Behaviour) -> None:
         """Replaces what happens at a path: one behaviour per request, the last one repeated."""
         with self._choosing:
             self._scripts[path] = deque(behaviours)
-
-    # What a test asks
 
     @property
     def strays(self) -> list[RecordedRequest]:
@@ -71,8 +67,6 @@ class HostileServer(LoopbackServer):
             super().__exit__()
         finally:
             self._folder.cleanup()
-
-    # What it does
 
     def serve(self, connection: socket.socket, listener: str) -> None:
         wire = Wire(self, connection, listener)

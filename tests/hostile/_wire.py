@@ -78,8 +78,6 @@ class Wire:
     def certificate(self) -> dict[str, Any]:
         return self._socket.getpeercert()
 
-    # Out
-
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
@@ -99,8 +97,6 @@ class Wire:
         """Waits, or fails at once when the server closes."""
         if seconds > 0 and self._owner.closing.wait(seconds):
             raise ConnectionAbortedError("the hostile server closes")
-
-    # In
 
     def read_request(self) -> RecordedRequest | None:
         """The next request, its body by length, or None if the client has gone or talks no HTTP."""
@@ -134,8 +130,6 @@ class Wire:
         piece = self._socket.recv(PIECE)
         self._buffer += piece
         return bool(piece)
-
-    # End
 
     def end(self, ending: Ending) -> None:
         """Prepares the ending; all but KEEP are to be followed by `release()`."""

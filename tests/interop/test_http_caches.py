@@ -113,9 +113,6 @@ def test_an_answer_from_the_cache_does_not_count_as_use_of_the_session(sandbox, 
     assert counts(sandbox) == (2, 2, 1 + 2)
 
 
-# CacheControl alone
-
-
 def test_cachecontrol_revalidates_with_a_token(sandbox, cache_control, face, account):
     """A 304 is an accepted call: the cached body is given again."""
     session, auth, stored = cache_control(face)
@@ -146,9 +143,6 @@ def test_mount_wins_over_cachecontrol(sandbox, plain, auth, account):
     assert plain.get(account).json() == {"n": 1}
     assert plain.get(account).json() != {"n": 1}
     assert cache.data == {}
-
-
-# requests-cache alone
 
 
 def test_requests_cache_finds_its_answer_after_a_renewal(sandbox, requests_cache, face, account):
