@@ -28,21 +28,13 @@ from requests.adapters import HTTPAdapter
 from requests_thingspace import mount
 from requests_thingspace.sandbox import Sandbox
 
-THREADS, CALLS = 16, 6
-"""How many threads, and how many calls of each in a round."""
-
+THREADS, CALLS = 16, 6  # how many threads, and how many calls of each in a round
 AUTH_TIMEOUT, READ_TIMEOUT = 1.5, 3.0
 """Seconds for a token call or login, and for the next byte of an API call."""
 
-LONGEST_CALL = 30.0
-"""Seconds: a call that takes longer has hung."""
-
-MOST_GROWTH = 1.08
-"""Of resident memory, from the first third of a run to its end."""
-
-WARM_UP = 30
-"""Rounds at least before memory is measured for the first time."""
-
+LONGEST_CALL = 30.0  # seconds: a call that takes longer has hung
+MOST_GROWTH = 1.08  # of resident memory, from the first third of a run to its end
+WARM_UP = 30  # rounds at least before memory is measured for the first time
 UPLOAD, DOWNLOAD = bytes(range(256)) * 800, 300_000
 DIGEST = hashlib.sha256(UPLOAD).hexdigest()
 DEAD_SESSION = {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired", "errorMessage": "x"}

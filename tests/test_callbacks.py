@@ -157,8 +157,7 @@ def test_many_threads_tell_each_token_once_and_in_order(sandbox, connect, echo):
     assert listener.most == 1
 
 
-AWKWARD = "a+b/c=\"d'<e>&f\\g%h~i"
-"""A token that is spelled in another way by `repr`, JSON, URLs and HTML."""
+AWKWARD = "a+b/c=\"d'<e>&f\\g%h~i"  # a token that is spelled in another way by `repr`, JSON, URLs and HTML
 
 
 WORDS = sorted(word for word in spellings(AWKWARD) if word.startswith("a"))  # Base64 hides it by itself

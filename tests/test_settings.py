@@ -22,9 +22,7 @@ from requests_thingspace._settings import arguments_from, layered
 
 from .secrets_in import chain
 
-LONE = "the-\ud800"
-"""A text that cannot be encoded, such as `os.environ` gives for bytes that are no UTF-8."""
-
+LONE = "the-\ud800"  # a text that cannot be encoded, such as `os.environ` gives for bytes that are no UTF-8
 WRONG = [
     ("client_id", [None, 5, "", b"id", LONE, "a:b", Path("id")]),
     ("client_secret", [None, 5, "", b"the-secret", LONE, ["the-secret"]]),

@@ -21,8 +21,7 @@ from requests_thingspace import FileTokenCache, LoginRefusedError
 from .moments import Moments, functions_of, in_package, raising, real_signal, until_blocked
 from .wire import API, LIFE, M2M, ThingSpace, connect
 
-PATIENCE = 10.0
-"""Seconds after which a thread counts as hanging; all that it has to do takes milliseconds."""
+PATIENCE = 10.0  # seconds after which a thread counts as hanging; all that it has to do takes milliseconds
 
 
 class TimeLimitExceeded(Exception):  # noqa: N818 - as Celery's is called

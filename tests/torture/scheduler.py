@@ -26,9 +26,7 @@ import requests_thingspace
 from .moments import StandIn, in_package, standing_in
 from .primitives import Lock, Thread
 
-SHORT = 0.1
-"""Seconds; time-outs up to that may pass while others run."""
-
+SHORT = 0.1  # seconds; time-outs up to that may pass while others run
 MOST_STEPS = 300_000
 """Instructions after which a schedule counts as going round in circles; an ordinary one has 5,000."""
 

@@ -24,8 +24,7 @@ from .wire import API, AWAY, ELSEWHERE, LIFE, M2M, WORK, Call, ThingSpace, conne
 DISTURBING = ("revoke", "reset", "reset bob", "logout", "expire", "revoked elsewhere", "get away")
 FAILING = ("fail", "break off", "break provider", "hang")
 UPLOAD = b"whole"
-TIMEOUT = 2.0
-"""Virtual seconds that a caller waits for a token call or login."""
+TIMEOUT = 2.0  # virtual seconds that a caller waits for a token call or login
 
 
 class ProviderError(requests.RequestException):

@@ -22,12 +22,9 @@ from requests_thingspace import PRODUCTION, Clock, ThingspaceAdapter, Thingspace
 
 API = "https://thingspace.verizon.com/api/ts/v1/things"
 M2M = "https://thingspace.verizon.com/api/m2m/v1/devices"
-AWAY = M2M + "/away"
-"""Redirects to `ELSEWHERE`, which is not ThingSpace."""
+AWAY = M2M + "/away"  # redirects to `ELSEWHERE`, which is not ThingSpace
 ELSEWHERE = "https://example.com/"
-LIFE = 3600.0
-"""Seconds for which a token lives."""
-
+LIFE = 3600.0  # seconds for which a token lives
 _PATHS = {
     urlsplit(url).path: name
     for name, url in (
