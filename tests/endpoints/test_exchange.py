@@ -174,7 +174,7 @@ def test_a_call_without_tls_is_really_over():
     with do.HostileServer(tls=False) as plain:
         plain.script(TOKEN_PATH, do.hang())
         with pytest.raises(requests.Timeout):
-            exchange_by(Transport(), 0.2).call(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
+            exchange_by(Transport(), 0.5).call(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
         assert not [one for one in threading.enumerate() if one.name == "thingspace-call" and one.is_alive()]
 
 
