@@ -41,13 +41,13 @@ def end_both(sandbox):
     ],
     ids=["cold", "expired", "idle", "revoked", "both dead"],
 )
-def test_threads_share_one_renewal(sandbox, connect, account, spent, happens, expected):
+def test_64_threads_share_one_renewal(sandbox, connect, account, spent, happens, expected):
     """Each token that is missing or dead is asked for once, and no caller sees a refusal."""
     session = connect()
     if happens is not None:
         session.get(account)
         happens(sandbox)
-    assert statuses(in_threads(32, lambda: session.get(account))) == {200}
+    assert statuses(in_threads(64, lambda: session.get(account))) == {200}
     assert spent() == expected
     assert (sandbox.answers["api", 401] > 0) == (happens in (Sandbox.revoke_tokens, end_both))
 
