@@ -213,6 +213,13 @@ def test_a_host_that_looks_like_thingspace_is_warned_of_once(told, url):
     assert "thingspace.verizon.com" in line
 
 
+@pytest.mark.parametrize("url", ["https://[::1", "", "not a URL"])
+def test_a_url_that_cannot_be_read_gets_no_token(auth, sandbox, url):
+    """The client that sends the request will say what is wrong with it."""
+    assert auth().headers(url) == {}
+    assert sum(sandbox.calls.values()) == 0
+
+
 def test_another_host_is_told_of_at_debug_and_a_covered_one_not_at_all(told, sandbox, auth, account):
     """A Session may well call others; token and login URLs are left alone without a word."""
     ours, environment = auth(), sandbox.environment
