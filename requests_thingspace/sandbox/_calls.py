@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ._messages import Answer
 
 ENDPOINTS = ("token", "revoke", "login", "logout", "api")
-"""What is counted and can be made to fail; ``api`` is everything that is none of the others."""
+"""What is counted and can be made to fail; ``api`` is everything else."""
 
 _log = logging.getLogger("requests_thingspace.sandbox")
 
