@@ -190,8 +190,9 @@ def run(kind, folder, calls):
     left = [thread for thread in set(threading.enumerate()) - threads if "thingspace" in thread.name]
     for thread in left:
         thread.join(2)
-    faults += [f"{thread.name} goes on" for thread in left if thread.is_alive()]
-    faults += [f"left open: {name}" for name in open_files() - before if left or not is_servers(name)]
+    stuck = [thread.name for thread in left if thread.is_alive()]
+    faults += [f"{name} goes on" for name in stuck]
+    faults += [f"left open: {name}" for name in open_files() - before if stuck or not is_servers(name)]
     faults += [f"left behind: {path.name}" for path in folder.rglob("*.new*")]
     del outcome
     case.thingspace.advance(61.0)
