@@ -194,7 +194,7 @@ def test_the_tests_of_a_script_pass_without_a_network(environment, tmp_path):
 def test_the_demo_shows_nothing_but_200_on_its_right_side(tmp_path):
     """The left side sees 401s and 400s; with credentials of the real service set, and a proxy, too."""
     environment = {**os.environ, "THINGSPACE_CLIENT_ID": "real", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    outcome = python(EXAMPLES / "demo.py", "1", env=environment, cwd=tmp_path)
+    outcome = python(EXAMPLES / "demo.py", "3", env=environment, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     rows = [line.split("|") for line in outcome.stdout.splitlines() if re.match(r"[^|]*\|.*\d ms;", line)]
     left, right = ([row[side].split() for row in rows] for side in (1, 2))
