@@ -18,7 +18,6 @@ SERVICE = "requests-thingspace"
 """The service of the keyring's entries."""
 
 _OPEN, _SECRETS = ("client_id", "username", "base_url"), ("client_secret", "password")
-_entry = "profile {}".format  # the name of the keyring's entry
 _KEYRING = "keyring"  # marks, in the file, a profile whose secrets the keyring holds
 _LOCK_TIMEOUT = 10.0  # seconds
 
@@ -155,3 +154,7 @@ def _profile_in(stored: Any) -> dict[str, str] | None:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         return None
     return {field: value for field, value in found.items() if field in (*_OPEN, *_SECRETS, _KEYRING)}
+
+
+def _entry(name: str) -> str:
+    return f"profile {name}"

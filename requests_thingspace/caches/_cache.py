@@ -182,10 +182,12 @@ class TokenCache(ABC):
             if self._broken.setdefault("since", mine) is mine:
                 visit.manager.publish("cache_broken", reason=step, error=words)
             return
-        key, step = since = self._broken.get("since", ("", ""))
+        since = self._broken.get("since")
         # What works elsewhere, with another key or in another step, is no news of what broke.
-        if key == visit.key and step in visit.worked and self._broken.pop("since", None) is since:
-            visit.manager.publish("cache_recovered", reason=step)
+        if since is None or since[0] != visit.key or since[1] not in visit.worked:
+            return
+        if self._broken.pop("since", None) is since:  # pragma: no branch - else another thread told of it
+            visit.manager.publish("cache_recovered", reason=since[1])
 
 
 class _Visit:
