@@ -38,19 +38,15 @@ FOREIGN: Secret[str] = Secret("")
 
 
 class Credential:
-    """One kind of token for one client.
-
-    Attributes:
-        manager: keeps the token current.
-        home: gives the transport for token calls that no request triggers.
-    """
+    """One kind of token for one client."""
 
     __slots__ = ("_cache", "_settings", "home", "manager")
 
     manager: TokenManager[Any]
 
     def __init__(self, settings: Settings, cache: Any, home: Callable[[], Transport]) -> None:
-        self._settings, self._cache, self.home = settings, cache, home
+        self._settings, self._cache = settings, cache
+        self.home = home  # for calls that no request triggers
 
     def put(self, request: requests.PreparedRequest, session_header: str, token: Any) -> None:
         """Put `token` on a request; a session token goes into `session_header`."""
@@ -115,11 +111,7 @@ Tried = dict[Credential, Secret[str]]
 
 
 class Bearer(Credential):
-    """The OAuth token.
-
-    Attributes:
-        secret: where the client secret comes from; another one counts from the next token call.
-    """
+    """The OAuth token."""
 
     __slots__ = ("_endpoints", "secret")
 
@@ -127,7 +119,7 @@ class Bearer(Credential):
 
     def __init__(self, settings: Settings, token: OAuthToken | None, home: Callable[[], Transport]) -> None:
         super().__init__(settings, settings.cache, home)
-        self.secret: Source = settings.client_secret
+        self.secret: Source = settings.client_secret  # another one counts from the next token call
         self._endpoints: OAuthEndpoints | None = None
         self.manager = TokenManager(
             OAuthToken,
@@ -229,7 +221,7 @@ class M2MSession(Credential):
 
 
 class Credentials:
-    """The pair: the bearer, and the M2M session if there is one, with the settings they belong to."""
+    """The pair: the bearer, and the M2M session if there is one."""
 
     __slots__ = ("bearer", "session", "settings")
 
@@ -267,10 +259,7 @@ class Credentials:
     def blamed(self, status: int, *, about_session: bool, with_session: bool) -> list[Credential]:
         """The credentials that may be to blame for a refusal, the likeliest first.
 
-        Args:
-            status: HTTP status of the answer.
-            about_session: whether its body says that the session token is the trouble.
-            with_session: whether the request carried a session token of ours.
+        Its body may say that it is `about_session`; the request went `with_session` if with a token of ours.
         """
         session = self.session if with_session else None
         if session is not None and session.endpoints.password is None:

@@ -70,10 +70,9 @@ class LoginRefusedError(LoginError):
 
 
 def copy_of(error: Exception) -> Exception:
-    """A copy of `error`, without its frames, to raise in another thread or at another time.
+    """A copy of `error` without its frames, to raise in another thread or at another time.
 
-    One exception object raised in many threads grows its traceback without bound and mixes up
-    theirs. An error that cannot be copied (a provider's own class) is returned as it is.
+    An error that cannot be copied (a provider's own class) is returned as it is.
     """
     module = type(error).__module__
     if module == __name__:

@@ -52,18 +52,7 @@ class TokenProvider(Protocol):
 
 
 class Renewal(Turn, Generic[T]):
-    """One renewal and its outcome.
-
-    Attributes:
-        active: the token that is current, :data:`NO_TOKEN` at first.
-        transport: for its token call.
-        failure: why there is no newer token, without frames.
-        cools_until: monotonic seconds; no other renewal is tried before that.
-        token: the token that it obtained.
-        fetched: the token that came from ThingSpace itself, not from a cache or provider.
-        unshared: an exception that concerns only the renewing caller, such as a signal handler's.
-        provider_error: the token provider's own exception, which all callers share.
-    """
+    """One renewal and its outcome."""
 
     __slots__ = (
         "active", "cools_until", "failure", "fetched", "provider_error", "token", "transport", "unshared",
@@ -73,13 +62,14 @@ class Renewal(Turn, Generic[T]):
         self, active: ActiveToken[T] = NO_TOKEN, transport: Any = None, after: Turn | None = None
     ) -> None:
         super().__init__(after=after)
-        self.active, self.transport = active, transport
-        self.failure: Exception | None = None
-        self.cools_until = -math.inf
-        self.token: T | None = None
-        self.fetched: T | None = None
-        self.unshared: Exception | None = None
-        self.provider_error: Exception | None = None
+        self.active = active  # the current token
+        self.transport = transport  # for the token call
+        self.token: T | None = None  # what it obtained
+        self.fetched: T | None = None  # the same, if ThingSpace itself gave it
+        self.failure: Exception | None = None  # without frames
+        self.cools_until = -math.inf  # monotonic seconds: no other renewal before that
+        self.unshared: Exception | None = None  # concerns this caller alone: a signal handler's, for example
+        self.provider_error: Exception | None = None  # the provider's own, which all callers share
 
     def fail(self, error: Exception, now: float) -> None:
         """Record a failure. Attributes of foreign exceptions are not read, since that could raise."""
@@ -175,10 +165,7 @@ class TokenManager(Generic[T]):
         return None if token.secret == found else token
 
     def confirm(self, found: Secret[str]) -> None:
-        """ThingSpace stands by this token: ignore rejections for a minute.
-
-        Without it, a server that refuses every token would bring about a token call for each API call.
-        """
+        """Ignore rejections of this token for a minute, lest each API call make a token call."""
         active = self.active
         if active.holds(found):
             active.confirm(self._clock.now())
@@ -301,11 +288,7 @@ class TokenManager(Generic[T]):
                     return token
 
     def _wait_for(self, worker: Turn, *, first: bool) -> None:
-        """Wait a little for another caller's renewal.
-
-        Raises:
-            ThingspaceError: it is the caller's own.
-        """
+        """Wait a little for another caller's renewal; an error if it is the caller's own."""
         if worker.waits_for_me():
             raise ThingspaceError(
                 "a token provider, cache, callback or signal handler made a ThingSpace call that needs the "
@@ -395,9 +378,8 @@ class TokenManager(Generic[T]):
             if token.expires_at is None and not self._warned:
                 self._warned, level = True, logging.WARNING
                 reasons.append("it has no known expiry and is used until it is rejected")
-        reason = "; ".join(filter(None, reasons)) or None
-        expires_at = token.expires_at
-        self.publish(name, token, level=level, reason=reason, expires_at=expires_at, duration=duration)
+        said: Any = {"reason": "; ".join(filter(None, reasons)) or None, "expires_at": token.expires_at}
+        self.publish(name, token, level=level, duration=duration, **said)
 
     def _tell_of_failure(self, error: Exception, mine: Renewal[T], duration: float) -> None:
         """Publish a failed renewal once, also if a login failed because the bearer's renewal did."""

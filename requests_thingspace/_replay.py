@@ -43,9 +43,6 @@ def review(
 
     `sent` is what `resend` sends; an adapter below may have sent a copy. Only the caller reads a body that is
     `streamed`.
-
-    Raises:
-        requests.RequestException: a token was rejected and no other could be obtained.
     """
     tried: Tried = {}
     try:
@@ -72,17 +69,13 @@ class Guard:
     """A response hook that keeps the session header on its origin, and knows nothing else.
 
     A pickled response or request carries it in place of a :class:`Stamp`, so it holds no secret.
-
-    Attributes:
-        has_our_session: whether the session token on the request is ours.
-        original_headers: if it is, the headers of the request that the Session follows redirects with; an
-            adapter below may send a copy.
     """
 
     __slots__ = ("has_our_session", "original_headers")
 
     def __init__(self, has_our_session: bool = False, original_headers: Any = None) -> None:
-        self.has_our_session, self.original_headers = has_our_session, original_headers
+        self.has_our_session = has_our_session
+        self.original_headers = original_headers  # with which the Session follows redirects, if it has
 
     def __call__(self, response: requests.Response, **_: Any) -> Any:
         self.drop_session_header(response)
@@ -110,12 +103,7 @@ class Guard:
 
 
 class Stamp(Guard):
-    """Marks a request as ours, whatever its headers are by now, and reviews its response.
-
-    Attributes:
-        credentials: whose tokens are on it.
-        current: gives the auth's current credentials.
-    """
+    """Marks a request as ours, whatever its headers are by now, and reviews its response."""
 
     __slots__ = ("credentials", "current")
 
@@ -123,7 +111,7 @@ class Stamp(Guard):
         self, credentials: Credentials, current: Callable[[], Credentials], original_headers: Any = None
     ) -> None:
         super().__init__(original_headers is not None, original_headers)
-        self.credentials, self.current = credentials, current
+        self.credentials, self.current = credentials, current  # whose tokens are on it; the auth's by now
 
     @staticmethod
     def is_on(request: requests.PreparedRequest) -> bool:

@@ -24,11 +24,7 @@ _PAIRS = (("client_id", "client_secret"), ("username", "password"))
 
 
 class Source(Value):
-    """Where a secret comes from: a text, a file, or a function. The last two are read each time.
-
-    Attributes:
-        given: what the caller gave; ``None`` stands for a password that is not set yet.
-    """
+    """Where a secret comes from: a text, a file, or a function. The last two are read each time."""
 
     __match_args__ = ("_called", "_given")
     __slots__ = __match_args__
@@ -37,11 +33,7 @@ class Source(Value):
     _given: Secret[Any]
 
     def __init__(self, called: str, given: Secret[Any]) -> None:
-        """Remember what was given, and what messages call it.
-
-        Raises:
-            ValueError: it is neither a non-empty text, a path, nor a function.
-        """
+        """Remember what was given, and what messages call it; ``None``: a password that is not set yet."""
         self._set(_called=called, _given=given)
         if not (callable(self.given) or isinstance(self.given, os.PathLike) or self.given is None):
             require_text(called, given)
@@ -51,12 +43,7 @@ class Source(Value):
         return self._given.reveal()
 
     def ask(self) -> Secret[str]:
-        """The current secret. White space around a file's content is stripped.
-
-        Raises:
-            ThingspaceError: the file or function failed, or gave something that is not a secret.
-            ValueError: there is none yet.
-        """
+        """The current secret. White space around a file's content is stripped."""
         if isinstance(self.given, str):
             return self._given
         if self.given is None:
@@ -99,12 +86,7 @@ class Settings(NamedTuple):
         return Events(self.on_event, self.clock.wall)
 
     def checked(self, names: Mapping[str, str] | None = None) -> Settings:
-        """These settings, if they are valid; messages use `names` for arguments that came from elsewhere.
-
-        Raises:
-            ValueError: an argument cannot be used; the message says which and why.
-            TypeError: an argument is of the wrong kind.
-        """
+        """These settings, if they are valid; messages use `names` for arguments that came from elsewhere."""
         client_id, secret, username, password, skew = (
             (names or {}).get(name, name) for name in (*_PAIRS[0], *_PAIRS[1], "clock_skew")
         )
@@ -119,8 +101,8 @@ class Settings(NamedTuple):
             require_text(username, Secret(self.username))
         for scope in self.scopes:
             require_text("each of scopes", Secret(scope))
-        require_seconds(skew, self.clock_skew, least=0.0)
-        require_seconds("timeout", self.timeout, least=0.001)
+        _require_seconds(skew, self.clock_skew, least=0.0)
+        _require_seconds("timeout", self.timeout, least=0.001)
         self._check_kinds()
         if self.cache is not None and self.token_provider is not None:
             raise ValueError("cache and token_provider exclude each other: a cache is a provider.")
@@ -160,9 +142,6 @@ def arguments_from(
     """The arguments of `overrides`, the variables, and the profile they name, and what messages call them.
 
     What comes first wins; the two of a pair come from one source. An empty variable counts as not set.
-
-    Raises:
-        ValueError: a variable is missing or unreadable; the message names it.
     """
     given = {n: overrides[n] for n in overrides if overrides[n] is not None or n in _PAIRS[1]}
     found = _from_variables(environ)
@@ -179,10 +158,9 @@ def arguments_from(
 
 
 def layered(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """`under`, overridden by `over`.
+    """`under`, overridden by `over`; the two of a pair come from one of them.
 
-    Id and secret come from the same one of the two, and so do user and password. Another id may belong to
-    another environment.
+    Another client id may belong to another environment.
     """
     taken = _pairs_in(over)
     taken |= {"environment"} if _PAIRS[0][0] in taken else set()
@@ -222,12 +200,7 @@ def profile_arguments(kept: Mapping[str, str]) -> dict[str, Any]:
 
 
 def arguments_of(source: Secret[Any]) -> dict[str, Any]:
-    """The arguments that a mapping or Verizon's credentials give, in the SDKs' spellings or ours.
-
-    Raises:
-        ValueError: a key of the mapping is unknown.
-        TypeError: it is neither.
-    """
+    """The arguments that a mapping or Verizon's credentials give, in the SDKs' spellings or ours."""
     is_mapping = isinstance(source.reveal(), Mapping)
     names = list(source.reveal()) if is_mapping else [n for n in dir(source.reveal()) if _our_name(n)]
     if not names and not is_mapping:
@@ -265,7 +238,7 @@ def require_text(name: str, text: Secret[Any]) -> None:
         raise ValueError(f"{name} contains surrogates, or bytes that are not UTF-8.")
 
 
-def require_seconds(name: str, value: object, *, least: float) -> None:
+def _require_seconds(name: str, value: object, *, least: float) -> None:
     """Require a finite number of seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number of seconds.")

@@ -214,10 +214,7 @@ def seconds_from(value: object) -> float | None:
 
 
 def lifetime_from(value: object) -> float | None:
-    """The lifetime in seconds that ``expires_in`` states, at most :data:`LONGEST_LIFE`.
-
-    ``None`` if it states none, or one that is infinite or unreadable.
-    """
+    """The lifetime in seconds that ``expires_in`` states, if it does, at most :data:`LONGEST_LIFE`."""
     if isinstance(value, int) and not isinstance(value, bool) and value > LONGEST_LIFE:
         return LONGEST_LIFE
     seconds = seconds_from(value)

@@ -95,12 +95,8 @@ class Turn:
         return False
 
     def pause(self) -> None:
-        """Wait for its end, but not for longer than :data:`PAUSE`.
-
-        Raises:
-            ThingspaceError: the interpreter is ending, and the other thread is frozen.
-        """
-        if sys.is_finalizing():  # pragma: no cover - nothing is measured by then
+        """Wait for its end, but not for longer than :data:`PAUSE`."""
+        if sys.is_finalizing():  # pragma: no cover - the others are frozen, and nothing is measured
             raise ThingspaceError("the interpreter is ending: another thread was getting the token.")
         is_shared = greenlets() is not None  # a lock would stop the greenlet that renews as well
         inside = _INSIDE.get()

@@ -69,22 +69,14 @@ _NEVER = Moment(math.inf, math.inf)
 
 
 class ActiveToken(Generic[T]):
-    """A token in use. Each mark is a single store that is never undone, so it needs no lock.
-
-    Attributes:
-        token: the token, ``None`` in :data:`NO_TOKEN`.
-        since: when it was taken into use.
-        due: when it is to be renewed.
-        expires: when it is no longer usable.
-        confirmed_until: monotonic seconds; a rejection before that does not count.
-    """
+    """A token in use. Each mark is a single store that is never undone, so it needs no lock."""
 
     __slots__ = ("_rejections", "confirmed_until", "due", "expires", "since", "token")
 
     def __init__(self, token: T | None, since: Moment, due: Moment, expires: Moment) -> None:
         self.token: T = token  # type: ignore[assignment]  # None in NO_TOKEN alone, which nobody is given
         self.since, self.due, self.expires = since, due, expires
-        self.confirmed_until = -math.inf
+        self.confirmed_until = -math.inf  # monotonic seconds: no rejection before that counts
         self._rejections: dict[int, object] = {}
 
     @classmethod

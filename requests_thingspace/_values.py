@@ -27,8 +27,7 @@ class Value:
     __slots__: tuple[str, ...] = ()
     __match_args__: tuple[str, ...] = ()
 
-    def _set(self, **fields: Any) -> None:
-        """Fill the slots; only for `__init__`."""
+    def _set(self, **fields: Any) -> None:  # only for __init__
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
@@ -92,11 +91,8 @@ def one_line(text: str, secrets: Iterable[Secret[str]], longest: int = 300) -> s
 
 
 def _spellings(secret: str) -> set[str]:
-    """A secret as it is, and as URLs, forms, JSON, HTML, XML and Python source write it.
-
-    A password that is a common word of error messages, such as "wrong", is left alone: stars would reveal it.
-    """
-    if secret.lower() in _WORDS_OF_ERRORS.split():
+    """A secret as it is, and as URLs, forms, JSON, HTML, XML and Python source write it."""
+    if secret.lower() in _WORDS_OF_ERRORS.split():  # stars in their place would reveal it
         return set()
     in_url = {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
     in_form = quote_plus(secret, errors="replace")

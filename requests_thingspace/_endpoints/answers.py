@@ -26,23 +26,14 @@ _SESSION_ERROR = ".SessionToken."  # in every M2M errorCode about it, without th
 
 
 class Answer(NamedTuple):
-    """One complete answer of an auth endpoint.
-
-    Attributes:
-        status: HTTP status.
-        body: the decompressed body.
-        sent_at: Unix time in seconds at which the request was sent.
-        retry_after: seconds that the server asks to wait, ``None`` if it does not.
-        headers: those that an error may show.
-        secrets: what an error must not show.
-    """
+    """One complete answer of an auth endpoint."""
 
     status: int
-    body: Secret[bytes]
-    sent_at: float
-    retry_after: float | None = None
-    headers: Mapping[str, str] = {}
-    secrets: tuple[Secret[str], ...] = ()
+    body: Secret[bytes]  # decompressed
+    sent_at: float  # Unix time in seconds at which the request was sent
+    retry_after: float | None = None  # seconds
+    headers: Mapping[str, str] = {}  # those that an error may show
+    secrets: tuple[Secret[str], ...] = ()  # what an error must not show
 
     @property
     def is_success(self) -> bool:
@@ -77,13 +68,7 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
 def json_or_raise(
     answer: Answer, who: str, error: type[ThingspaceError], hint: str = ""
 ) -> Secret[dict[str, Any]]:
-    """The JSON object of a successful answer.
-
-    Messages call the request `who`, such as ``"token request"``, and end with the `hint`.
-
-    Raises:
-        ThingspaceError: of class `error`: the answer is a refusal, or not usable.
-    """
+    """The JSON object of a successful answer to `who`, such as ``"token request"``; else raise `error`."""
     document: Secret[Any] = Secret(json_object(answer.body.reveal()))
     code, description = _complaint(document.reveal(), answer.body.reveal())
     if answer.is_success and document.reveal() is not None and code is None:
@@ -107,10 +92,7 @@ def json_or_raise(
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait from a ``Retry-After`` header (RFC 9110 section 10.2.3), never negative.
-
-    It is a number of seconds, or an HTTP date, which counts from `now`, Unix time in seconds.
-    """
+    """Seconds from `now` by a ``Retry-After`` header (RFC 9110 section 10.2.3): a number or a date."""
     seconds = seconds_from(value)
     if seconds is None and value is not None:
         from email.utils import parsedate_to_datetime  # rare, so it does not weigh on the import

@@ -50,30 +50,23 @@ quiet: ContextVar[bool] = ContextVar("thingspace_quiet", default=False)
 
 
 class Transport(NamedTuple):
-    """The way to an auth endpoint.
+    """The way to an auth endpoint: a Session's adapters and settings, or those of the triggering request.
 
-    Attributes:
-        session: the Session whose adapters and settings are used, by default a new one. It is read,
-            never changed: its cookies, headers, hooks and auth stay out of it.
-        settings: ``proxies``, ``verify`` and ``cert`` of the request that needs a token; else the
-            session's own.
-        send: the adapter to send with instead of the session's.
+    The Session is read, never changed: its cookies, headers, hooks and auth stay out of it.
     """
 
     session: requests.Session | None = None
-    settings: Mapping[str, Any] | None = None
-    send: Callable[..., requests.Response] | None = None
+    settings: Mapping[str, Any] | None = None  # proxies, verify and cert, in place of the session's own
+    send: Callable[..., requests.Response] | None = None  # an adapter's, in place of the session's
 
     @contextmanager
     def response(self, request: requests.PreparedRequest, timeout: float) -> Iterator[requests.Response]:
-        """Send `request` once, and give its response, whose body is not yet read.
-
-        Plain http goes to loopback only, and never through a proxy, which would see the secrets.
-        """
+        """Send `request` once, and give its response, whose body is not yet read."""
         session = requests.Session() if self.session is None else self.session
         url = str(request.url)
         settings: Any = self.settings or session.merge_environment_settings(url, {}, True, None, None)
         send = self.send or _IsolatedSession(session).send
+        # plain http goes to loopback only, and never through a proxy, which would see the secrets
         proxies = {} if url.startswith("http:") else settings.get("proxies")
         verify, cert = settings.get("verify", True), settings.get("cert")
         try:
@@ -89,8 +82,7 @@ class Transport(NamedTuple):
 class _IsolatedSession(requests.Session):
     """Sends by the adapters of another Session, and keeps cookies to itself.
 
-    It goes through ``Session.send``, so that what stands in for that method (requests-mock) or watches
-    it (tracing) does so for token calls too.
+    What replaces or watches ``Session.send`` (requests-mock, tracing) sees token calls too.
     """
 
     def __init__(self, of: requests.Session) -> None:
@@ -102,52 +94,33 @@ class _IsolatedSession(requests.Session):
 
 
 class Failure(NamedTuple):
-    """An attempt that brought no answer.
-
-    Attributes:
-        error: what the caller is told.
-        was_sent: whether the request may have left.
-        is_broken: whether the connection failed in a way that may pass.
-    """
+    """An attempt that brought no answer."""
 
     error: requests.RequestException
-    was_sent: bool
-    is_broken: bool
+    was_sent: bool  # the request may have left
+    is_broken: bool  # the connection failed in a way that may pass
 
 
 class Exchange(NamedTuple):
     """How an endpoint is talked to.
 
-    Attributes:
-        transport: the way to it.
-        settings: how long the whole exchange may take, and the clock.
-        error: the class of errors that requests has no class for.
-        secrets: what must not show up in a message, besides what each request is signed with.
-        repeatable: whether a request may be sent again though it may have arrived: 429, 502, 503, 504 and
-            broken connections are then tried again. Otherwise only a connection that could not be made is.
-        pauses: seconds to wait before each further attempt.
+    If it is `repeatable`, 429, 502, 503, 504 and broken connections are tried again, though the request
+    may have arrived. Otherwise only a connection that could not be made is.
     """
 
     transport: Transport
     settings: Settings
-    error: type[ThingspaceError]
-    secrets: tuple[Secret[str], ...]
+    error: type[ThingspaceError]  # for what requests has no class for
+    secrets: tuple[Secret[str], ...]  # what no message may show, besides what a request is signed with
     repeatable: bool = False
-    pauses: tuple[float, ...] = (0.25, 0.75)
+    pauses: tuple[float, ...] = (0.25, 0.75)  # seconds before each further attempt
 
     def call(self, url: str, signed: Secret[str], sent: Secret[Any], keep: Any = None) -> Answer:
         """Send a request until there is an answer, within the timeout in all.
 
-        Args:
-            url: where to.
-            signed: its ``Authorization``.
-            sent: what else requests' Request takes, such as ``{"json": document}``.
-            keep: given each attempt before it begins. It then goes on without this caller, for
-                :data:`LONGEST_WAIT` at most.
-
-        Raises:
-            requests.ConnectionError, requests.Timeout, requests.exceptions.SSLError: as requests does.
-            ThingspaceError: of class `error`, for everything else.
+        `signed` is its ``Authorization``, and `sent` what else requests' Request takes, such as
+        ``{"json": document}``. `keep` is given each attempt before it begins, which then goes on without
+        this caller, for :data:`LONGEST_WAIT` at most.
         """
         exchange = self._replace(secrets=(*self.secrets, Secret(signed.reveal().partition(" ")[2])))
         request = requests.Request("POST", url, **sent.reveal()).prepare()
@@ -196,12 +169,13 @@ class Exchange(NamedTuple):
             return self._failed(failure, request)
 
     def _failed(self, failure: Exception, request: requests.PreparedRequest) -> Failure:
-        """`failure` made anew, as the caller may see it: requests' own class, or :attr:`error`.
+        """`failure` made anew as requests' own class or :attr:`error`.
 
-        The old one is dropped with all that it holds: the request, its frames, and the exceptions below
-        it, which quote what the server said.
+        The old one holds the request, its frames, and exceptions that quote what the server said.
         """
-        was_sent, is_broken = not _was_not_sent(failure), _is_broken(failure)
+        reason = getattr(next(iter(failure.args), None), "reason", None)
+        was_sent = not isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+        is_broken = _is_broken(failure)
         kind = next((k for k in type(failure).__mro__ if k.__module__ == requests.exceptions.__name__), None)
         if isinstance(failure, requests.Timeout):
             words = f"{request.url} gave no complete answer within {self.settings.timeout:g} seconds"
@@ -235,12 +209,6 @@ def _bounded_body(response: requests.Response, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise requests.Timeout
     return bytes(body)
-
-
-def _was_not_sent(failure: Exception) -> bool:
-    """Whether the request certainly never left: there was no connection to send it on."""
-    reason = getattr(next(iter(failure.args), None), "reason", None)
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 
 def _is_broken(failure: Exception) -> bool:
@@ -277,8 +245,7 @@ def _chain(failure: Exception) -> list[BaseException]:
 def _may_pass(record: logging.LogRecord) -> bool:
     """Whether a record may be logged.
 
-    urllib3 warns of headers that it cannot parse, and quotes them; requests-oauthlib reports the stand-ins
-    that it is shown as if they were the real thing.
+    urllib3 quotes headers that it cannot parse, and requests-oauthlib reports the stand-ins that it is shown.
     """
     quotes = record.name.startswith("requests_oauthlib") or record.levelno >= logging.WARNING
     return not (quotes and quiet.get())

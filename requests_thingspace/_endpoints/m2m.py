@@ -48,10 +48,6 @@ class M2MEndpoints:
 
     A login is ready, unanswered, answered or refused. The session's manager lets one caller at a time
     log in; the attempt that an interrupted caller has left behind is the next one's to conclude.
-
-    Attributes:
-        password: where the password comes from; ``None`` if there is only a session token.
-        refusals: what was refused, by fingerprint.
     """
 
     __slots__ = (
@@ -60,14 +56,11 @@ class M2MEndpoints:
     )  # fmt: skip
 
     def __init__(self, settings: Settings, bearers: Any, key: Callable[[], Secret[str]]) -> None:
-        """Remember whom to log in and how; nothing is sent.
-
-        `bearers` manages the OAuth token that a login needs. `key` gives the client secret, without which
-        a fingerprint cannot be used to guess the password.
-        """
-        self.password, self._settings, self._clock = settings.password, settings, settings.clock
-        self.refusals: dict[str, LoginRefusedError] = {}
-        self._bearers, self._key = bearers, key
+        """Log in with the OAuth token that `bearers` manages; `key` gives the client secret."""
+        self.password = settings.password  # None if there is only a session token
+        self.refusals: dict[str, LoginRefusedError] = {}  # by fingerprint
+        self._settings, self._clock = settings, settings.clock
+        self._bearers, self._key = bearers, key  # without the key, no fingerprint helps to guess the password
         self._attempt = _NO_LOGIN
         self._unanswered, self._not_before = 0, -math.inf  # logins in a row, monotonic seconds
 
@@ -76,14 +69,7 @@ class M2MEndpoints:
         return self._credentials()[1]
 
     def fetch(self, transport: Transport) -> SessionToken:
-        """Log in.
-
-        Raises:
-            LoginRefusedError: ThingSpace refuses these credentials, now or before.
-            LoginError: it gave no usable answer; that is not remembered.
-            InvalidTokenError: its session token cannot be sent as a header.
-            requests.RequestException: it could not be reached in time.
-        """
+        """Log in, once more if the password was refused and has changed in the meantime."""
         if not self._was_left_an_answer():
             self._log_in(*self._credentials(), transport)
         try:
@@ -92,19 +78,11 @@ class M2MEndpoints:
             password, fingerprint = self._credentials()
             if fingerprint == refusal.refused_credentials:
                 raise
-        self._log_in(password, fingerprint, transport)  # the password has changed in the meantime
+        self._log_in(password, fingerprint, transport)
         return self._session()
 
     def logout(self, token: SessionToken, transport: Transport) -> int:
-        """End a session ("End Connectivity Management Session" page); one that is over already is fine.
-
-        Returns:
-            The HTTP status.
-
-        Raises:
-            LoginError: ThingSpace did not end it.
-            requests.RequestException: it could not be reached in time.
-        """
+        """End a session ("End Connectivity Management Session" page); one that is over already is fine."""
         exchange = Exchange(transport, self._settings, LoginError, (token.secret,))
         sent = Secret({"headers": {SESSION_HEADER: token.session_token}})
         answer = self._post(exchange, self._settings.environment.logout_url, _is_over, sent)
@@ -173,9 +151,9 @@ class M2MEndpoints:
             raise copy_of(known)
 
     def _post(self, exchange: Exchange, url: str, is_final: Callable[[Answer], bool], *what: Any) -> Answer:
-        """Send `what` there is to send, and once more with another bearer if that was the trouble.
+        """Send `what` there is to send, and once more with another bearer after a 401 that is not final.
 
-        A 401 is the gateway's, before the request reached the platform, unless it `is_final`.
+        Such a 401 is the gateway's: the request did not reach the platform.
         """
         bearer = self._bearers.get(exchange.transport)
         answer = exchange.call(url, Secret(bearer.authorization), *what)

@@ -40,7 +40,6 @@ class OAuthEndpoints:
     """The token and revoke endpoints, as one client sees them (RFC 6749 section 4.4)."""
 
     def __init__(self, settings: Settings) -> None:
-        """Remember whom to ask and how."""
         self._settings = settings
 
     def fetch(self, client_secret: Secret[str], transport: Transport) -> OAuthToken:
@@ -48,11 +47,6 @@ class OAuthEndpoints:
 
         ThingSpace returns the same token, with its remaining life, until it expires ("Get
         Credentials" page): a fetched token need not be a new one.
-
-        Raises:
-            TokenRequestError: it refused or gave no usable answer.
-            InvalidTokenError: its token cannot be sent as a bearer token.
-            requests.RequestException: it could not be reached in time.
         """
         scope = " ".join(self._settings.scopes) or None
 
@@ -72,15 +66,7 @@ class OAuthEndpoints:
             return session.found
 
     def revoke(self, client_secret: Secret[str], token: OAuthToken, transport: Transport) -> int:
-        """Revoke a token: the next token request gives a new one ("Get Credentials" page).
-
-        Returns:
-            The HTTP status.
-
-        Raises:
-            TokenRequestError: the revoke endpoint refused.
-            requests.RequestException: it could not be reached in time.
-        """
+        """Revoke a token: the next token request gives a new one ("Get Credentials" page)."""
         form = Secret({"grant_type": "client_credentials", "token": token.access_token})
         url = self._settings.environment.revoke_url
         answer = self._post(url, form, client_secret, transport)
@@ -112,10 +98,9 @@ class OAuthEndpoints:
 
 
 class _JudgedSession(OAuth2Session):  # type: ignore[misc,unused-ignore]  # it has types only in a stub package
-    """An OAuth2Session that sends by a given way and tells oauthlib only what it may know.
+    """An OAuth2Session that is shown a stand-in for the answer.
 
-    ``fetch_token`` logs the request's headers, the answer's text and the token at DEBUG, in a logger
-    that belongs to others. So the answer that it sees is a stand-in; the real one stays here.
+    ``fetch_token`` logs headers, answer and token at DEBUG, in a logger that belongs to others.
     """
 
     found: OAuthToken

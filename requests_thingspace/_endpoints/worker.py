@@ -32,17 +32,13 @@ class Call(Generic[T]):
 
     CPython leaves the error of a failed TLS write in OpenSSL's queue of that thread, where the next
     connection would meet it (python/cpython#148594).
-
-    Attributes:
-        over: whether it is done; one that was cancelled never is.
-        returned: what `work` returned, ``None`` before that.
     """
 
     __slots__ = ("_done", "_greenlet", "_is_cancelled", "_raised", "_thread", "_work", "over", "returned")
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work: Any = work
-        self.over = False
+        self.over = False  # for ever, if it is cancelled
         self.returned: T | None = None
         self._raised: BaseException | None = None
         self._is_cancelled: dict[int, bool] = {}  # the first entry counts, with and without the GIL
@@ -87,11 +83,7 @@ class Call(Generic[T]):
         return self.over
 
     def result(self) -> T:
-        """What `work` returned.
-
-        Raises:
-            BaseException: what it raised.
-        """
+        """What `work` returned or raised."""
         if self._raised is not None:
             raise self._raised
         return self.returned  # type: ignore[return-value]  # None only before its end, or if T allows it
