@@ -160,8 +160,10 @@ class TokenManager(Generic[T]):
             if active.reject():  # pragma: no branch - another thread was quicker
                 self.publish(f"{self._kind}_rejected", active.token)
         token, active = self.get(transport), self.active
-        if active.holds(found) and not self.just_fetched(found) and active.reject():
-            token = self.get(transport)  # pragma: no cover - a reset in between had lost the rejection
+        if token.secret == found and not self.just_fetched(found):
+            if active.holds(found):  # a reset in between had lost the rejection
+                active.reject()
+            token = self.get(transport)
         return None if token.secret == found else token
 
     def confirm(self, found: Secret[str]) -> None:

@@ -172,3 +172,19 @@ def test_it_may_be_done_inside_a_provider(sandbox, auth, beside, end):
     sandbox.advance(3600)
     assert beside(mine.get_token).result(WAIT)
     assert mine.get_token()
+
+
+def test_a_rejection_that_a_reset_has_lost_is_made_again(connect, echo, sandbox):
+    """A provider offers the rejected token once more, since a reset comes while it is asked."""
+
+    def provider(last_token, manager):
+        if last_token is None:
+            return manager.fetch_token()
+        held[0].reset()
+        return last_token
+
+    session = connect(token_provider=provider)
+    held = [session.auth or session.get_adapter(echo).auth]
+    assert session.get(echo).status_code == 200
+    sandbox.revoke_tokens()
+    assert session.get(echo).status_code == 200
