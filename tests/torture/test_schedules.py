@@ -11,7 +11,7 @@ from .schedules import Schedule
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-SAMPLE = (*range(24), 75, 77)
+SAMPLE = (*range(24), 75, 77, 159)
 """Seeds that find a replay without a rewind, a token on a redirect, a second login and the like."""
 
 
