@@ -14,7 +14,7 @@ NEW = "the-new-client-secret"
 
 @pytest.fixture
 def mount(tmp_path):
-    """A function that exchanges all files of a folder in one step, behind a link, as a kubelet does."""
+    """A function that exchanges all files of a folder in one step, behind links, as a kubelet does."""
 
     def mount(**values):
         version = Path(tempfile.mkdtemp(dir=tmp_path))
@@ -25,6 +25,7 @@ def mount(tmp_path):
         fresh = tmp_path / "..data_tmp"
         fresh.symlink_to(version.name)
         os.replace(fresh, tmp_path / "..data")
+        return tmp_path
 
     return mount
 
@@ -56,13 +57,11 @@ def running(connect, echo):
 
 @pytest.mark.parametrize("kind", ["function", "file"])
 @pytest.mark.parametrize("when", ["the token dies too", "the token lives", "the token is due"])
-def test_an_exchange_under_load_costs_one_token_call(
-    sandbox, running, echo, mount, tmp_path, under_load, kind, when
-):
+def test_an_exchange_under_load_costs_one_token_call(sandbox, running, echo, mount, under_load, kind, when):
     """ThingSpace and the source exchange the secret; no call fails, and nothing is restarted."""
     function = Source(sandbox.client_secret)
-    mount(client_secret=sandbox.client_secret)
-    session = running(function if kind == "function" else tmp_path / "client_secret")
+    file = mount(client_secret=sandbox.client_secret) / "client_secret"
+    session = running(function if kind == "function" else file)
 
     def happening():
         sandbox.change_secret(NEW)
@@ -78,13 +77,13 @@ def test_an_exchange_under_load_costs_one_token_call(
     assert sandbox.answers["token", 401] == 0
 
 
-def test_a_file_that_a_variable_names_is_read_again(sandbox, mount, tmp_path, monkeypatch, plain):
+def test_a_file_that_a_variable_names_is_read_again(sandbox, mount, monkeypatch, plain):
     """`THINGSPACE_CLIENT_SECRET_FILE` and `THINGSPACE_PASSWORD_FILE` are paths, not values."""
-    mount(client_secret=sandbox.client_secret, password=sandbox.password)
+    folder = mount(client_secret=sandbox.client_secret, password=sandbox.password)
     monkeypatch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_id)
     monkeypatch.setenv("THINGSPACE_USERNAME", sandbox.username)
     for name in ("client_secret", "password"):
-        monkeypatch.setenv(f"THINGSPACE_{name.upper()}_FILE", str(tmp_path / name))
+        monkeypatch.setenv(f"THINGSPACE_{name.upper()}_FILE", str(folder / name))
     auth = ThingspaceAuth.from_env(environment=sandbox.environment, session=plain)
     auth.get_session_token()
     sandbox.change_secret(NEW)
@@ -190,10 +189,9 @@ def test_five_different_wrong_passwords_are_two_logins(sandbox, connect, account
     assert sandbox.calls["login"] == 3
 
 
-def test_an_exchanged_password_costs_no_call(sandbox, warm, account, mount, tmp_path, under_load):
+def test_an_exchanged_password_costs_no_call(sandbox, warm, account, mount, under_load):
     """The session ends and the password is exchanged, under load, in a file."""
-    mount(password=sandbox.password)
-    session, _ = warm(password=tmp_path / "password")
+    session, _ = warm(password=mount(password=sandbox.password) / "password")
 
     def happening():
         sandbox.change_password("the-new-password")

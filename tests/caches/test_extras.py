@@ -33,8 +33,8 @@ except ImportError as error:
 def test_a_missing_package(package, cache, extra):
     """The error names the package and the extra that brings it."""
     script = WITHOUT.format(package=package, cache=cache)
-    told = python("-c", script, env=dict(os.environ)).stdout
-    assert told == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
+    words = python("-c", script, env=dict(os.environ)).stdout
+    assert words == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
 
 
 @pytest.mark.slow
@@ -42,8 +42,7 @@ def test_nothing_is_imported_before_it_is_needed():
     """Neither the front door nor the caches import a package of an extra."""
     extras = {"filelock", "platformdirs", "keyring", "redis"}
     script = f"import sys, requests_thingspace.caches; print({extras} & sys.modules.keys())"
-    told = python("-c", script, env=dict(os.environ)).stdout
-    assert told == "set()\n"
+    assert python("-c", script, env=dict(os.environ)).stdout == "set()\n"
 
 
 def test_what_does_not_exist_is_no_attribute():

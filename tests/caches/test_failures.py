@@ -151,9 +151,7 @@ def test_garbage_is_replaced(sandbox, scribbled, caplog, content):
     assert told(caplog) in (["WARNING", "INFO"], [])  # {} is a file without entries
 
 
-@pytest.mark.parametrize(
-    "journey", [copy.copy, copy.deepcopy, lambda cache: pickle.loads(pickle.dumps(cache))]
-)
+@pytest.mark.parametrize("journey", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
 def test_it_travels(scribbled, journey):
     """Copies and pickles find the same entries, and tell where they are."""
     cache, _ = scribbled

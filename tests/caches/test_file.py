@@ -12,9 +12,9 @@ from requests_thingspace import FileTokenCache
 from .shelf import ENTRY, KEY, get_anew, mode, told
 
 OTHER_KEY = "1" * 64
-IS_ROOT = os.name != "nt" and os.geteuid() == 0
-ONLY_ROOT = pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
-NOT_ROOT = pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
+_, UNLIMITED = resource.getrlimit(resource.RLIMIT_FSIZE)
+ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
 
 @pytest.fixture
@@ -59,9 +59,8 @@ def spoil(path, how):
 
 
 def limit_files_to(size):
-    """Let no file of this process grow beyond some bytes, as on a full disk."""
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most if size is None else size, most))
+    """Let no file of this process grow beyond so many bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, UNLIMITED))
 
 
 def contents(path):
@@ -101,7 +100,7 @@ def test_what_cannot_be_used_is_left_alone(connect, sandbox, cache, caplog, how,
         assert words in caplog.text
         assert contents(cache.path) == before
     finally:
-        limit_files_to(None)
+        limit_files_to(UNLIMITED)
         cache.path.parent.chmod(0o700)
     shutil.rmtree(cache.path.parent)
     assert get_anew(sandbox, session) == {200}
