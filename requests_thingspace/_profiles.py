@@ -14,22 +14,13 @@ from typing import Any
 from ._endpoints.answers import json_object
 from .caches._private import file_lock, read_private, write_private
 
-SERVICE = "requests-thingspace"
-"""The service of the keyring's entries."""
-
+_SERVICE, _ENTRY = "requests-thingspace", "profile {}"  # as the keyring knows them
 _OPEN, _SECRETS = ("client_id", "username", "base_url"), ("client_secret", "password")
 _KEYRING = "keyring"  # marks, in the file, a profile whose secrets the keyring holds
-_LOCK_TIMEOUT = 10.0  # seconds
 
 
 def load(name: str = "default") -> dict[str, str]:
-    """The credentials that a profile holds: those of client_id, client_secret, username, password, base_url.
-
-    Raises:
-        ValueError: there is no such profile, and the message names those that exist; or it cannot be read.
-        ImportError: the extra is missing.
-        OSError: the file cannot be read, or other users can.
-    """
+    """The credentials that a profile holds; a ValueError names those that exist if it does not."""
     kept = _read().get(name)
     if kept is not None and _KEYRING not in kept:
         return kept
@@ -44,15 +35,7 @@ def load(name: str = "default") -> dict[str, str]:
 
 
 def save(name: str, profile: Mapping[str, str]) -> str:
-    """Keep a profile, in place of one of that name.
-
-    Returns:
-        Where it is now, in words.
-
-    Raises:
-        ImportError: the extra is missing.
-        OSError: the file cannot be written.
-    """
+    """Keep a profile, in place of one of that name; returns in words where it is now."""
     kept = {field: profile[field] for field in (*_OPEN, *_SECRETS) if profile.get(field)}
     place = _to_keyring(name, json.dumps(kept))
     if place is None:
@@ -68,7 +51,7 @@ def forget(name: str) -> bool:
     if was_in_keyring:
         import keyring
 
-        keyring.delete_password(SERVICE, _entry(name))
+        keyring.delete_password(_SERVICE, _ENTRY.format(name))
     if was_in_file:
         _change(name, None)
     return was_in_keyring or was_in_file
@@ -115,7 +98,7 @@ def _read() -> dict[str, dict[str, str]]:
 def _change(name: str, profile: dict[str, str] | None) -> None:
     """Write the file with another profile of that name, or without it."""
     path = _path()
-    with file_lock(path.with_name(f"{path.name}.lock"), _LOCK_TIMEOUT):
+    with file_lock(path.with_name(f"{path.name}.lock"), 10.0):
         kept = {**_read(), name: profile}
         document = {one: fields for one, fields in kept.items() if fields is not None}
         write_private(path, json.dumps(document, indent=2).encode())
@@ -126,7 +109,7 @@ def _from_keyring(name: str) -> str | None:
     try:
         import keyring
 
-        return keyring.get_password(SERVICE, _entry(name))
+        return keyring.get_password(_SERVICE, _ENTRY.format(name))
     except Exception:  # noqa: BLE001 - an ImportError, and whatever a backend raises
         return None
 
@@ -139,11 +122,11 @@ def _to_keyring(name: str, text: str) -> str | None:
     try:
         import keyring
 
-        backend = keyring.get_keyring()
+        backend, entry = keyring.get_keyring(), (_SERVICE, _ENTRY.format(name))
         if backend.priority < 1:
             return None
-        backend.set_password(SERVICE, _entry(name), text)
-        return str(backend.name) if backend.get_password(SERVICE, _entry(name)) == text else None
+        backend.set_password(*entry, text)
+        return str(backend.name) if backend.get_password(*entry) == text else None
     except Exception:  # noqa: BLE001 - an ImportError, and whatever a backend raises
         return None
 
@@ -154,7 +137,3 @@ def _profile_in(stored: Any) -> dict[str, str] | None:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         return None
     return {field: value for field, value in found.items() if field in (*_OPEN, *_SECRETS, _KEYRING)}
-
-
-def _entry(name: str) -> str:
-    return f"profile {name}"

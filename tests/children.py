@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import resource
 import threading
 import time
 import warnings
@@ -17,8 +16,6 @@ import requests
 
 from requests_thingspace import Clock, LoginRefusedError, ThingspaceAuth, mount
 
-NOBODY = 65534
-
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     ["requests_thingspace._endpoints.oauth", "platformdirs", "filelock", "redis", __name__]
@@ -28,11 +25,9 @@ CONTEXT.set_forkserver_preload(
 class Child:
     """A process that does one piece of work."""
 
-    def __init__(
-        self, work: Callable[..., Any], *arguments: Any, context: Any = CONTEXT, daemon: bool = True
-    ):
-        self._outcome, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=_tell, args=(theirs, work, arguments), daemon=daemon)
+    def __init__(self, work: Callable[..., Any], *arguments: Any, daemon: bool = True):
+        self._outcome, theirs = CONTEXT.Pipe(duplex=False)
+        self.process = CONTEXT.Process(target=_tell, args=(theirs, work, arguments), daemon=daemon)
         self.process.start()
         theirs.close()
 
@@ -137,20 +132,3 @@ def token_in_time_zone(auth, zone):
     os.environ["TZ"] = zone
     time.tzset()
     return auth.get_token().expires_at, time.localtime(0).tm_hour
-
-
-def become_nobody():
-    """Give up the rights of root, from whom no file is hidden."""
-    if os.geteuid() == 0:
-        os.setuid(NOBODY)
-
-
-def fill_the_disk():
-    """Let no file of this process grow any more: a write fails with "File too large"."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-def let_the_disk_have_room():
-    """Let files of this process grow again."""
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

@@ -11,7 +11,8 @@ import keyring.backends.fail
 import keyring.backends.null
 import pytest
 
-from requests_thingspace import ThingspaceAuth, _profiles
+from requests_thingspace import ThingspaceAuth
+from requests_thingspace._profiles import _path, forget, load, names, require_extra, save, without_secrets
 
 from .file_keyring import Keyring
 
@@ -28,97 +29,95 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(params=list(KEYRINGS))
+@pytest.fixture(params=[*KEYRINGS, "no package"])
 def kept_in(request, home, monkeypatch):
     """Where profiles are kept: in a keyring, or in the file, for want of one that keeps anything."""
     before = keyring.get_keyring()
-    keyring.set_keyring(KEYRINGS[request.param]())
+    if request.param in KEYRINGS:
+        keyring.set_keyring(KEYRINGS[request.param]())
+    else:
+        monkeypatch.setitem(sys.modules, "keyring", None)
     yield request.param
     keyring.set_keyring(before)
 
 
 @pytest.fixture
 def path(home):
-    return _profiles._path()
+    return _path()
+
+
+IN_KEYRING = pytest.mark.parametrize("kept_in", ["keyring"], indirect=True)
 
 
 def test_what_is_saved_is_loaded(kept_in, path):
-    """Each place gives back exactly what it was given; an empty field is not kept."""
-    place = _profiles.save("work", {**PROFILE, "base_url": ""})
-    assert _profiles.load("work") == PROFILE
-    assert _profiles.names() == ["work"]
+    """Each place gives back what it was given; a keyring's secrets are in no file, nor are empty fields."""
+    place = save("work", {**PROFILE, "base_url": ""})
+    assert load("work") == PROFILE
+    assert names() == ["work"]
     assert ("keyring" in place) is (kept_in == "keyring")
     assert (str(path) in place) is (kept_in != "keyring")
-
-
-def test_a_keyring_s_secrets_are_in_no_file(kept_in, path):
-    """The file then says who the profile is for, so that nothing has to unlock the keyring for that."""
-    _profiles.save("work", PROFILE)
     text = path.read_text()
     assert ("s3cret" in text or "pa55" in text) is (kept_in != "keyring")
-    assert _profiles.without_secrets("work") == {"client_id": "id", "username": "user"}
+    assert without_secrets("work") == {"client_id": "id", "username": "user"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_the_file_is_its_owner_s_alone(kept_in, path):
     """Mode 0600 in a folder of mode 0700; one that others can read is refused."""
-    _profiles.save("work", PROFILE)
+    save("work", PROFILE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     path.chmod(0o644)
     with pytest.raises(PermissionError, match="chmod 600"):
-        _profiles.load("work")
-    assert _profiles.names() == []
+        load("work")
+    assert names() == []
 
 
 def test_another_of_the_same_name_replaces_it(kept_in):
     """Nothing of the old one is left, and the others stay."""
-    _profiles.save("one", PROFILE)
-    _profiles.save("two", PROFILE)
-    _profiles.save("one", {"client_id": "other", "client_secret": "new"})
-    assert _profiles.load("one") == {"client_id": "other", "client_secret": "new"}
-    assert _profiles.load("two") == PROFILE
+    for name in ("one", "two"):
+        save(name, PROFILE)
+    other = {"client_id": "other", "client_secret": "new"}
+    save("one", other)
+    assert (load("one"), load("two")) == (other, PROFILE)
 
 
 def test_a_forgotten_profile_is_gone(kept_in, path):
     """From both places, and the second time there is nothing to forget."""
-    _profiles.save("work", PROFILE)
-    assert _profiles.forget("work") is True
-    assert _profiles.forget("work") is False
-    assert _profiles.names() == []
-    assert _profiles.without_secrets("work") == {}
+    save("work", PROFILE)
+    assert [forget("work"), forget("work")] == [True, False]
+    assert names() == []
+    assert without_secrets("work") == {}
     assert json.loads(path.read_text()) == {}
 
 
 def test_an_unknown_profile_names_those_that_exist(kept_in):
     """A misspelt name is seen at once."""
-    with pytest.raises(ValueError, match=r"no profile 'wrok'; those that exist: none"):
-        _profiles.load("wrok")
-    _profiles.save("work", PROFILE)
-    _profiles.save("home", PROFILE)
-    with pytest.raises(ValueError, match=r"no profile 'wrok'; those that exist: home, work\."):
-        _profiles.load("wrok")
+    for existing in ("none, until", r"work\.", r"home, work\."):
+        with pytest.raises(ValueError, match=f"no profile 'wrok'; those that exist: {existing}"):
+            load("wrok")
+        save("home" if names() else "work", PROFILE)
 
 
-@pytest.mark.parametrize("kept_in", ["keyring"], indirect=True)
+@IN_KEYRING
 def test_a_locked_keyring_is_told(kept_in, home):
     """The profile exists, but its secrets do not come."""
-    _profiles.save("work", PROFILE)
+    save("work", PROFILE)
     (home / "keyring.json").unlink()
     (home / "keyring.json").mkdir()
     with pytest.raises(ValueError, match="unlock it, or run thingspace login --profile work"):
-        _profiles.load("work")
+        load("work")
 
 
-@pytest.mark.parametrize("kept_in", ["keyring"], indirect=True)
-def test_an_entry_of_the_keyring_is_enough(kept_in, path):
+@IN_KEYRING
+def test_an_entry_of_the_keyring_is_enough(kept_in):
     """A profile that somebody put there by hand has no line in the file; a broken entry is none."""
     keyring.set_password("requests-thingspace", "profile default", json.dumps(PROFILE))
-    assert _profiles.load() == PROFILE
+    assert load() == PROFILE
     for broken in ("no JSON", "[]", '{"client_id": 1}'):
         keyring.set_password("requests-thingspace", "profile default", broken)
         with pytest.raises(ValueError, match="no profile 'default'"):
-            _profiles.load()
+            load()
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[]", '{"work": []}', '{"work": {"client_id": null}}'])
@@ -128,29 +127,21 @@ def test_a_file_that_holds_something_else_is_named(home, path, content):
     path.touch(mode=0o600)
     path.write_text(content)
     with pytest.raises(ValueError, match=r"profiles\.json holds no profiles"):
-        _profiles.load("work")
+        load("work")
 
 
 def test_a_missing_extra_is_named(home, monkeypatch):
     """The message says what to install; where nothing can be kept there are no names."""
     monkeypatch.setitem(sys.modules, "platformdirs", None)
-    for call in (_profiles.require_extra, _profiles.load):
+    for call in (require_extra, load):
         with pytest.raises(ImportError, match=r"platformdirs: pip install 'requests-thingspace\[file\]'"):
             call()
-    assert _profiles.names() == []
-
-
-def test_without_the_keyring_package_the_file_is_used(home, path, monkeypatch):
-    """The extra "keyring" is not needed to keep a profile."""
-    monkeypatch.setitem(sys.modules, "keyring", None)
-    assert str(path) in _profiles.save("work", PROFILE)
-    assert _profiles.load("work") == PROFILE
-    assert _profiles.forget("work") is True
+    assert names() == []
 
 
 def test_an_auth_is_made_from_a_profile(kept_in):
     """Arguments win over what is kept."""
-    _profiles.save("work", {**PROFILE, "base_url": "https://localhost:8443"})
+    save("work", {**PROFILE, "base_url": "https://localhost:8443"})
     auth = ThingspaceAuth.from_profile("work", username="bob", password="b0b")
     assert (auth.client_id, auth.username) == ("id", "bob")
     assert auth.environment.origins == ("https://localhost:8443",)

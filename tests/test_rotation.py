@@ -1,6 +1,8 @@
 """Secrets and passwords that change while programs run: no restart, no lost call, no locked account."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 import requests
@@ -10,35 +12,22 @@ from requests_thingspace import LoginRefusedError, ThingspaceAuth, ThingspaceErr
 NEW = "the-new-client-secret"
 
 
-class Mounted:
-    """A Kubernetes volume: files behind a link that is swapped in one step, as its kubelet does."""
+@pytest.fixture
+def mount(tmp_path):
+    """A function that exchanges all files of a folder in one step, behind links, as a kubelet does."""
 
-    def __init__(self, folder):
-        self._folder, self._versions = folder, 0
-
-    def write(self, **values):
-        """Put new contents in place of all files at once."""
-        self._versions += 1
-        version = self._folder / f"..{self._versions}"
-        version.mkdir()
+    def mount(**values):
+        version = Path(tempfile.mkdtemp(dir=tmp_path))
         for name, value in values.items():
             (version / name).write_text(f"{value}\n")
-        fresh = self._folder / "..data_tmp"
+            if not (tmp_path / name).is_symlink():
+                (tmp_path / name).symlink_to(f"..data/{name}")
+        fresh = tmp_path / "..data_tmp"
         fresh.symlink_to(version.name)
-        os.replace(fresh, self._folder / "..data")
+        os.replace(fresh, tmp_path / "..data")
+        return tmp_path
 
-    def __getitem__(self, name):
-        """The path that a program is given."""
-        path = self._folder / name
-        if not path.is_symlink():
-            path.symlink_to(f"..data/{name}")
-        return path
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """A folder whose files are exchanged as Kubernetes exchanges them."""
-    return Mounted(tmp_path)
+    return mount
 
 
 class Source:
@@ -54,20 +43,30 @@ class Source:
         return self.value
 
 
+@pytest.fixture
+def running(connect, echo):
+    """A function that makes a Session whose secret comes from a source, and has made a call."""
+
+    def running(source):
+        session = connect(client_secret=source, username=None, password=None)
+        session.get(echo)
+        return session
+
+    return running
+
+
 @pytest.mark.parametrize("kind", ["function", "file"])
 @pytest.mark.parametrize("when", ["the token dies too", "the token lives", "the token is due"])
-def test_an_exchange_under_load_costs_one_token_call(sandbox, connect, echo, mounted, under_load, kind, when):
+def test_an_exchange_under_load_costs_one_token_call(sandbox, running, echo, mount, under_load, kind, when):
     """ThingSpace and the source exchange the secret; no call fails, and nothing is restarted."""
     function = Source(sandbox.client_secret)
-    mounted.write(client_secret=sandbox.client_secret)
-    source = function if kind == "function" else mounted["client_secret"]
-    session = connect(client_secret=source, username=None, password=None)
-    session.get(echo)
+    file = mount(client_secret=sandbox.client_secret) / "client_secret"
+    session = running(function if kind == "function" else file)
 
     def happening():
         sandbox.change_secret(NEW)
         function.value = NEW
-        mounted.write(client_secret=NEW)
+        mount(client_secret=NEW)
         if when == "the token dies too":
             sandbox.revoke_tokens()
         if when == "the token is due":
@@ -78,47 +77,43 @@ def test_an_exchange_under_load_costs_one_token_call(sandbox, connect, echo, mou
     assert sandbox.answers["token", 401] == 0
 
 
-def test_a_file_that_a_variable_names_is_read_again(sandbox, mounted, monkeypatch, plain):
+def test_a_file_that_a_variable_names_is_read_again(sandbox, mount, monkeypatch, plain):
     """`THINGSPACE_CLIENT_SECRET_FILE` and `THINGSPACE_PASSWORD_FILE` are paths, not values."""
-    mounted.write(client_secret=sandbox.client_secret, password=sandbox.password)
+    folder = mount(client_secret=sandbox.client_secret, password=sandbox.password)
     monkeypatch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_id)
     monkeypatch.setenv("THINGSPACE_USERNAME", sandbox.username)
-    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET_FILE", str(mounted["client_secret"]))
-    monkeypatch.setenv("THINGSPACE_PASSWORD_FILE", str(mounted["password"]))
+    for name in ("client_secret", "password"):
+        monkeypatch.setenv(f"THINGSPACE_{name.upper()}_FILE", str(folder / name))
     auth = ThingspaceAuth.from_env(environment=sandbox.environment, session=plain)
     auth.get_session_token()
     sandbox.change_secret(NEW)
     sandbox.change_password("the-new-password")
-    mounted.write(client_secret=NEW, password="the-new-password")
+    mount(client_secret=NEW, password="the-new-password")
     sandbox.revoke_tokens()
     auth.token = auth.session_token = None
     assert auth.get_session_token()
     assert sandbox.answers == {("token", 200): 2, ("login", 200): 2}
 
 
-def test_a_source_that_lags_is_asked_again(sandbox, connect, echo):
+def test_a_source_that_lags_is_asked_again(sandbox, running, echo):
     """The old secret for a while longer: refused, remembered for the cool-down, and tried when it changes."""
-    held = [sandbox.client_secret]
-    session = connect(client_secret=lambda: held[0], username=None, password=None)
-    session.get(echo)
+    source = Source(sandbox.client_secret)
+    session = running(source)
     sandbox.change_secret(NEW)
     sandbox.revoke_tokens()
     for _ in range(5):
         with pytest.raises(TokenRequestError):
             session.get(echo)
     assert sandbox.answers["token", 401] == 1
-    held[0] = NEW
+    source.value = NEW
     sandbox.advance(2)
     assert session.get(echo).status_code == 200
 
 
-def test_a_source_that_changes_while_the_old_secret_is_refused_loses_no_call(sandbox, connect, echo):
+def test_a_source_that_changes_while_the_old_secret_is_refused_loses_no_call(sandbox, running, echo):
     """The answer comes when the source has the new one: it is tried once more at once."""
-    answers = [sandbox.client_secret, sandbox.client_secret, NEW]
-    session = connect(
-        client_secret=lambda: answers.pop(0) if answers[1:] else NEW, username=None, password=None
-    )
-    session.get(echo)
+    answers = [sandbox.client_secret, sandbox.client_secret]
+    session = running(lambda: answers.pop() if answers else NEW)
     sandbox.change_secret(NEW)
     sandbox.revoke_tokens()
     assert session.get(echo).status_code == 200
@@ -129,19 +124,15 @@ DOWN = [OSError("it is down"), ValueError("the-vault-token is wrong"), requests.
 
 
 @pytest.mark.parametrize("error", DOWN, ids=lambda error: type(error).__name__)
-def test_a_source_that_is_down_is_asked_once_per_cool_down(sandbox, connect, echo, error):
+def test_a_source_that_is_down_is_asked_once_per_cool_down(sandbox, running, echo, error):
     """And by nobody while a token lives, which then goes on."""
     source = Source(sandbox.client_secret)
-    session = connect(client_secret=source, username=None, password=None)
-    session.get(echo)
+    session = running(source)
     source.error, source.asked = error, 0
-    for _ in range(5):
-        assert session.get(echo).status_code == 200
-    assert source.asked == 0
-    sandbox.advance(3570)  # due, and usable for half a minute
-    for _ in range(5):
-        assert session.get(echo).status_code == 200
-    assert source.asked == 1
+    for seconds, asked in [(0, 0), (3570, 1)]:  # due then, and usable for half a minute
+        sandbox.advance(seconds)
+        assert [session.get(echo).status_code for _ in range(5)] == [200] * 5
+        assert source.asked == asked
     sandbox.advance(60)
     for _ in range(5):
         with pytest.raises(requests.RequestException) as caught:
@@ -198,15 +189,13 @@ def test_five_different_wrong_passwords_are_two_logins(sandbox, connect, account
     assert sandbox.calls["login"] == 3
 
 
-def test_an_exchanged_password_costs_no_call(sandbox, connect, account, mounted, under_load):
+def test_an_exchanged_password_costs_no_call(sandbox, warm, account, mount, under_load):
     """The session ends and the password is exchanged, under load, in a file."""
-    mounted.write(password=sandbox.password)
-    session = connect(password=mounted["password"])
-    session.get(account)
+    session, _ = warm(password=mount(password=sandbox.password) / "password")
 
     def happening():
         sandbox.change_password("the-new-password")
-        mounted.write(password="the-new-password")
+        mount(password="the-new-password")
         sandbox.end_sessions()
 
     assert under_load(lambda: session.get(account), happening) == {200}

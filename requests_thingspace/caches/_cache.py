@@ -19,23 +19,10 @@ from .._errors import LoginRefusedError, ThingspaceError
 from .._events import text_of
 from .._manager import TokenManager
 from .._values import Secret
-from ._entries import (
-    described,
-    readable,
-    refusal_for,
-    refusals_in,
-    refused_logins_in,
-    token_in,
-    with_refusal,
-    with_token,
-)
+from . import _entries
 
-LOCK_TIMEOUT = 40.0
-"""Seconds to wait for another process: longer than a token call may take (30 s by default)."""
-
-LONGEST_STAY = 30 * 86400.0
-"""Seconds for which an entry without an expiry of its own is kept."""
-
+LOCK_TIMEOUT = 40.0  # seconds to wait for another process; a token call takes 30 at most by default
+_LONGEST_STAY = 30 * 86400.0  # seconds for which an entry without an expiry of its own is kept
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.004, 0.07  # seconds between two looks at an entry that others renew
 _LOCK_PAUSE = 0.1  # seconds between two tries for a lock of which there is no news
 _MOST_SPENT = 1000  # rejected tokens that are remembered
@@ -60,8 +47,7 @@ class TokenCache(ABC):
 
     def __init__(self, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         self.lock_timeout = lock_timeout
-        # Each use of these is one atomic operation on a dict, so that there is no lock here that a
-        # forked child could inherit.
+        # Each use of these is one atomic operation on a dict: a forked child could inherit a lock.
         self._broken: dict[str, tuple[str, str]] = {}  # what broke first and was told of
         self._spent: dict[Secret[str], None] = {}  # tokens that were rejected; one may still be stored
         self._refused: dict[tuple[str, str], None] = {}  # refused logins that were saved
@@ -70,12 +56,11 @@ class TokenCache(ABC):
     def lock(self, key: str) -> AbstractContextManager[object]:
         """Try once to take the lock of `key`, across threads, processes and machines; do not wait for it.
 
-        The context manager is entered once. The death of the process that is in it frees the lock, at
-        once or within seconds. The same thread may enter the lock of another key meanwhile.
+        The context manager is entered once. The death of its process frees the lock, at once or within
+        seconds. The same thread may enter the lock of another key meanwhile.
 
         Raises:
             TimeoutError: on entry, if somebody else has the lock. (BlockingIOError means the same.)
-            Exception: on entry, one of :attr:`errors`: the lock is out of order.
         """
 
     @abstractmethod
@@ -85,8 +70,7 @@ class TokenCache(ABC):
         It is called with and without the lock, and sees a whole entry at any time.
 
         Raises:
-            ValueError: there is one that cannot be read; it will be overwritten.
-            Exception: one of :attr:`errors`: the cache is out of reach, and is not asked to save.
+            ValueError: it cannot be read; it will be overwritten. (After other errors nothing is saved.)
         """
 
     @abstractmethod
@@ -106,9 +90,9 @@ class TokenCache(ABC):
     def watch(self, key: str) -> Callable[[float], bool]:  # noqa: ARG002 - a backend needs it
         """A function that waits for news of `key` while another process has the lock.
 
-        It is called with a number of seconds to pause, growing to 0.07 and jittered, and returns whether it
-        is worthwhile to load the entry. By default it sleeps and says yes. A backend that is told of a new
-        entry may wait for up to a second instead; so may one that knows a cheaper look.
+        It is given a number of seconds to pause (jittered, growing to 0.07) and returns whether to load the
+        entry. By default it sleeps and says yes. A backend that is told of a new entry, or knows a cheaper
+        look, may wait for up to a second instead.
         """
 
         def sleep(pause: float) -> bool:
@@ -125,25 +109,22 @@ class TokenCache(ABC):
             ``fetched_at`` and ``expires_at`` (Unix times), ``host`` and ``pid`` of who fetched the token,
             ``fetches_this_hour``, ``refused_logins`` (how many passwords are remembered as refused).
         """
-        entry: dict[str, Any] = {}
         trouble = None
         try:
-            entry = readable(self.load(key))
+            entry = _entries.readable(self.load(key))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what the look met
-            trouble = text_of(error)
-        return {"cache": repr(self), "trouble": trouble, **described(entry)}
+            entry, trouble = {}, text_of(error)
+        return {"cache": repr(self), "trouble": trouble, **_entries.described(entry)}
 
     def __call__(self, last_token: Any, manager: TokenManager[Any], /) -> Any:
-        """Give the shared token, as a token provider does.
-
-        Raises:
-            LoginRefusedError: ThingSpace refused these M2M credentials, here or in another process.
-            requests.RequestException: a token had to be fetched, and that failed.
-        """
-        usable = last_token is not None and manager.is_usable(last_token)
-        if last_token is not None and not usable:
-            self._remember_as_spent(last_token.secret)
-        visit = _Visit(self, manager, last_token if usable else None)
+        """Give the shared token, as a token provider does."""
+        spare = last_token
+        if last_token is not None and not manager.is_usable(last_token):
+            spare = None
+            self._spent[last_token.secret] = None  # a cache that is broken may go on offering it
+            for oldest in list(self._spent)[:-_MOST_SPENT]:
+                self._spent.pop(oldest, None)
+        visit = _Visit(self, manager, spare)
         try:
             return visit.token()
         finally:
@@ -160,19 +141,13 @@ class TokenCache(ABC):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_broken": {}, "_spent": {}}
 
-    # A backend may get the entry together with the lock, and give up the lock together with the entry.
+    # `lock` is None if it is not held. Else the entry may have come with it, and it may end with the save.
 
-    def _load_locked(self, lock: Any, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - for backends
+    def _load_under(self, lock: Any, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - for backends
         return self.load(key)
 
-    def _save_locked(self, lock: Any, key: str, entry: dict[str, Any], ttl: float) -> None:  # noqa: ARG002
+    def _save_under(self, lock: Any, key: str, entry: dict[str, Any], ttl: float) -> None:  # noqa: ARG002
         self.save(key, entry, ttl)
-
-    def _remember_as_spent(self, token: Secret[str]) -> None:
-        """Do not give this token again: a cache that is broken may go on offering it."""
-        self._spent[token] = None
-        for oldest in list(self._spent)[:-_MOST_SPENT]:
-            self._spent.pop(oldest, None)
 
     def _tell(self, visit: _Visit) -> None:
         """Publish the change if there is one: one event when it breaks, one when it works again."""
@@ -182,29 +157,20 @@ class TokenCache(ABC):
             if self._broken.setdefault("since", mine) is mine:
                 visit.manager.publish("cache_broken", reason=step, error=words)
             return
-        since = self._broken.get("since")
+        since = self._broken.get("since", ("", ""))
         # What works elsewhere, with another key or in another step, is no news of what broke.
-        if since is None or since[0] != visit.key or since[1] not in visit.worked:
-            return
-        if self._broken.pop("since", None) is since:  # pragma: no branch - else another thread told of it
+        is_over = since[0] == visit.key and since[1] in visit.worked
+        if is_over and self._broken.pop("since", None) is since:  # else another thread told of it
             visit.manager.publish("cache_recovered", reason=since[1])
 
 
 class _Visit:
-    """One call of a cache on behalf of one manager.
-
-    Attributes:
-        troubles: the steps in which the cache raised something, and words for it; no exceptions, which would
-            keep their frames and all that is in them alive.
-        worked: the steps in which it did not.
-    """
+    """One call of a cache on behalf of one manager."""
 
     def __init__(self, cache: TokenCache, manager: TokenManager[Any], spare: Any = None) -> None:
-        self.key = manager.cache_key
-        self.manager = manager
-        self.troubles: list[tuple[str, str]] = []
-        self.worked: set[str] = set()
-        self._cache = cache
+        self._cache, self.manager, self.key = cache, manager, manager.cache_key
+        self.troubles: list[tuple[str, str]] = []  # steps in which the cache raised, and words: no frames
+        self.worked: set[str] = set()  # steps in which it did not
         self._spare = spare  # a token that is due and still usable
         self._unreachable = False  # an entry that cannot be read can still be replaced
         self._entry: dict[str, Any] = {}  # what was loaded last
@@ -283,32 +249,29 @@ class _Visit:
             self._unreachable = self._unreachable or not isinstance(error, ValueError)
 
     def _look(self, lock: Any = None) -> Any:
-        """The stored token if it is of use.
-
-        Raises:
-            ThingspaceError: ThingSpace has refused these credentials, and there is no usable token.
-        """
+        """The stored token if it is of use; if none is, a refusal of these credentials is raised."""
         self._load(lock)
-        if self._stored is not None and self._is_wanted(self._stored):
-            return self._stored
-        refusal = refusal_for(self._entry, self.manager)
+        token, spare = self._stored, self._spare
+        if (
+            token is not None
+            and token.secret not in self._cache._spent
+            and self.manager.is_usable(token)
+            # the spare one is of use if ThingSpace gives no other yet
+            and (spare is None or spare.secret != token.secret or self._entry.get("confirmed"))
+        ):
+            return token
+        refusal = _entries.refusal_for(self._entry, self.manager)
         if refusal is not None:
             raise refusal
         return None
-
-    def _is_wanted(self, token: Any) -> bool:
-        """Whether a stored token is usable, and not the spare one, unless ThingSpace gives no other yet."""
-        if token.secret in self._cache._spent or not self.manager.is_usable(token):
-            return False
-        return self._spare is None or self._spare.secret != token.secret or bool(self._entry.get("confirmed"))
 
     def _load(self, lock: Any = None) -> None:
         """Look what is stored; before refusals are saved once more, since a reset() may have cleared them."""
         self._entry, self._stored = {}, None
         with self._guarded("load"):
-            cache, key = self._cache, self.key
-            self._entry = readable(cache.load(key) if lock is None else cache._load_locked(lock, key))
-            self._stored = token_in(self._entry, self.manager)
+            self._entry = _entries.readable(self._cache._load_under(lock, self.key))
+            if self._entry.get("token") is not None:
+                self._stored = self.manager.token_class.from_dict(self._entry["token"])
 
     def _fetch(self, lock: Any = None) -> Any:
         """A token from ThingSpace, saved; what ThingSpace refused is saved too."""
@@ -323,41 +286,32 @@ class _Visit:
         self._cache._spent.pop(token.secret, None)
         same = self._stored is not None and self._stored.secret == token.secret
         if lock is not None or not same:
-            if refusals_in(self._entry):
+            if _entries.refusals_in(self._entry):
                 self._load()
-            self._save(lock, with_token(self._entry, token, confirmed=same), token.secret)
+            self._save(lock, _entries.with_token(self._entry, token, confirmed=same), token.secret)
         return token
 
     def _save_refusal(self, lock: Any, refusal: ThingspaceError) -> None:
-        """Save a refusal; that of a login once.
-
-        This process raises copies of it from now on. Saved as well, they would undo the ``reset()`` of
-        another process.
-        """
+        """Save a refusal; that of a login once, or its copies would undo another process's ``reset()``."""
         name = (self.key, str(refusal.refused_credentials))
         if name in self._cache._refused:
             return
         self._load()
-        self._save(lock, with_refusal(self._entry, refusal))
+        self._save(lock, _entries.with_refusal(self._entry, refusal))
         if "save" in self.worked and isinstance(refusal, LoginRefusedError):
             self._cache._refused[name] = None
 
     def _save(self, lock: Any, entry: dict[str, Any], *secrets: Secret[str]) -> None:
         expires_at = (entry.get("token") or {}).get("expires_at")
-        life = LONGEST_STAY if expires_at is None or refused_logins_in(entry) else expires_at - time.time()
+        life = _LONGEST_STAY
+        if expires_at is not None and not _entries.refused_logins_in(entry):
+            life = max(expires_at - time.time(), 1.0)
         with self._guarded("save", *secrets):
-            if lock is None:
-                self._cache.save(self.key, entry, max(life, 1.0))
-            else:
-                self._cache._save_locked(lock, self.key, entry, max(life, 1.0))
+            self._cache._save_under(lock, self.key, entry, life)
 
 
 def require(packages: tuple[str, ...], extra: str) -> None:
-    """Look for `packages`, which come with an extra; what needs them imports them later.
-
-    Raises:
-        ImportError: one is missing; the message names the extra.
-    """
+    """Raise an ImportError that names the extra if one of its packages is missing, without importing them."""
     for package in packages:
         if find_spec(package) is None:
             hint = f"pip install 'requests-thingspace[{extra}]'"

@@ -19,7 +19,6 @@ from .._tokens import SessionToken, seconds_from
 
 VERSION = 1
 
-_HOUR = 3600.0
 _MOST_FETCHES = 100  # that are kept of the last hour
 _LOCKING_SOON = (
     "ThingSpace has refused two passwords of this M2M user one after the other. No other is tried, since "
@@ -28,11 +27,7 @@ _LOCKING_SOON = (
 
 
 def entry_from(text: str | bytes | None) -> dict[str, Any] | None:
-    """The JSON object that was stored as `text`, ``None`` if nothing was stored.
-
-    Raises:
-        ValueError: it is none; the message does not quote it, since there may be a token in it.
-    """
+    """The JSON object that was stored as `text`; a ValueError, which does not quote it, if it is none."""
     document = None if text is None else json_object(text)
     if document is None and text is not None:
         raise ValueError("what the token cache holds is not a JSON object")
@@ -40,25 +35,12 @@ def entry_from(text: str | bytes | None) -> dict[str, Any] | None:
 
 
 def readable(entry: Any) -> dict[str, Any]:
-    """The entry; an empty one if there is none. Of another version's only the refusals are read.
-
-    Raises:
-        ValueError: it is not an entry.
-    """
+    """The entry; an empty one if there is none. Of another version's only the refusals are read."""
     if entry is None:
         return {}
     if not isinstance(entry, dict) or not isinstance(entry.get("v"), int):
         raise ValueError("what the token cache holds is not one of its entries")  # noqa: TRY004 - bad data
     return entry if entry["v"] == VERSION else {"refused": entry.get("refused")}
-
-
-def token_in(entry: dict[str, Any], manager: TokenManager[Any]) -> Any:
-    """The token in `entry`, usable or not, ``None`` if there is none.
-
-    Raises:
-        ValueError: it is not a token.
-    """
-    return None if entry.get("token") is None else manager.token_class.from_dict(entry["token"])
 
 
 def with_token(entry: dict[str, Any], token: Any, *, confirmed: bool) -> dict[str, Any]:
@@ -102,19 +84,30 @@ def with_refusal(entry: dict[str, Any], refusal: ThingspaceError) -> dict[str, A
 
 
 def refusal_for(entry: dict[str, Any], manager: TokenManager[Any]) -> ThingspaceError | None:
-    """The refusal in `entry` that concerns the credentials of `manager`.
+    """The refusal in `entry` that concerns the credentials of `manager`, also if its words were lost.
 
-    Raises:
-        Exception: what the file or function raised that has the secret.
+    It raises what the file or function raises that has the secret.
     """
     refusals = refusals_in(entry)
     if not refusals:
         return None
     fingerprint = manager.fingerprint()
-    if fingerprint in refusals:
-        return _refusal_from(refusals[fingerprint], fingerprint)
-    in_a_row = [said for said in refusals.values() if said.get("in_a_row", said.get("login", True))]
-    return None if len(in_a_row) < 2 else _refusal_from({"message": _LOCKING_SOON}, fingerprint)
+    said = refusals.get(fingerprint)
+    if said is None:
+        in_a_row = [one for one in refusals.values() if one.get("in_a_row", one.get("login", True))]
+        if len(in_a_row) < 2:
+            return None
+        said = {"message": _LOCKING_SOON}
+    kind: type[ThingspaceError] = LoginRefusedError if said.get("login", True) else TokenRequestError
+    status, code, description = seconds_from(said.get("status")), said.get("code"), said.get("description")
+    refusal = kind(
+        str(said.get("message", "ThingSpace has refused these credentials before.")),
+        status=None if status is None else int(status),
+        code=code if isinstance(code, str) else None,
+        description=description if isinstance(description, str) else None,
+    )
+    refusal.refused_credentials = fingerprint
+    return refusal
 
 
 def refusals_in(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -138,7 +131,7 @@ def refused_logins_in(entry: dict[str, Any]) -> int:
 
 def described(entry: dict[str, Any]) -> dict[str, Any]:
     """What may be shown of an entry."""
-    token, by, now = entry.get("token"), entry.get("fetched_by"), time.time()
+    token, by = entry.get("token"), entry.get("fetched_by")
     by = by if isinstance(by, dict) else {}
     return {
         "has_token": token is not None,
@@ -146,7 +139,7 @@ def described(entry: dict[str, Any]) -> dict[str, Any]:
         "expires_at": seconds_from(token.get("expires_at")) if isinstance(token, dict) else None,
         "host": by.get("host"),
         "pid": by.get("pid"),
-        "fetches_this_hour": len(_fetches_in(entry, now)),
+        "fetches_this_hour": len(_fetches_in(entry, time.time())),
         "refused_logins": refused_logins_in(entry),
     }
 
@@ -155,19 +148,4 @@ def _fetches_in(entry: dict[str, Any], now: float) -> list[float]:
     """When tokens were fetched in the hour before `now`, as Unix times."""
     fetches = entry.get("fetches")
     found = [seconds_from(at) for at in fetches] if isinstance(fetches, list) else []
-    return [at for at in found if at is not None and now - _HOUR < at <= now]
-
-
-def _refusal_from(said: dict[str, Any], fingerprint: str) -> ThingspaceError:
-    """The refusal that an entry tells of; also if it is no longer clear what ThingSpace said."""
-    kind: type[ThingspaceError] = LoginRefusedError if said.get("login", True) else TokenRequestError
-    status = seconds_from(said.get("status"))
-    code, description = said.get("code"), said.get("description")
-    refusal = kind(
-        str(said.get("message", "ThingSpace has refused these credentials before.")),
-        status=None if status is None else int(status),
-        code=code if isinstance(code, str) else None,
-        description=description if isinstance(description, str) else None,
-    )
-    refusal.refused_credentials = fingerprint
-    return refusal
+    return [at for at in found if at is not None and now - 3600.0 < at <= now]

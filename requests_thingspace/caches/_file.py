@@ -1,7 +1,7 @@
 """A token cache for the processes of one machine.
 
-One file holds all entries and is replaced as a whole; each key has a lock file of its own, so that a client
-never waits for another client's fetch.
+One file holds all entries and is replaced as a whole. Each key has its own lock file, so that no client waits
+for another's fetch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ from ._cache import LOCK_TIMEOUT, TokenCache, require
 from ._entries import entry_from, refusals_in
 from ._private import file_lock, make_private_folder, read_private, state_folder, write_private
 
-_WRITE_TIMEOUT = 5.0  # seconds; a write takes milliseconds
-
 
 class FileTokenCache(TokenCache):
     """Tokens in a JSON file that only its owner may see: no server needed, extra ``file``.
@@ -28,9 +26,6 @@ class FileTokenCache(TokenCache):
     The file has mode 0600, its folder must have mode 0700 and is made if it does not exist. A file or folder
     that others can read, write or own, or that is a symlink, is not used, and an event says so. The folder
     must be on a disk of this machine: locks of network file systems cannot be relied upon.
-
-    Attributes:
-        path: the file.
     """
 
     errors = (OSError, ValueError)
@@ -41,8 +36,8 @@ class FileTokenCache(TokenCache):
         """Remember where the file is; it is made with the first token.
 
         Args:
-            path: a file in a folder of its own; by default ``tokens.json`` in the user's state folder of
-                the platform, such as ``~/.local/state/requests-thingspace/``.
+            path: a file in a folder of its own, by default ``tokens.json`` in the user's state folder,
+                such as ``~/.local/state/requests-thingspace/``; an attribute too.
             lock_timeout: seconds to wait at most for another process that fetches.
 
         Raises:
@@ -58,8 +53,7 @@ class FileTokenCache(TokenCache):
         return file_lock(Path(f"{self.path}.{key[:32]}.lock"), 0.0)
 
     def load(self, key: str) -> dict[str, Any] | None:
-        entry: dict[str, Any] | None = self._read().get(key, {}).get("entry")
-        return entry
+        return self._read().get(key, {}).get("entry")
 
     def save(self, key: str, entry: dict[str, Any], ttl: float) -> None:
         self._replace(key, {"until": time.time() + ttl, "entry": entry})
@@ -70,12 +64,13 @@ class FileTokenCache(TokenCache):
 
     def watch(self, key: str) -> Callable[[float], bool]:  # noqa: ARG002 - the file is the same for all
         """Sleep, and read the file only if it has been replaced since it was read."""
-        seen = [self._seen]
+        seen = self._seen
 
         def wait(pause: float) -> bool:
+            nonlocal seen
             time.sleep(pause)
-            before, seen[0] = seen[0], self._state()
-            return seen[0] != before
+            before, seen = seen, self._state()
+            return seen != before
 
         return wait
 
@@ -84,13 +79,12 @@ class FileTokenCache(TokenCache):
 
     def _state(self) -> tuple[int, ...]:
         """What changes when the file is replaced."""
-        try:
+        with suppress(OSError):
             found = os.stat(self.path)
-        except OSError:
-            return ()
-        return found.st_ino, found.st_mtime_ns, found.st_size
+            return found.st_ino, found.st_mtime_ns, found.st_size
+        return ()
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, dict[str, Any]]:
         """The whole document, which is whole without a lock too."""
         self._seen = self._state()
         content = read_private(self.path)
@@ -103,7 +97,7 @@ class FileTokenCache(TokenCache):
 
     def _replace(self, key: str, stored: dict[str, Any]) -> None:
         """Replace what is stored under `key`, and drop what has had its time."""
-        with file_lock(Path(f"{self.path}.lock"), _WRITE_TIMEOUT):
+        with file_lock(Path(f"{self.path}.lock"), 5.0):  # seconds; a write takes milliseconds
             try:
                 document = self._read()
             except ValueError:  # it is overwritten
@@ -113,7 +107,7 @@ class FileTokenCache(TokenCache):
                 for name, one in {**document, key: stored}.items()
                 if (seconds_from(one.get("until")) or 0) > time.time()
             }
-            # Tokens may be lost in a power failure; refused logins may not.
-            lasting = any(refusals_in(one["entry"]) for one in kept.values())
             if kept != document:
+                # Tokens may be lost in a power failure; refused logins may not.
+                lasting = any(refusals_in(one["entry"]) for one in kept.values())
                 write_private(self.path, json.dumps(kept).encode(), lasting=lasting)

@@ -1,7 +1,7 @@
 """A token cache in the keyring of the operating system.
 
-The keyring keeps the entries; lock files in the user's state folder make up for the lock that it lacks, and
-keep its accesses apart, since a keyring that is a file may lose what two write at once.
+The keyring keeps the entries. Lock files in the user's state folder make up for the lock that it lacks, and
+keep its accesses apart: a keyring that is a file may lose what two write at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Files that only their owner may see.
 
-A file is whole at any time, has mode 0600, lies in a folder of mode 0700, and neither is a symlink. What
-others can read, write or own is refused. Windows has no such modes: there a user's folders are the user's
-own.
+A file is whole at any time and has mode 0600, in a folder of mode 0700; neither is a symlink. What others
+can read, write or own is refused. Windows has no such modes: there a user's folders are the user's own.
 """
 
 from __future__ import annotations
@@ -34,15 +33,11 @@ def state_folder() -> Path:
 
 
 class file_lock:  # noqa: N801 - it is used like a function
-    """Hold the lock file at `path`, against threads and processes: ``with file_lock(path, 5.0): ...``.
+    """Hold the lock file at `path` against threads and processes; a TimeoutError after `seconds`.
 
     Each has a FileLock of its own, which ends with its object, so that one that an interrupt has lost stops
-    nobody, and with its process. filelock works in a thread, where no signal handler raises: interrupted in
-    what it keeps for forks, it would hold up every lock of the process.
-
-    Raises:
-        TimeoutError: on entry, others held it for all of `seconds`; with 0 there is one try.
-        OSError: on entry, it cannot be made, or its folder is refused.
+    nobody. filelock works in a thread, where no signal handler raises: interrupted in what it keeps for
+    forks, it would hold up every lock of the process.
     """
 
     def __init__(self, path: Path, seconds: float) -> None:
@@ -71,29 +66,18 @@ class file_lock:  # noqa: N801 - it is used like a function
 
 
 def make_private_folder(folder: Path) -> None:
-    """See to it that `folder` exists and is its owner's alone.
-
-    Raises:
-        OSError: it cannot be made, is a symlink, or others can read or write it.
-    """
-    try:
-        found = os.lstat(folder)
-    except FileNotFoundError:
+    """See to it that `folder` exists, is no symlink, and is its owner's alone; else raise an OSError."""
+    if not os.path.lexists(folder):
         for one in (*reversed(folder.parents), folder):  # each for its owner alone, whatever the umask is
             one.mkdir(mode=0o700, exist_ok=True)
-        found = os.lstat(folder)
+    found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(f"{folder} is not a folder of its own: a symlink or a file is in its place")
     _refuse_shared(folder, found)
 
 
 def read_private(path: Path) -> bytes | None:
-    """The content of a file, ``None`` if there is no file.
-
-    Raises:
-        OSError: it is not a plain file, or not its owner's alone, or cannot be read.
-        ValueError: it is larger than any that this library writes.
-    """
+    """The content of a file, ``None`` if there is none; an OSError or a ValueError if it is not ours."""
     try:
         file = patiently(lambda: io.FileIO(path, opener=_open))
     except FileNotFoundError:
@@ -109,13 +93,10 @@ def read_private(path: Path) -> bytes | None:
 
 
 def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Replace a file by `content`, in one step that a crash cannot interrupt.
+    """Replace a file by `content` in one step, under a lock of the caller's.
 
-    The caller holds a lock, since the new file has always the same name: a killed process leaves one
-    at most, and the next one removes it. To outlive a power failure (`lasting`) takes some milliseconds more.
-
-    Raises:
-        OSError: it cannot be written; the file is as it was.
+    A killed process leaves one new file at most, which the next one removes: it has always the same name. To
+    outlive a power failure (`lasting`) takes some milliseconds more.
     """
     new = path.with_name(f"{path.name}.new")
     try:
@@ -131,8 +112,12 @@ def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
         with suppress(OSError):
             os.unlink(new)
         raise
-    if lasting:
-        _sync_folder(path.parent)
+    if lasting and hasattr(os, "O_DIRECTORY"):  # not on Windows
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def patiently(work: Callable[[], R], tries: int = 20 if os.name == "nt" else 1, pause: float = _PAUSE) -> R:
@@ -169,14 +154,3 @@ def _refuse_shared(path: Path, found: os.stat_result) -> None:
     if found.st_mode & 0o077:
         mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
         raise PermissionError(f"{path} is open to other users: chmod {mode} it to have tokens kept there")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a folder's new entry to the disk."""
-    if not hasattr(os, "O_DIRECTORY"):  # Windows
-        return
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

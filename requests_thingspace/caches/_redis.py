@@ -20,10 +20,7 @@ from typing import Any
 from ._cache import LOCK_TIMEOUT, TokenCache, require
 from ._entries import entry_from
 
-_LEASE = 8.0
 _ANSWER = 5.0  # seconds within which a Redis that is given as a URL has to answer
-_LONGEST_WATCH = 1.0  # seconds
-_POLL = 0.2  # seconds between two tries where Redis gives no notice
 
 # The keys are those of the entry, the lock and the notice; the first argument is the owner of the lock. An
 # owner whose answer was lost asks again and is recognised. The notice is a stream: it can be read without
@@ -32,21 +29,19 @@ _IF_MINE = """
 local owner = redis.call('GET', KEYS[2])
 if owner and owner ~= ARGV[1] then return 0 end
 """
-_TAKE = """
+_LOCK = f"""{_IF_MINE}
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[3])
-return {1, redis.call('GET', KEYS[1])}
+return {{1, redis.call('GET', KEYS[1])}}
 """
-_PROLONG = _IF_MINE + "return redis.call('PEXPIRE', KEYS[2], ARGV[2])"
-_GIVE_UP = """
+_PROLONG = f"{_IF_MINE} return redis.call('PEXPIRE', KEYS[2], ARGV[2])"
+_UNLOCK = f"""{_IF_MINE}
+if ARGV[2] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 redis.call('DEL', KEYS[2])
 redis.call('XADD', KEYS[3], '*', 'over', '1')
 redis.call('PEXPIRE', KEYS[3], 10000)
 return 1
 """
-_LOCK = _IF_MINE + _TAKE
-_UNLOCK = _IF_MINE + _GIVE_UP
-_SAVE = _IF_MINE + "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])" + _GIVE_UP
 
 
 class RedisTokenCache(TokenCache):
@@ -54,9 +49,8 @@ class RedisTokenCache(TokenCache):
 
     It needs the commands GET, SET, DEL, EVAL, XREAD, and in its scripts PEXPIRE and XADD, on the keys
     ``prefix*``. The keys of one token share a hash tag, hence a slot of a Redis Cluster. Whoever can read
-    these keys has the tokens: use TLS and an ACL user.
-
-    A cache with a URL can be pickled. Copies share the client.
+    these keys has the tokens: use TLS and an ACL user. A cache with a URL can be pickled. Copies share the
+    client.
     """
 
     def __init__(
@@ -65,7 +59,7 @@ class RedisTokenCache(TokenCache):
         prefix: str = "thingspace:",
         *,
         lock_timeout: float = LOCK_TIMEOUT,
-        lease: float = _LEASE,
+        lease: float = 8.0,
     ) -> None:
         """Remember the client; Redis is asked when a token is needed.
 
@@ -87,7 +81,7 @@ class RedisTokenCache(TokenCache):
         self.errors = (RedisError, OSError, ValueError)
         self._url = client_or_url if isinstance(client_or_url, str) else None
         self._client = client_or_url if self._url is None else _client_of(self._url)
-        self._watch = min(lease / 8, _LONGEST_WATCH)
+        self._watch = min(lease / 8, 1.0)  # seconds
         self.lease = lease - self._watch  # who watches finds a dead lock that much later
         self.prefix = prefix
 
@@ -108,17 +102,22 @@ class RedisTokenCache(TokenCache):
         from redis.exceptions import ResponseError
         from redis.exceptions import TimeoutError as NoAnswer
 
-        patience = min(self._watch, _socket_timeout(self._client) / 2)
+        client, name = self._client, self._names(key)[2]
+        timeout = client.get_connection_kwargs().get("socket_timeout") or _ANSWER
+        patience = min(self._watch, timeout / 2)
+        words = ("XREAD", "COUNT", 1, "BLOCK", max(int(patience * 1000), 1), "STREAMS", name, "0-0")
+        node_of = getattr(client, "get_node_from_key", None)  # a Cluster's client cannot see the key in XREAD
         gives_notice = True  # an ACL may forbid XREAD, a proxy may not know it
 
         def wait(_: float) -> bool:
             nonlocal gives_notice
             if gives_notice:
+                where = {} if node_of is None else {"target_nodes": node_of(name)}
                 try:
-                    return self._has_notice(key, max(int(patience * 1000), 1))
+                    return bool(client.execute_command(*words, **where))
                 except (ResponseError, NoAnswer):
                     gives_notice = False
-            time.sleep(min(_POLL, self._watch))
+            time.sleep(min(0.2, self._watch))  # seconds; it polls
             return True
 
         return wait
@@ -144,33 +143,22 @@ class RedisTokenCache(TokenCache):
         name = f"{self.prefix}{{{key}}}"
         return name, f"{name}:lock", f"{name}:notice"
 
-    def _has_notice(self, key: str, milliseconds: int) -> bool:
-        """Wait for the notice. A client of a Cluster is told the node: it cannot see the key in XREAD."""
-        client, name = self._client, self._names(key)[2]
-        node_of = getattr(client, "get_node_from_key", None)
-        where = {} if node_of is None else {"target_nodes": node_of(name)}
-        words = ("XREAD", "COUNT", 1, "BLOCK", milliseconds, "STREAMS", name, "0-0")
-        return bool(client.execute_command(*words, **where))
+    def _load_under(self, lock: Any, key: str) -> dict[str, Any] | None:
+        return self.load(key) if lock is None else entry_from(lock.text)
 
-    def _load_locked(self, lock: Any, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - the lock knows
-        return entry_from(lock.text)
-
-    def _save_locked(self, lock: Any, key: str, entry: dict[str, Any], ttl: float) -> None:  # noqa: ARG002
-        lock.end(_SAVE, json.dumps(entry), int(ttl * 1000))
+    def _save_under(self, lock: Any, key: str, entry: dict[str, Any], ttl: float) -> None:
+        if lock is None:
+            self.save(key, entry, ttl)
+        else:
+            lock.end(json.dumps(entry), int(ttl * 1000))
 
 
 class _Lease:
-    """One try for the lock of a key in Redis, and the lease if it succeeds.
-
-    If it is lost, by an interrupt or with its process, it ends by itself.
-
-    Attributes:
-        text: what the entry was when the lock was taken.
-    """
+    """One try for a lock, and the lease if it succeeds. One that an interrupt has lost ends by itself."""
 
     def __init__(self, cache: RedisTokenCache, key: str) -> None:
-        self.text: str | bytes | None = None
-        self.cache, self._key = cache, key
+        self.text: str | bytes | None = None  # what the entry was when the lock was taken
+        self.cache, self._names = cache, cache._names(key)
         self._owner = secrets.token_hex(16)
         self._over = threading.Event()
 
@@ -187,17 +175,16 @@ class _Lease:
 
     def __exit__(self, *_: object) -> None:
         if not self._over.is_set():
-            self.end(_UNLOCK)
+            self.end()
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Run one of the scripts above. EVAL needs no other command where Redis does not know it yet."""
-        names = self.cache._names(self._key)
-        return self.cache._client.eval(script, 3, *names, self._owner, *arguments)
+        return self.cache._client.eval(script, 3, *self._names, self._owner, *arguments)
 
-    def end(self, script: str, *arguments: Any) -> None:
-        """Give up the lock by a script; raise if somebody else has it."""
+    def end(self, *text_and_milliseconds: Any) -> None:
+        """Give up the lock, and save if there is something; raise if somebody else has it."""
         self._over.set()
-        if not self.run(script, *arguments):
+        if not self.run(_UNLOCK, *text_and_milliseconds):
             raise OSError("the lock in Redis passed to another process before the token was there")
 
 
@@ -213,19 +200,8 @@ def _prolong(lease_or_none: weakref.ref[_Lease], over: threading.Event, pause: f
         del lease
 
 
-def _socket_timeout(client: Any) -> float:
-    """Seconds within which a client wants an answer; 0 if that cannot be told."""
-    pool = getattr(client, "connection_pool", None)
-    settings = client.get_connection_kwargs() if pool is None else pool.connection_kwargs
-    timeout = settings.get("socket_timeout", _ANSWER)
-    return 2 * _LONGEST_WATCH if timeout is None else float(timeout)
-
-
 def _client_of(url: str) -> Any:
-    """A client that connects with no more commands than needed: no HELLO, no name of the client library.
-
-    It gives up in time, and tries twice: a connection may be of a server that has restarted.
-    """
+    """A client that gives up in time, tries twice (Redis may have restarted), and sends no HELLO or name."""
     from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry

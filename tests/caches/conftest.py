@@ -4,12 +4,16 @@ import os
 
 import keyring
 import pytest
-import requests
 from keyrings.alt.file import PlaintextKeyring
 
-from requests_thingspace import ThingspaceAuth
-
 from .redis_server import RedisServer
+from .shelf import Shelf
+
+
+@pytest.fixture
+def cache():
+    """A cache in memory."""
+    return Shelf()
 
 
 @pytest.fixture(scope="session")
@@ -50,16 +54,3 @@ def no_umask():
     before = os.umask(0)
     yield
     os.umask(before)
-
-
-@pytest.fixture
-def make_auth(sandbox):
-    """A function that makes an auth that can be pickled and trusts the sandbox."""
-
-    def make_auth(cache, ca_file=sandbox.ca_file, **more):
-        session = requests.Session()
-        session.verify, session.trust_env = ca_file, False
-        pair = sandbox.client_id, sandbox.client_secret
-        return ThingspaceAuth(*pair, environment=sandbox.environment, session=session, cache=cache, **more)
-
-    return make_auth

@@ -27,53 +27,29 @@ def program() -> str:
     return str(Path(wheel.submodule_search_locations[0], "bin", "redis-server"))
 
 
-class RedisServer:
-    """A redis-server on a Unix socket, and on a TCP port if it is to be found by others.
+class Program:
+    """A redis-server or redis-sentinel with a folder of its own."""
 
-    Attributes:
-        url: its URL; it stays the same when it is restarted.
-        port: the TCP port, 0 if there is none.
-    """
+    options: list[object]
 
-    def __init__(self, *options: str, cluster: bool = False, tcp: bool = False):
-        self._folder = tempfile.mkdtemp(prefix="redis-")  # short: a socket's path has 107 bytes at most
-        self._cluster = cluster
-        self._options = options
-        self.port = free_port() if cluster or tcp else 0
-        self.url = f"redis://127.0.0.1:{self.port}" if cluster else f"unix://{self._folder}/redis.sock"
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="redis-")  # short: a socket's path has 107 bytes at most
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> RedisServer:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
+    def __enter__(self):
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
 
     def start(self) -> None:
-        """Start with an empty memory, and wait until it listens."""
-        options = ["--dir", self._folder, "--unixsocket", "redis.sock", "--port", str(self.port)]
-        if self._cluster:
-            options += ["--cluster-enabled", "yes"]
-        command = [program(), *options, "--save", "", "--bind", "127.0.0.1", *self._options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        sockets = 2 if self.port else 1
-        for _ in range(sockets):
-            assert any(b"ready to accept" in line.lower() for line in self._process.stdout), "it ended"
-        if self._cluster:
-            self._take_all_slots()
+        self._process = subprocess.Popen([program(), *map(str, self.options)], stdout=subprocess.PIPE)
 
-    def _take_all_slots(self) -> None:
-        """Make it a cluster of one node, and wait until it serves."""
-        with closing(self.client()) as client:
-            client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-            while "cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
-                client.ping()
+    def until(self, told: str) -> None:
+        """Wait until it has told of something."""
+        assert any(told.encode() in line for line in self._process.stdout), "it ended"
 
     def stop(self) -> None:
         """Kill it, as a crash does."""
@@ -82,6 +58,34 @@ class RedisServer:
             self._process.stdout.close()
             self._process.wait()
             self._process = None
+
+
+class RedisServer(Program):
+    """A redis-server on a Unix socket, and on a TCP port if it is to be found by others.
+
+    Attributes:
+        url: its URL; it stays the same when it is restarted.
+        port: the TCP port, 0 if there is none.
+    """
+
+    def __init__(self, *options: object, cluster: bool = False, tcp: bool = False):
+        super().__init__()
+        self._cluster = cluster
+        self.port = free_port() if cluster or tcp else 0
+        self.url = f"redis://127.0.0.1:{self.port}" if cluster else f"unix://{self.folder}/redis.sock"
+        self.options = ["--dir", self.folder, "--unixsocket", "redis.sock", "--port", self.port, "--save", ""]
+        self.options += ["--bind", "127.0.0.1", "--cluster-enabled", "yes" if cluster else "no", *options]
+
+    def start(self) -> None:
+        """Start with an empty memory, and wait until it listens."""
+        super().start()
+        for _ in range(2 if self.port else 1):
+            self.until("eady to accept")
+        if self._cluster:  # of one node
+            with closing(self.client()) as client:
+                client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+                while "cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
+                    client.ping()
 
     def suspend(self) -> None:
         """Let it answer no more, with its connections open."""
@@ -106,37 +110,19 @@ class RedisServer:
             admin.execute_command("ACL", "DELUSER", "tokens")
 
 
-class Sentinel:
-    """A redis-sentinel that watches one server and makes its replica the next one when it dies.
-
-    Attributes:
-        port: the TCP port.
-    """
+class Sentinel(Program):
+    """A redis-sentinel that watches one server and makes its replica the next one when it dies."""
 
     def __init__(self, watched: RedisServer):
-        self._folder = tempfile.mkdtemp(prefix="redis-")
+        super().__init__()
         self.port = free_port()
-        settings = Path(self._folder, "sentinel.conf")
+        settings = Path(self.folder, "sentinel.conf")
         settings.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {self._folder}\n"
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
             f"sentinel monitor tokens 127.0.0.1 {watched.port} 1\n"
             "sentinel down-after-milliseconds tokens 300\nsentinel failover-timeout tokens 3000\n"
         )
-        self._process = subprocess.Popen([program(), settings, "--sentinel"], stdout=subprocess.PIPE)
-
-    def __enter__(self) -> Sentinel:
-        self.until("+monitor master")
-        return self
-
-    def until(self, told: str) -> None:
-        """Wait until it has told of something."""
-        assert any(told.encode() in line for line in self._process.stdout), "it ended"
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.stdout.close()
-        self._process.wait()
-        shutil.rmtree(self._folder)
+        self.options = [settings, "--sentinel"]
 
 
 def free_port() -> int:
@@ -145,9 +131,8 @@ def free_port() -> int:
         with socket.socket() as one, socket.socket() as bus:
             one.bind(("127.0.0.1", 0))
             port: int = one.getsockname()[1]
-            if port < 55535:
-                try:
-                    bus.bind(("127.0.0.1", port + 10000))
-                except OSError:
-                    continue
-                return port
+            try:
+                bus.bind(("127.0.0.1", port + 10000))
+            except (OSError, OverflowError):  # a port above 65535
+                continue
+            return port

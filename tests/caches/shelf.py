@@ -28,17 +28,10 @@ def get_anew(sandbox, session):
     return {get(sandbox, session) for _ in range(3)}
 
 
-def key_of(sandbox, **arguments):
-    """The cache key of the bearer."""
-    keys = []
-    sandbox.auth(token_provider=lambda _, manager: keys.append(manager.cache_key), **arguments).get_token()
-    return keys[0]
-
-
-def refused(sandbox, cache, **arguments):
+def refused(auth):
     """The refusal that a client is told."""
     with pytest.raises((LoginRefusedError, TokenRequestError)) as kept:
-        sandbox.auth(cache=cache, **arguments).get_session_token()
+        auth.get_session_token()
     return kept.value
 
 
@@ -61,12 +54,10 @@ def mode(path):
 class Shelf(TokenCache):
     """A cache as a user would write it, in the memory of the process, that breaks on command."""
 
-    def __init__(self, entries=None, **settings):
+    def __init__(self, twin=None, **settings):
         super().__init__(**settings)
-        self.entries = {} if entries is None else entries
-        self.broken = {}
-        self.used = []
-        self._locks = {}
+        self.entries, self._locks = ({}, {}) if twin is None else (twin.entries, twin._locks)
+        self.broken, self.used = {}, []
 
     def _use(self, method):
         self.used.append(method)
@@ -76,7 +67,7 @@ class Shelf(TokenCache):
     @contextmanager
     def lock(self, key):
         self._use("lock")
-        lock = self.entries.setdefault(f"{key}.lock", threading.Lock())
+        lock = self._locks.setdefault(key, threading.Lock())
         if not lock.acquire(blocking=False):
             raise TimeoutError("another one holds the lock")
         try:
@@ -90,7 +81,7 @@ class Shelf(TokenCache):
         return self.entries.get(key)
 
     def save(self, key, entry, ttl):
-        if "save" in self.broken:
+        if self.broken.get("save") is OSError:
             raise OSError(f"no room for {entry}")
         self._use("save")
         self.entries[key] = entry

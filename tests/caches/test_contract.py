@@ -1,78 +1,72 @@
-"""Every backend passes the contract suite that ships, and our own."""
+"""Every backend passes the contract suite that ships, and our own; so does a user's own cache."""
 
 import pytest
 import redis
 
 from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
+from requests_thingspace.testing import TokenCacheContract
 
 from .contract import OwnCacheContract
 from .redis_server import RedisServer
+from .shelf import Shelf
 from .test_redis import RIGHTS
+
+SLOW = [pytest.param(backend, marks=pytest.mark.slow) for backend in ("redis by an ACL user", "cluster")]
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A Redis Cluster of one node."""
-    with RedisServer(cluster=True) as server:
-        yield server
+    """A client of a Redis Cluster of one node, where the keys of one token must share a slot."""
+    with RedisServer(cluster=True) as server, redis.RedisCluster.from_url(server.url) as client:
+        yield client
 
 
-class TestFileTokenCache(OwnCacheContract):
-    """A file."""
-
-    @pytest.fixture(autouse=True)
-    def folder(self, tmp_path):
-        self.path = tmp_path / "tokens" / "tokens.json"
-
-    def make_cache(self):
-        return FileTokenCache(self.path)
-
-
-class TestKeyringTokenCache(OwnCacheContract):
-    """A keyring of keyrings.alt, which keeps its passwords in a file."""
-
-    @pytest.fixture(autouse=True)
-    def own_keyring(self, plain_keyring):
-        """Each test has one of its own."""
-
-    def make_cache(self):
-        return KeyringTokenCache("contract")
-
-
-class TestRedisTokenCache(OwnCacheContract):
-    """A Redis with a URL."""
-
-    @pytest.fixture(autouse=True)
-    def server(self, redis_server):
-        self.url = redis_server.url
-
-    def make_cache(self):
-        return RedisTokenCache(self.url, lease=2.0)
-
-
-@pytest.mark.slow
-class TestRedisTokenCacheOfAnAclUser(OwnCacheContract):
+@pytest.fixture
+def acl_user(redis_server):
     """A client of redis-py, whose user may run just the commands that the documentation names."""
-
-    @pytest.fixture(autouse=True)
-    def user(self, redis_server):
-        with redis_server.user(*RIGHTS) as self.client:
-            yield
-
-    def make_cache(self):
-        return RedisTokenCache(self.client, lease=2.0)
+    with redis_server.user(*RIGHTS) as client:
+        yield client
 
 
-@pytest.mark.slow
-class TestRedisTokenCacheOfACluster(OwnCacheContract):
-    """A client of a Redis Cluster, where the keys of one token must share a slot."""
+class TestBackends(OwnCacheContract):
+    """Each of them."""
 
-    @pytest.fixture(autouse=True)
-    def client(self, cluster):
-        self.cluster = redis.RedisCluster.from_url(cluster.url)
-        self.cluster.flushall()
-        yield
-        self.cluster.close()
+    @pytest.fixture(autouse=True, params=["shelf", "file", "keyring", "redis", *SLOW])
+    def backend(self, request, tmp_path):
+        use, shelf = request.getfixturevalue, Shelf()
+        if request.param == "keyring":
+            use("plain_keyring")
+        if request.param == "cluster":
+            use("cluster").flushall()
+        self.make_cache = {
+            "shelf": lambda: Shelf(shelf),
+            "file": lambda: FileTokenCache(tmp_path / "tokens" / "tokens.json"),
+            "keyring": lambda: KeyringTokenCache("contract"),
+            "redis": lambda: RedisTokenCache(use("redis_server").url, lease=2.0),
+            "redis by an ACL user": lambda: RedisTokenCache(use("acl_user"), lease=2.0),
+            "cluster": lambda: RedisTokenCache(use("cluster"), "tokens:", lease=2.0),
+        }[request.param]
 
-    def make_cache(self):
-        return RedisTokenCache(self.cluster, "tokens:", lease=2.0)
+
+class Careless(Shelf):
+    """A cache that keeps one entry for all clients."""
+
+    def load(self, key):
+        return super().load("the one")
+
+    def save(self, key, entry, ttl):
+        super().save("the one", entry, ttl)
+
+
+def test_the_contract_finds_a_careless_cache():
+    """A cache that gives one client's token to another does not pass."""
+    contract, shelf = OwnCacheContract(), Shelf()
+    contract.make_cache = lambda: Careless(shelf)
+    with pytest.raises(AssertionError, match="None"):
+        contract.test_keys_are_apart()
+
+
+def test_the_contract_wants_a_cache():
+    """A subclass has to say how its cache is made."""
+    with pytest.raises(NotImplementedError):
+        TokenCacheContract().make_cache()

@@ -5,7 +5,6 @@ import os
 import pytest
 
 import requests_thingspace
-from requests_thingspace import caches
 
 from ..users import python
 
@@ -24,7 +23,6 @@ except ImportError as error:
 @pytest.mark.parametrize(
     ("package", "cache", "extra"),
     [
-        ("platformdirs", "FileTokenCache()", "file"),
         ("platformdirs", "FileTokenCache('tokens.json')", "file"),
         ("filelock", "FileTokenCache()", "file"),
         ("keyring", "KeyringTokenCache()", "keyring"),
@@ -35,21 +33,19 @@ except ImportError as error:
 def test_a_missing_package(package, cache, extra):
     """The error names the package and the extra that brings it."""
     script = WITHOUT.format(package=package, cache=cache)
-    told = python("-c", script, env=dict(os.environ)).stdout
-    assert told == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
+    words = python("-c", script, env=dict(os.environ)).stdout
+    assert words == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
 
 
 @pytest.mark.slow
 def test_nothing_is_imported_before_it_is_needed():
-    """The front door imports no package of an extra."""
+    """Neither the front door nor the caches import a package of an extra."""
     extras = {"filelock", "platformdirs", "keyring", "redis"}
-    script = f"import sys, requests_thingspace; print({extras} & sys.modules.keys())"
-    told = python("-c", script, env=dict(os.environ)).stdout
-    assert told == "set()\n"
+    script = f"import sys, requests_thingspace.caches; print({extras} & sys.modules.keys())"
+    assert python("-c", script, env=dict(os.environ)).stdout == "set()\n"
 
 
-@pytest.mark.parametrize("module", [requests_thingspace, caches])
-def test_what_does_not_exist_is_no_attribute(module):
+def test_what_does_not_exist_is_no_attribute():
     """A mistyped name is reported as Python reports it, though caches are imported late."""
     with pytest.raises(AttributeError, match=r"module .* has no attribute 'FileTokenCach'"):
-        _ = module.FileTokenCach
+        _ = requests_thingspace.FileTokenCach

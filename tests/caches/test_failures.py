@@ -1,66 +1,72 @@
 """What dies at each step of a renewal: nobody fails while ThingSpace answers, nor waits for long."""
 
 import copy
-import os
 import pickle
-import shutil
 import signal
-import tempfile
 import time
-from contextlib import contextmanager
-from itertools import product
-from pathlib import Path
 
 import keyring
 import pytest
 
-from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
+from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache, ThingspaceAuth
 
-from ..children import NOBODY, Child, become_nobody, fill_the_disk, let_the_disk_have_room
+from ..children import Child
 from ..threads import in_threads
 from .redis_server import RedisServer
-from .shelf import ENTRY, KEY, Shelf, key_of, told
+from .shelf import ENTRY, KEY, Shelf, told
 
 LEASE = 2.0
 STEPS = ["look", "lock", "look again", "save", "saved", "unlock"]
-TROUBLES = list(product(["full", "read-only", "gone", "out of reach"], STEPS))
 
 
 class Stepping:
     """A part of a cache to which something happens at one step of a renewal."""
 
+    _step = None
+
     def befall(self, step, work, *arguments):
         """Let `work` happen when `step` comes."""
-        self._step, self._work = step, (work, arguments)
-        return self
+        self._step, self._work, self._arguments = step, work, arguments
 
-    def _at(self, step):
-        if getattr(self, "_step", None) == step:
+    def at(self, step):
+        if self._step == step:
             self._step = None
-            work, arguments = self._work
-            work(*arguments)
+            self._work(*self._arguments)
 
     def load(self, key):
-        self._at("look")
+        self.at("look")
         return super().load(key)
 
-    def _load_locked(self, lock, key):
-        self._at("look again")
-        return super()._load_locked(lock, key)
-
-    def _save_locked(self, lock, key, entry, ttl):
-        self._at("save")
-        super()._save_locked(lock, key, entry, ttl)
-        self._at("saved")
-
-    @contextmanager
     def lock(self, key):
-        self._at("lock")
-        with super().lock(key) as lock:
-            try:
-                yield lock
-            finally:
-                self._at("unlock")
+        self.at("lock")
+        return Lock(self, super().lock(key))
+
+    def _load_under(self, lock, key):
+        if lock is not None:
+            self.at("look again")
+        return super()._load_under(lock, key)
+
+    def _save_under(self, lock, key, entry, ttl):
+        self.at("save")
+        super()._save_under(lock, key, entry, ttl)
+        self.at("saved")
+
+
+class Lock:
+    """A lock with a step before its end."""
+
+    def __init__(self, cache, lock):
+        self._cache, self._lock = cache, lock
+
+    def __getattr__(self, name):
+        return getattr(self._lock, name)
+
+    def __enter__(self):
+        self._lock.__enter__()
+
+    def __exit__(self, *_):
+        self._cache.at("unlock")
+        self._lock.__exit__()
 
 
 class SteppingFile(Stepping, FileTokenCache):
@@ -68,30 +74,7 @@ class SteppingFile(Stepping, FileTokenCache):
 
 
 class SteppingRedis(Stepping, RedisTokenCache):
-    """A Redis. Its lock is handed to it as it is."""
-
-    def lock(self, key):
-        self._at("lock")
-        lock = super(Stepping, self).lock(key)
-        leave = lock.__exit__
-
-        class Lock(type(lock)):
-            def __exit__(lock, *_):
-                self._at("unlock")
-                leave()
-
-        lock.__class__ = Lock
-        return lock
-
-
-def die():
-    """What the kernel does to a process when memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def get_token(auth):
-    """The value of the token, in a process of its own."""
-    return auth.get_token().value
+    """A Redis."""
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -103,82 +86,36 @@ def caches(request, tmp_path):
     return [cls(url, lease=LEASE) for cls in [SteppingRedis] + [RedisTokenCache] * 8]
 
 
+def get_together(auths):
+    """Let all auths get their token at once, which is the same, within the lease."""
+    started = time.monotonic()
+    assert len(set(in_threads(len(auths), lambda: auths.pop().get_token().value))) == 1
+    assert time.monotonic() - started < LEASE + 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
-def test_the_holder_is_killed(sandbox, make_auth, caches, step):
+def test_the_holder_is_killed(sandbox, bare, caches, step):
     """Whenever a process is killed, the others have a token within its lease, and fetch once at most."""
     doomed, *caches = caches
-    child = Child(get_token, make_auth(doomed.befall(step, die)))
+    doomed.befall(step, signal.raise_signal, signal.SIGKILL)
+    child = Child(ThingspaceAuth.get_token, bare(cache=doomed))
     child.process.join(60)
     assert child.process.exitcode == -signal.SIGKILL
-    before, started = sandbox.calls["token"], time.monotonic()
-    auths = [make_auth(cache) for cache in caches]
-    assert len(set(in_threads(8, lambda: auths.pop().get_token().value))) == 1
-    assert time.monotonic() - started < LEASE + 2
+    before = sandbox.calls["token"]
+    get_together([bare(cache=cache) for cache in caches])
     assert sandbox.calls["token"] <= before + 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
-def test_redis_is_killed(sandbox, make_auth, step):
+def test_redis_is_killed(sandbox, bare, step):
     """Whenever Redis is killed, those that renew and those that wait have a token at once."""
     with RedisServer() as server:
-        doomed, *caches = (cls(server.url, lease=LEASE) for cls in [SteppingRedis] + [RedisTokenCache] * 4)
-        doomed.befall(step, server.stop)
-        auths = [make_auth(cache) for cache in (doomed, *caches)]
+        caches = [cls(server.url, lease=LEASE) for cls in [SteppingRedis] + [RedisTokenCache] * 4]
+        caches[0].befall(step, server.stop)
         sandbox.slow("token", 0.3)
-        started = time.monotonic()
-        assert len(set(in_threads(5, lambda: auths.pop().get_token().value))) == 1
-        assert time.monotonic() - started < LEASE + 2
-        server.stop()
-        for cache in (doomed, *caches):
-            cache._client.close()
-
-
-@pytest.fixture
-def folder():
-    """A folder in which another user may rename things."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-    yield folder
-    for found in folder.iterdir():
-        found.chmod(0o700)  # the test may have put it out of reach, of us too
-    shutil.rmtree(folder)
-
-
-def renew_under(trouble_at, auth, cache):
-    """Renew while something befalls the disk at one step; gives the tokens of this and of another try."""
-    auth.get_token()
-    auth.token = None
-    cache.path.unlink()
-    for path in [cache.path.parent, *cache.path.parent.iterdir()] if os.geteuid() == 0 else []:
-        os.chown(path, NOBODY, -1)
-    become_nobody()
-    trouble, step = trouble_at
-    work, *arguments = {
-        "full": (fill_the_disk,),
-        "read-only": (cache.path.parent.chmod, 0o500),
-        "gone": (cache.path.parent.rename, cache.path.parent.with_name("away")),
-        "out of reach": (cache.path.parent.chmod, 0),
-    }[trouble]
-    cache.befall(step, work, *arguments)
-    try:
-        return auth.get_token().value, auth.get_token().value
-    finally:
-        let_the_disk_have_room()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("trouble_at", TROUBLES, ids=" at ".join)
-def test_the_disk_fails(sandbox, make_auth, folder, trouble_at):
-    """Whatever befalls the disk, whenever it does, there is a token."""
-    ca_file = folder / "ca.pem"
-    ca_file.write_bytes(Path(sandbox.ca_file).read_bytes())
-    cache = SteppingFile(folder / "tokens" / "t.json")
-    auth = make_auth(cache, str(ca_file))
-    first, second = Child(renew_under, trouble_at, auth, cache).result()
-    assert first == second
-    assert sandbox.calls["token"] <= 3
+        get_together([bare(cache=cache) for cache in caches])
 
 
 @pytest.fixture(params=["shelf", "file", "keyring", "redis"])
@@ -186,9 +123,7 @@ def scribbled(request, sandbox, tmp_path):
     """A cache, and a function that writes something in place of all that it holds."""
     if request.param == "shelf":
         cache = Shelf()
-        return cache, lambda content: cache.entries.update(
-            {k: content for k in cache.entries if len(k) == 64}
-        )
+        return cache, lambda content: cache.entries.update(dict.fromkeys(cache.entries, content))
     if request.param == "file":
         cache = FileTokenCache(tmp_path / "tokens" / "tokens.json")
         return cache, cache.path.write_bytes
@@ -196,7 +131,7 @@ def scribbled(request, sandbox, tmp_path):
         cache = RedisTokenCache(request.getfixturevalue("redis_server").url)
         return cache, lambda content: [cache._client.set(name, content) for name in cache._client.keys("*}")]
     request.getfixturevalue("plain_keyring")
-    cache, key = KeyringTokenCache(), key_of(sandbox)
+    cache, key = KeyringTokenCache(), sandbox.auth().cache_keys["bearer"]
     return cache, lambda content: keyring.set_password(cache.service, key, content.decode("latin1"))
 
 
@@ -208,18 +143,15 @@ def scribbled(request, sandbox, tmp_path):
 def test_garbage_is_replaced(sandbox, scribbled, caplog, content):
     """What is no entry is told of once, not quoted, and written over by the next fetch."""
     cache, scribble = scribbled
-    auths = [sandbox.auth(cache=cache, username=None, password=None) for _ in range(3)]
+    auths = [sandbox.auth(cache=cache) for _ in range(3)]
     auths[0].get_token()
-    before = sandbox.calls["token"]
     scribble(content)
     assert auths[1].get_token() == auths[2].get_token()
-    assert sandbox.calls["token"] == before + 1
+    assert sandbox.calls["token"] == 2
     assert told(caplog) in (["WARNING", "INFO"], [])  # {} is a file without entries
 
 
-@pytest.mark.parametrize(
-    "journey", [copy.copy, copy.deepcopy, lambda cache: pickle.loads(pickle.dumps(cache))]
-)
+@pytest.mark.parametrize("journey", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
 def test_it_travels(scribbled, journey):
     """Copies and pickles find the same entries, and tell where they are."""
     cache, _ = scribbled

@@ -2,17 +2,19 @@
 
 import json
 import os
+import resource
 import shutil
-import threading
 
 import pytest
 
 from requests_thingspace import FileTokenCache
 
-from ..children import NOBODY
 from .shelf import ENTRY, KEY, get_anew, mode, told
 
 OTHER_KEY = "1" * 64
+_, UNLIMITED = resource.getrlimit(resource.RLIMIT_FSIZE)
+ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
 
 @pytest.fixture
@@ -21,63 +23,44 @@ def cache(tmp_path):
     return FileTokenCache(tmp_path / "tokens" / "tokens.json")
 
 
-@pytest.fixture
-def get(connect, sandbox, cache):
-    """A function that makes API calls with a token that has just expired, and gives their statuses."""
-    session = connect(cache=cache)
-    assert get_anew(sandbox, session) == {200}
-    return lambda: get_anew(sandbox, session)
-
-
 def test_only_the_owner_may_see_it(cache, no_umask):
     """The folder has mode 0700 and every file in it 0600, whatever the umask is."""
     with cache.lock(KEY):
         cache.save(KEY, ENTRY, 60)
     assert mode(cache.path.parent) == 0o700
-    assert {path.name: mode(path) for path in cache.path.parent.iterdir()} == {
-        "tokens.json": 0o600,
-        "tokens.json.lock": 0o600,
-        f"tokens.json.{KEY[:32]}.lock": 0o600,
-    }
+    assert {path.name: mode(path) for path in cache.path.parent.iterdir()} == dict.fromkeys(
+        ("tokens.json", "tokens.json.lock", f"tokens.json.{KEY[:32]}.lock"), 0o600
+    )
 
 
-def folder(path):
-    """A folder in place of the file."""
-    path.unlink()
-    path.mkdir()
+def spoil(path, how):
+    """Put something else in the place of a private file, or let others have it, or its folder."""
+    if how in ("folder", "pipe", "gone"):
+        path.unlink()
+    if how == "folder":
+        path.mkdir()
+    elif how == "pipe":
+        os.mkfifo(path, 0o600)
+    elif how == "symlink":
+        path.rename(path.with_name("elsewhere"))
+        path.symlink_to("elsewhere")
+    elif how == "huge":
+        path.write_bytes(b" " * (2**20 + 1))
+    elif how == "another user's":
+        os.chown(path, 65534, -1)
+    elif how == "full":
+        limit_files_to(10)
+    elif how == "read-only":
+        path.parent.chmod(0o500)
+    elif how in ("open folder", "gone"):
+        path.parent.chmod(0o750)
+    else:
+        path.chmod(how)
 
 
-def pipe(path):
-    """A pipe in place of the file."""
-    path.unlink()
-    os.mkfifo(path, 0o600)
-
-
-def symlink(path):
-    """A link to a file that would be fine in place of the file."""
-    path.rename(path.with_name("elsewhere"))
-    path.symlink_to("elsewhere")
-
-
-def open_file(mode):
-    """A file that others can reach."""
-    return lambda path: path.chmod(mode)
-
-
-def open_folder(path):
-    """A folder that others can reach."""
-    path.parent.chmod(0o750)
-
-
-def empty_open_folder(path):
-    """One without a file."""
-    path.unlink()
-    path.parent.chmod(0o750)
-
-
-def of_another_user(path):
-    """A file that its owner could change at any time."""
-    os.chown(path, NOBODY, -1)
+def limit_files_to(size):
+    """Let no file of this process grow beyond so many bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, UNLIMITED))
 
 
 def contents(path):
@@ -89,33 +72,38 @@ def contents(path):
     ]
 
 
-ONLY_ROOT = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
-
-
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("how", "words"),
     [
-        (folder, "Is a directory"),
-        (pipe, "is not a plain file"),
-        (symlink, ""),
-        (open_file(0o640), "chmod 600 it"),
-        (open_file(0o604), "chmod 600 it"),
-        (open_file(0o602), "chmod 600 it"),
-        (open_folder, "chmod 700 it"),
-        (empty_open_folder, "chmod 700 it"),
-        pytest.param(of_another_user, "belongs to another user", marks=ONLY_ROOT),
+        ("folder", "Is a directory"),
+        ("pipe", "is not a plain file"),
+        ("symlink", ""),
+        (0o640, "chmod 600 it"),
+        (0o604, "chmod 600 it"),
+        (0o602, "chmod 600 it"),
+        ("open folder", "chmod 700 it"),
+        ("gone", "chmod 700 it"),
+        pytest.param("another user's", "belongs to another user", marks=ONLY_ROOT),
+        ("full", "File too large"),
+        pytest.param("read-only", "Permission denied", marks=NOT_ROOT),
     ],
 )
-def test_what_is_no_private_file_is_refused(get, cache, caplog, spoil, words):
-    """It is told of once, with what to do, and left alone; once it is gone a file is used again."""
-    spoil(cache.path)
-    before = contents(cache.path)
-    assert [get(), get()] == [{200}, {200}]
-    assert told(caplog) == ["WARNING"]
-    assert words in caplog.text
-    assert contents(cache.path) == before
+def test_what_cannot_be_used_is_left_alone(connect, sandbox, cache, caplog, how, words):
+    """It is told of once, with what to do; once it is gone a file is used again."""
+    session = connect(cache=cache)
+    assert get_anew(sandbox, session) == {200}
+    spoil(cache.path, how)
+    try:
+        before = contents(cache.path)
+        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
+        assert told(caplog) == ["WARNING"]
+        assert words in caplog.text
+        assert contents(cache.path) == before
+    finally:
+        limit_files_to(UNLIMITED)
+        cache.path.parent.chmod(0o700)
     shutil.rmtree(cache.path.parent)
-    assert get() == {200}
+    assert get_anew(sandbox, session) == {200}
     assert told(caplog) == ["WARNING", "INFO"]
     assert mode(cache.path) == 0o600
 
@@ -125,27 +113,6 @@ def test_what_had_its_time_is_dropped(cache):
     cache.save(KEY, ENTRY, -1)
     cache.save(OTHER_KEY, ENTRY, 60)
     assert list(json.loads(cache.path.read_bytes())) == [OTHER_KEY]
-
-
-def test_readers_see_a_whole_file(cache):
-    """Without the lock a reader sees the entry before or after, never between."""
-    entries = [{"access_token": letter * 20_000} for letter in "ab"]
-    cache.save(KEY, entries[0], 60)
-    ended = threading.Event()
-
-    def write():
-        for turn in range(100):
-            cache.save(KEY, entries[turn % 2], 60)
-        ended.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    seen = 0
-    while not ended.is_set():
-        assert cache.load(KEY) in entries
-        seen += 1
-    writer.join()
-    assert seen > 0
 
 
 def test_where_it_is(tmp_path, monkeypatch):

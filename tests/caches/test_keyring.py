@@ -12,10 +12,9 @@ def test_a_machine_without_a_keyring(connect, sandbox, plain_keyring, use_keyrin
     """Where no keyring is to be had every API call is 200, with one warning, and it may come back."""
     session = connect(cache=KeyringTokenCache())
     assert get_anew(sandbox, session) == {200}
-    use_keyring(keyring.backends.fail.Keyring())
-    assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
-    use_keyring(plain_keyring)
-    assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
+    for backend in (keyring.backends.fail.Keyring(), plain_keyring):
+        use_keyring(backend)
+        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
     assert told(caplog) == ["WARNING", "INFO"]
 
 

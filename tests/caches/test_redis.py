@@ -7,13 +7,12 @@ import time
 
 import pytest
 import redis
-import trustme
 from redis.sentinel import Sentinel as Sentinels
 
 from requests_thingspace import RedisTokenCache
 
 from ..threads import in_threads
-from .redis_server import RedisServer, Sentinel, free_port
+from .redis_server import RedisServer, Sentinel
 from .shelf import ENTRY, KEY, fetching, get, get_anew, told
 
 RIGHTS = ["~thingspace:*", "+get", "+set", "+del", "+eval", "+pexpire", "+xadd", "+xread"]
@@ -35,46 +34,39 @@ def client(redis_server):
         yield client
 
 
-@pytest.fixture
-def restartable():
-    """A redis-server of this test's own."""
-    with RedisServer() as server:
-        yield server
-
-
-def test_redis_goes_and_comes_back(connect, sandbox, restartable, caplog):
+def test_redis_goes_and_comes_back(connect, sandbox, caplog):
     """While Redis is down every API call is 200, with one warning; one line tells that it is back."""
-    session = connect(cache=RedisTokenCache(restartable.url))
-    assert get_anew(sandbox, session) == {200}
-    for _ in range(2):
-        restartable.stop()
-        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
-        restartable.start()
-        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
+    with RedisServer() as server:
+        session = connect(cache=RedisTokenCache(server.url))
+        assert get_anew(sandbox, session) == {200}
+        for _ in range(2):
+            for happens in (server.stop, server.start):
+                happens()
+                assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
     assert told(caplog) == ["WARNING", "INFO"] * 2
 
 
 @pytest.mark.parametrize("trouble", ["restart", "flush"])
-def test_what_redis_has_lost_is_fetched_and_saved_again(connect, sandbox, restartable, caplog, trouble):
+def test_what_redis_has_lost_is_fetched_and_saved_again(connect, sandbox, caplog, trouble):
     """Who holds a token goes on with it; a connection that a restart has cut is no trouble."""
-    cache = RedisTokenCache(restartable.url)
-    session = connect(cache=cache)
-    assert get(sandbox, session) == 200
-    if trouble == "flush":
-        restartable.empty()
-    else:
-        restartable.stop()
-        restartable.start()
-    assert get(sandbox, session) == 200
-    assert get(sandbox, connect(cache=cache)) == 200
-    assert sandbox.calls["token"] == 2
-    assert get_anew(sandbox, session) == {200}
+    with RedisServer() as server:
+        cache = RedisTokenCache(server.url)
+        session = connect(cache=cache)
+        assert get(sandbox, session) == 200
+        if trouble == "flush":
+            server.empty()
+        else:
+            server.stop()
+            server.start()
+        assert [get(sandbox, one) for one in (session, connect(cache=cache))] == [200, 200]
+        assert sandbox.calls["token"] == 2
+        assert get_anew(sandbox, session) == {200}
     assert told(caplog) == []
 
 
 def test_redis_is_flushed_in_mid_fetch(cache, sandbox, redis_server, caplog):
     """A lease that is lost while its holder fetches is no trouble as long as nobody else has taken it."""
-    auth = sandbox.auth(cache=cache, username=None, password=None)
+    auth = sandbox.auth(cache=cache)
     with fetching(sandbox, auth):
         redis_server.empty()
     assert sandbox.auth(cache=cache).get_token() == auth.get_token()
@@ -85,20 +77,16 @@ def test_redis_is_read_only(connect, sandbox, cache, client, caplog):
     """A replica can be read and not written to: all is well until the token expires, and then too."""
     session = connect(cache=cache)
     assert get_anew(sandbox, session) == {200}
-    client.replicaof("127.0.0.1", 1)
-    try:
+    for master, levels in [(("127.0.0.1", 1), ["WARNING"]), (("NO", "ONE"), ["WARNING", "INFO"])]:
+        client.replicaof(*master)
         assert [get_anew(sandbox, session) for _ in range(3)] == [{200}] * 3
-    finally:
-        client.replicaof("NO", "ONE")
-    assert told(caplog) == ["WARNING"]
-    assert [get_anew(sandbox, session) for _ in range(2)] == [{200}] * 2
-    assert told(caplog) == ["WARNING", "INFO"]
+        assert told(caplog) == levels
 
 
 def test_an_entry_lives_as_long_as_its_token(sandbox, cache, client):
     """Redis drops a token when it expires, the notice for those who wait soon, and keeps nothing else."""
     sandbox.advance(600)
-    sandbox.auth(cache=cache, username=None, password=None).get_token()
+    sandbox.auth(cache=cache).get_token()
     name, notice = sorted(client.keys())
     assert 3500 < client.ttl(name) <= 4200
     assert 0 < client.ttl(notice) <= 10
@@ -148,16 +136,12 @@ def test_a_cache_with_a_client_stays(redis_server):
         assert [twin.load(KEY) for twin in (copy.copy(cache), copy.deepcopy(cache))] == [ENTRY, ENTRY]
 
 
-def test_a_url_that_is_none():
-    """What is no URL of Redis is refused when the cache is made."""
-    with pytest.raises(ValueError, match="scheme"):
-        RedisTokenCache("localhost:6379")
-
-
-def test_it_tells_no_password():
-    """A URL may hold one; the repr shows the prefix alone."""
+def test_a_url():
+    """A URL may hold a password, so the repr shows the prefix alone; what is no URL of Redis is refused."""
     cache = RedisTokenCache("redis://user:the-word@127.0.0.1:1/0")
     assert repr(cache) == "<RedisTokenCache 'thingspace:'>"
+    with pytest.raises(ValueError, match="scheme"):
+        RedisTokenCache("localhost:6379")
 
 
 def test_no_thread_can_be_started(cache, client, monkeypatch):
@@ -185,7 +169,7 @@ def test_an_answer_is_lost(cache):
     with cache.lock(KEY):
         pass
     with cache.lock(KEY) as lock:
-        cache._save_locked(lock, KEY, {"v": 1}, 60)
+        cache._save_under(lock, KEY, {"v": 1}, 60)
     assert time.monotonic() - started < 2
     assert cache.load(KEY) == {"v": 1}
 
@@ -196,50 +180,35 @@ def test_a_lease_that_passed_to_another(cache, client):
         client.set(next(iter(client.keys("*:lock"))), "another")
         cache.save(KEY, {"v": 1, "new": True}, 60)
         with pytest.raises(OSError, match="passed to another"):
-            cache._save_locked(lock, KEY, {"v": 1, "new": False}, 60)
+            cache._save_under(lock, KEY, {"v": 1, "new": False}, 60)
     assert cache.load(KEY)["new"]
 
 
-@pytest.fixture
-def failing_over():
-    """A server, its replica, a sentinel that watches them, and the client that fleets have."""
-    with (
-        RedisServer(tcp=True) as server,
-        RedisServer("--replica-announce-ip", "127.0.0.1", tcp=True) as replica,
-    ):
-        with replica.client() as admin:
-            admin.replicaof("127.0.0.1", server.port)
-            while admin.info("replication")["master_link_status"] != "up":
-                threading.Event().wait(0.05)
-        with Sentinel(server) as sentinel:
+@pytest.mark.slow
+def test_failover_in_mid_fetch(sandbox, connect, beside):
+    """A server that dies while a token is fetched fails nobody, and its successor has the next token."""
+    with RedisServer(tcp=True) as server:
+        follower = ("--replicaof", "127.0.0.1", server.port, "--replica-announce-ip", "127.0.0.1")
+        with RedisServer(*follower, tcp=True) as replica, Sentinel(server) as sentinel:
+            replica.until("sync: Finished with success")
             sentinel.until("+slave slave")
             finder = Sentinels([("127.0.0.1", sentinel.port)], socket_timeout=1)
-            client = finder.master_for("tokens", socket_timeout=1)
-            yield server, sentinel, client
-            client.close()
-            for known in finder.sentinels:
-                known.close()
-
-
-@pytest.mark.slow
-def test_failover_in_mid_fetch(sandbox, connect, failing_over):
-    """A server that dies while a token is fetched fails nobody, and its successor has the next token."""
-    server, sentinel, client = failing_over
-    cache = RedisTokenCache(client, lease=2.0)
-    sessions = [connect(cache=cache) for _ in range(4)]
-    sandbox.slow("token", 0.5)
-    dying = threading.Thread(target=lambda: sandbox.wait_for_calls("token", 1) and server.stop())
-    dying.start()
-    pending = list(sessions)
-    assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
-    dying.join()
-    sentinel.until("+switch-master")
-    sandbox.slow("token", 0)
-    sandbox.advance(3601)
-    before = sandbox.calls["token"]
-    assert [get(sandbox, session) for session in sessions] == [200] * 4
-    assert [get(sandbox, connect(cache=cache)) for _ in range(2)] == [200] * 2
-    assert sandbox.calls["token"] == before + 1
+            cache = RedisTokenCache(finder.master_for("tokens", socket_timeout=1), lease=2.0)
+            sessions = [connect(cache=cache) for _ in range(4)]
+            sandbox.slow("token", 0.5)
+            dying = beside(lambda: sandbox.wait_for_calls("token", 1) and server.stop())
+            pending = list(sessions)
+            assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
+            dying.result()
+            sentinel.until("+switch-master")
+            sandbox.slow("token", 0)
+            sandbox.advance(3601)
+            before = sandbox.calls["token"]
+            sessions += [connect(cache=cache) for _ in range(2)]
+            assert [get(sandbox, session) for session in sessions] == [200] * 6
+            assert sandbox.calls["token"] == before + 1
+            for client in (cache._client, *finder.sentinels):
+                client.close()
 
 
 @pytest.mark.parametrize(("policy", "warnings"), [("noeviction", 1), ("allkeys-lru", 0)])
@@ -254,34 +223,6 @@ def test_memory_is_full(sandbox, connect, caplog, policy, warnings):
         cache._client.close()
     assert told(caplog).count("WARNING") >= warnings
     assert set(told(caplog)) <= {"WARNING"}
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    """A server that speaks TLS alone, and its URL for a user who has the rights that the page lists."""
-    folder, port = tmp_path_factory.mktemp("tls"), free_port()
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    files = {"cert": "server.pem", "key": "server.pem", "ca-cert": "ca.pem"}
-    options = [word for name, file in files.items() for word in (f"--tls-{name}-file", str(folder / file))]
-    try:
-        server = RedisServer("--tls-port", str(port), "--tls-auth-clients", "no", *options)
-        server.__enter__()
-    except AssertionError:
-        pytest.skip("this redis-server was built without TLS")
-    with server.client() as admin:
-        admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *RIGHTS)
-    yield f"rediss://tokens:word@127.0.0.1:{port}/0?ssl_ca_certs={folder / 'ca.pem'}"
-    server.__exit__()
-
-
-@pytest.mark.slow
-def test_tls_and_a_user_of_few_rights(sandbox, connect, tls, caplog):
-    """A URL with TLS, a user who may run just what the page lists, and a password: one token for all."""
-    assert [get(sandbox, connect(cache=RedisTokenCache(tls))) for _ in range(3)] == [200] * 3
-    assert (sandbox.calls["token"], told(caplog)) == (1, [])
 
 
 def test_a_connection_is_made_by_few_commands(cache, client):
