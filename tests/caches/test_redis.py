@@ -4,15 +4,17 @@ import copy
 import pickle
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 import redis
+import trustme
 from redis.sentinel import Sentinel as Sentinels
 
 from requests_thingspace import RedisTokenCache
 
 from ..threads import in_threads
-from .redis_server import RedisServer, Sentinel
+from .redis_server import RedisServer, Sentinel, free_port
 from .shelf import ENTRY, KEY, fetching, get, get_anew, told
 
 RIGHTS = ["~thingspace:*", "+get", "+set", "+del", "+eval", "+pexpire", "+xadd", "+xread"]
@@ -231,3 +233,23 @@ def test_a_connection_is_made_by_few_commands(cache, client):
     cache.load(KEY)
     ran = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
     assert ran <= {"get", "config|resetstat", "config", "info"}
+
+
+@pytest.mark.slow
+def test_tls_and_a_user_of_few_rights(sandbox, connect, tmp_path, caplog):
+    """A server that speaks TLS alone, and a user with a password who may do just what the page lists."""
+    authority, port = trustme.CA(), free_port()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    files = {"cert": "server.pem", "key": "server.pem", "ca-cert": "ca.pem"}
+    options = [word for name in files for word in (f"--tls-{name}-file", tmp_path / files[name])]
+    with ExitStack() as stack:
+        try:
+            server = RedisServer("--tls-port", port, "--tls-auth-clients", "no", *options)
+            stack.enter_context(server)
+        except AssertionError:
+            pytest.skip("this redis-server was built without TLS")
+        stack.enter_context(server.user(*RIGHTS))
+        url = f"rediss://tokens:word@127.0.0.1:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        assert [get(sandbox, connect(cache=RedisTokenCache(url))) for _ in range(3)] == [200] * 3
+    assert (sandbox.calls["token"], told(caplog)) == (1, [])
