@@ -8,8 +8,8 @@ It needs the extra ``sandbox``: trustme makes the certificates. ``thingspace san
 """
 
 try:
-    from ._calls import Call
     from ._sandbox import Sandbox, SandboxClock
+    from ._state import Call
 except ImportError as missing:
     package = str(missing.name).partition(".")[0]
     hint = "pip install 'requests-thingspace[sandbox]'"

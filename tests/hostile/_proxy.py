@@ -13,24 +13,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
+import requests
+
 from ._certificates import LOOPBACK_NAMES
 from ._loopback import LOOPBACK, LoopbackServer
+from ._mischief import Answer
 from ._wire import PIECE, Ending, RecordedRequest, Wire
 
 REFUSAL = (
     b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="loopback"\r\n'
     b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 )
-_HOP_HEADERS = frozenset({"connection", "proxy-connection", "proxy-authorization", "keep-alive"})
 
 
 class ForwardProxy(LoopbackServer):
-    """A context manager; `url` goes into `session.proxies`.
-
-    Attributes:
-        requests: what was asked of the proxy so far, refused requests included.
-        proxies: for `Session.proxies`, this proxy for both schemes.
-    """
+    """A context manager; `proxies` is for a Session, `requests` holds what was asked, refused or not."""
 
     def __init__(
         self, username: str | None = None, password: str = "", *, routes: Mapping[str, int] | None = None
@@ -51,7 +48,7 @@ class ForwardProxy(LoopbackServer):
 
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serves one request or one tunnel, and closes."""
-        wire = Wire(self, connection, listener)
+        wire = Wire(self, connection)
         request = wire.read_request()
         if request is None:
             return
@@ -64,12 +61,11 @@ class ForwardProxy(LoopbackServer):
         host, _, port = authority.rpartition(":")
         if authority not in self._routes and host not in LOOPBACK_NAMES:
             return
+        if not is_tunnel:
+            _forward(request)(wire, request)
+            return
         with connected(self, self._routes.get(authority, int(port))) as upstream:
-            if is_tunnel:
-                wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            else:
-                upstream.sendall(_forwarded(request))
-                _relay_head(connection, upstream)
+            wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
             relay(connection, upstream)
             wire.end(Ending.CLOSE)
 
@@ -81,22 +77,17 @@ class ForwardProxy(LoopbackServer):
         return request.headers.get("Proxy-Authorization", "") == f"Basic {expected}"
 
 
-def _forwarded(request: RecordedRequest) -> bytes:
-    """The request as the destination should see it."""
-    parts = urlsplit(request.target)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = [f"{request.method} {path} HTTP/1.1", "Connection: close"]
-    kept = [name for name in request.headers if name.lower() not in _HOP_HEADERS]
-    lines += [f"{name}: {request.headers[name]}" for name in kept]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.body
-
-
-def _relay_head(client: socket.socket, upstream: socket.socket) -> None:
-    """Copies the head of the answer, and says in it that the connection ends with the answer."""
-    head = b""
-    while b"\r\n\r\n" not in head and (piece := upstream.recv(PIECE)):
-        head += piece
-    client.sendall(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+def _forward(request: RecordedRequest) -> Answer:
+    """The answer of the destination."""
+    headers = {
+        name: value for name, value in request.headers.items() if not name.lower().startswith("proxy-")
+    }
+    with requests.Session() as session:
+        session.trust_env = False
+        sent = requests.Request(request.method, request.target, headers, data=request.body).prepare()
+        answer = session.send(sent, allow_redirects=False, timeout=5)
+    kept = [(name, value) for name, value in answer.headers.items() if name == "Location"]
+    return Answer(answer.status_code, answer.content, headers=[("Connection", "close"), *kept])
 
 
 @contextmanager

@@ -39,7 +39,6 @@ class RecordedRequest:
     target: str
     headers: CaseInsensitiveDict[str]
     body: bytes
-    listener: str = "main"
 
     @property
     def path(self) -> str:
@@ -49,30 +48,23 @@ class RecordedRequest:
     def query(self) -> str:
         return self.target.partition("?")[2]
 
-    @property
-    def last(self) -> bool:
-        """Whether the client wants the connection closed after this request."""
-        return self.headers.get("Connection", "").lower() == "close"
-
 
 class Wire:
     """A connection under the care of a server; every wait in it ends when the server closes."""
 
-    def __init__(self, owner: LoopbackServer, connection: socket.socket, listener: str = "main") -> None:
+    def __init__(self, owner: LoopbackServer, connection: socket.socket) -> None:
         """Takes an adopted connection; `release()` is due in the end."""
         self._owner = owner
         self._socket = connection
         self._buffer = b""
-        self._listener = listener
         self.places: dict[str, str] = {}  # "{origin}" and its like, for Location headers
 
     def release(self) -> None:
         self._owner.release(self._socket)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        wrapped = self._owner.wrap(self._socket, context)
-        self._socket = wrapped
-        wrapped.do_handshake()
+        self._socket = self._owner.wrap(self._socket, context)
+        self._socket.do_handshake()
 
     @property
     def certificate(self) -> dict[str, Any]:
@@ -112,19 +104,16 @@ class Wire:
         for line in lines:
             name, _, value = line.partition(":")
             headers[name.strip()] = value.strip()
-        body = self._take(int(headers.get("Content-Length", "0")))
-        return RecordedRequest(words[0], words[1], headers, body, self._listener)
+        size = int(headers.get("Content-Length", "0"))
+        while len(self._buffer) < size:
+            if not self._fill():
+                return None
+        body, self._buffer = self._buffer[:size], self._buffer[size:]
+        return RecordedRequest(words[0], words[1], headers, body)
 
     def await_byte(self) -> bool:
         """Waits until the client sends something more; False if it went away instead."""
         return bool(self._buffer) or self._fill()
-
-    def _take(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            if not self._fill():
-                raise ConnectionAbortedError("the client left within its body")
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
-        return taken
 
     def _fill(self) -> bool:
         piece = self._socket.recv(PIECE)

@@ -8,6 +8,13 @@ def whole(response, **_):
     response.raw.enforce_content_length = True
 
 
+def refusal(answer):
+    """The status and the code of a refusal, in whichever form it comes."""
+    told = answer.json()
+    code = told["fault"]["code"] if "fault" in told else told.get("errorCode") or told["error"]
+    return answer.status_code, code.removeprefix("UnifiedWebService.")
+
+
 class Client:
     """Plain requests against one sandbox."""
 
