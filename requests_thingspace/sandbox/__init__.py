@@ -12,7 +12,7 @@ try:
     from ._state import Call
 except ImportError as missing:
     package = str(missing.name).partition(".")[0]
-    hint = "pip install 'requests-thingspace[sandbox]'"
-    raise ImportError(f"the sandbox needs {package}: {hint}", name=package) from None
+    text = f"the sandbox needs {package}: pip install 'requests-thingspace[sandbox]'"
+    raise ImportError(text, name=package) from None
 
 __all__ = ["Call", "Sandbox", "SandboxClock"]

@@ -61,7 +61,8 @@ def respond(state: State, place: Place, request: Request) -> Answer:
     if answer is None:
         try:
             with state.changed:
-                _let_in(state, place, route.needs, request)
+                if route.needs is not Needs.NOTHING:
+                    _let_in(state, place, route.needs, request)
                 answer = route.respond(request, state)
         except RefusedError as refused:
             answer = refused.answer
@@ -73,8 +74,6 @@ def respond(state: State, place: Place, request: Request) -> Answer:
 
 def _let_in(state: State, place: Place, needs: Needs, request: Request) -> None:
     """Check the tokens that this request brings."""
-    if needs is Needs.NOTHING:
-        return
     scheme, _, access_token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise gateway_fault("900902")

@@ -22,7 +22,7 @@ from base64 import b64decode
 from urllib.parse import parse_qsl
 
 from ._messages import Answer, Request, gateway_fault, json_answer, m2m_refusal, oauth_refusal
-from ._state import State
+from ._state import MOST_FAILED_LOGINS, State
 
 FULL_ACCESS = ("ts.application.ro", "ts.mec.fullaccess")
 """What a request without a scope is granted (5G Edge, "Getting Started")."""
@@ -86,14 +86,13 @@ def login(request: Request, state: State) -> Answer:
     given = request.json()
     username, password = given.get("username"), given.get("password")
     if not isinstance(username, str) or not isinstance(password, str):
-        message = "The body holds username and password, both strings."
-        raise m2m_refusal("INPUT_INVALID.Request.Invalid", message)
+        raise m2m_refusal("The body holds username and password, both strings.")
     known = state.lenient or username == state.username
-    if known and state.locked:
-        raise m2m_refusal("REQUEST_FAILED.LoginLocked", "The contact is locked. Ask Verizon Support.")
+    if known and state.failed_logins >= MOST_FAILED_LOGINS:
+        raise m2m_refusal("The contact is locked. Ask Verizon Support.", "REQUEST_FAILED.LoginLocked")
     if not (known and (state.lenient or password == state.password)):
         state.failed_logins += known
-        raise m2m_refusal("REQUEST_FAILED.LoginFailed", "The username or the password is wrong.")
+        raise m2m_refusal("The username or the password is wrong.", "REQUEST_FAILED.LoginFailed")
     state.failed_logins = 0
     session_token = str(uuid.uuid4())
     state.last_use[session_token] = state.now()
@@ -113,12 +112,12 @@ def use_session(session_token: str, state: State) -> None:
     if not session_token:
         hint = "Give ThingspaceAuth username= and password=: sandbox.username and sandbox.password."
         message = f"The session token is missing from the header. {hint}"
-        raise m2m_refusal("REQUEST_FAILED.SessionToken.Format", message)
+        raise m2m_refusal(message, "REQUEST_FAILED.SessionToken.Format")
     if session_token not in state.last_use:
-        raise m2m_refusal("INPUT_INVALID.SessionToken.Invalid", "No session has this session token.")
+        raise m2m_refusal("No session has this session token.", "INPUT_INVALID.SessionToken.Invalid")
     now = state.now()
     if now - state.last_use[session_token] >= state.session_idle:
-        raise m2m_refusal("REQUEST_FAILED.SessionToken.Expired", "The session has expired. Log in again.")
+        raise m2m_refusal("The session has expired. Log in again.", "REQUEST_FAILED.SessionToken.Expired")
     state.last_use[session_token] = now
 
 

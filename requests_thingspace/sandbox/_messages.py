@@ -67,7 +67,7 @@ class Request:
             value = json.loads(self.body)
             if isinstance(value, dict):
                 return value
-        raise invalid_request("The request body is a JSON object.")
+        raise m2m_refusal("The request body is a JSON object.")
 
 
 @dataclass(frozen=True, repr=False)  # it may hold a token
@@ -104,13 +104,9 @@ def oauth_refusal(error: str, description: str = "Client Authentication failed."
     return RefusedError({"error": error, "error_description": description}, status)
 
 
-def m2m_refusal(code: str, message: str) -> RefusedError:
+def m2m_refusal(message: str, code: str = "INPUT_INVALID.Request.Invalid") -> RefusedError:
     """Verizon documents the codes of the session token; those of other refusals are the sandbox's own."""
     return RefusedError({"errorCode": f"UnifiedWebService.{code}", "errorMessage": message})
-
-
-def invalid_request(message: str) -> RefusedError:
-    return m2m_refusal("INPUT_INVALID.Request.Invalid", message)
 
 
 def failure(endpoint: str, status: int, body: Body, headers: Mapping[str, str]) -> Answer:
@@ -134,7 +130,7 @@ def _typical_failure(endpoint: str, status: int) -> Answer:
     """
     told, bearer = "The sandbox was told to refuse this request.", gateway_fault("900901", "/api/m2m/v1")
     by_oauth = {400: oauth_refusal("invalid_request", told), 401: oauth_refusal("invalid_client")}
-    by_api = {400: m2m_refusal("REQUEST_FAILED.AccountName", told), 401: bearer}
+    by_api = {400: m2m_refusal(told, "REQUEST_FAILED.AccountName"), 401: bearer}
     refusals = by_oauth if endpoint in ("token", "revoke") else by_api
     if status in refusals:
         return refusals[status].answer

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
-from ._messages import Answer, RefusedError, Request, gateway_fault, invalid_request, json_answer, m2m_refusal
+from ._messages import Answer, RefusedError, Request, gateway_fault, json_answer, m2m_refusal
 from ._state import State
 
 ACCOUNT = "0000123456-00001"
@@ -61,9 +61,9 @@ def devices(request: Request, state: State) -> Answer:
     https://thingspace.verizon.com/documentation/apis/connectivity-management/api-reference/retrieve-device-information.html
     """
     query = request.json() if request.body else {}
-    wrong = invalid_request(f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
+    wrong = m2m_refusal(f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
     most = _number(query.get("maxNumberOfDevices", _MOST_DEVICES), range(1, _MOST_DEVICES + 1), wrong)
-    wrong = invalid_request("largestDeviceIdSeen is a device ID.")
+    wrong = m2m_refusal("largestDeviceIdSeen is a device ID.")
     seen = _number(query.get("largestDeviceIdSeen", 0), range(10**9), wrong)
     name, wanted, earliest = query.get("accountName"), query.get("deviceId"), str(query.get("earliest", ""))
     fleets = _FLEETS if name is None else {str(name): _fleet(str(name), state)}
@@ -157,7 +157,7 @@ def nowhere(request: Request, _state: State) -> NoReturn:
 def _fleet(name: str, state: State) -> range:
     """The numbers of the devices of this account."""
     if name not in _FLEETS and not state.lenient:
-        raise m2m_refusal("REQUEST_FAILED.AccountNotFound", "The account was not found.")
+        raise m2m_refusal("The account was not found.", "REQUEST_FAILED.AccountNotFound")
     return _FLEETS.get(name, _FLEET_OF_ANY_OTHER)
 
 

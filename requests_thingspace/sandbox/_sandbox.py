@@ -22,9 +22,7 @@ from ._gateway import respond
 from ._messages import Answer, Body, Place, failure
 from ._resources import ACCOUNT
 from ._serving import Running
-from ._state import ENDPOINTS, Call, State
-
-_PLANNED = re.compile(r"0*([1-9]\d*)\s*:\s*(revoke|end-session|[45]\d\d)", re.ASCII)
+from ._state import ENDPOINTS, MOST_FAILED_LOGINS, Call, State
 
 
 class SandboxClock:
@@ -219,7 +217,7 @@ class Sandbox:
     @property
     def locked(self) -> bool:
         """Whether 5 failed logins in a row have locked the contact record."""
-        return self._state.locked
+        return self._state.failed_logins >= MOST_FAILED_LOGINS
 
     def unlock(self) -> None:
         """Unlock the contact record, as Verizon Support does."""
@@ -265,7 +263,7 @@ class Sandbox:
         actions = {"revoke": self.revoke_tokens, "end-session": self.end_sessions}
         planned: list[tuple[int, Callable[[], None]]] = []
         for item in filter(None, map(str.strip, text.split(","))):
-            found = _PLANNED.fullmatch(item)
+            found = re.fullmatch(r"0*([1-9]\d*)\s*:\s*(revoke|end-session|[45]\d\d)", item, re.ASCII)
             if found is None:
                 known = "N:revoke, N:end-session or N:503"
                 raise ValueError(f"{item!r} is no fault: write {known}, separated by commas.")

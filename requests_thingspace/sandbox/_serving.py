@@ -28,8 +28,6 @@ from requests.structures import CaseInsensitiveDict
 
 from ._messages import Answer, Place, Request
 
-_log = logging.getLogger("requests_thingspace.sandbox")
-
 
 class _Connection(BaseHTTPRequestHandler):
     server: _Listener
@@ -129,7 +127,8 @@ class _Listener(socketserver.ThreadingTCPServer):
 
     def handle_error(self, *_: object) -> None:
         """Tell logging, not stderr; of an exception only its type, for its text may quote a request."""
-        _log.debug("connection broken: %s", getattr(sys.exc_info()[0], "__name__", None))
+        kind = getattr(sys.exc_info()[0], "__name__", None)
+        logging.getLogger("requests_thingspace.sandbox").debug("connection broken: %s", kind)
 
     def close(self) -> None:
         """Stop serving: cut all connections, end all threads."""

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from ._messages import Answer
 
 ENDPOINTS = ("token", "revoke", "login", "logout", "api")
-
-_log = logging.getLogger("requests_thingspace.sandbox")
+MOST_FAILED_LOGINS = 5  # after which even the right password is refused
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,6 @@ class State:
         self.last_use: dict[str, float] = {}  # by session token; -inf if the session has ended
         self.failed_logins = 0
 
-    @property
-    def locked(self) -> bool:
-        """Whether even the right password is refused."""
-        return self.failed_logins >= 5
-
     def receive(self, endpoint: str) -> Answer | None:
         """Count one arrival, wait as long as was asked for, and return the next fault, if there is one."""
         with self.changed:
@@ -96,5 +90,5 @@ class State:
         try:
             if self.on_call is not None:
                 self.on_call(call)
-        except Exception:  # noqa: BLE001 - whatever a test's callback raises, the client gets its answer
-            _log.warning("on_call raised", exc_info=True)
+        except Exception:  # whatever a test's callback raises, the client gets its answer
+            logging.getLogger("requests_thingspace.sandbox").warning("on_call raised", exc_info=True)

@@ -110,7 +110,8 @@ class LoopbackServer(abc.ABC):
         try:
             with contextlib.suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.serve(connection, name)
+                if not self.closing.is_set():
+                    self.serve(connection, name)
         finally:
             self.release(connection)
             with self._lock:

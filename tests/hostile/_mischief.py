@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import http
+import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from http.client import responses
 from typing import Literal
 
 from ._certificates import Certificate
-from ._payloads import Payload, Repeated, bomb, pieces_of, size_of, zipped
+from ._payloads import Payload, Repeated, bomb, pieces_of
 from ._wire import Ending, RecordedRequest, Wire
 
 Behaviour = Callable[[Wire, RecordedRequest], Ending]
@@ -31,7 +32,6 @@ LOCATIONS: dict[str, str | None] = {
     "nowhere": None,
 }
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Answer:
 
     def head(self, wire: Wire, request: RecordedRequest) -> bytes:
         """The status line and headers, with the blank line."""
-        reason = REASONS.get(self.status, "") if self.reason is None else self.reason
+        reason = responses.get(self.status, "") if self.reason is None else self.reason
         lines = [f"HTTP/1.1 {self.status} {reason}".rstrip()]
         if self.content_type:
             lines.append(f"Content-Type: {self.content_type}")
@@ -57,7 +57,7 @@ class Answer:
                 value = value.replace(place, text)  # noqa: PLW2901 - one place after the other
             lines.append(f"{name}: {value}")
         if self.framing == "length":
-            lines.append(f"Content-Length: {size_of(self.body)}")
+            lines.append(f"Content-Length: {len(self.body)}")
         elif self.framing == "chunked":
             lines.append("Transfer-Encoding: chunked")
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -109,7 +109,7 @@ def gzip_bomb(body: bytes, *, layers: int = 1, framing: Framing = "length", stat
     """A correct gzip answer that inflates to 800 MiB of blanks before its JSON."""
     packed: Payload = bomb(body)
     for _ in range(layers - 1):
-        packed = zipped(b"".join(pieces_of(packed)))
+        packed = gzip.compress(b"".join(pieces_of(packed)))
     coding = [("Content-Encoding", ", ".join(["gzip"] * layers))]
     return answer(status, packed, headers=coding, framing=framing)
 
@@ -203,7 +203,7 @@ def idle_reset(then: Answer, delay: float | None = None) -> Behaviour:
 
 @dataclass(frozen=True)
 class OnAccept:
-    """What strikes the next connection before any request, whatever path that one is for."""
+    """What strikes the next connection, before TLS or right after the handshake, whatever path it is for."""
 
     ending: Ending
     payload: Payload = b""
@@ -227,9 +227,7 @@ class OnAccept:
         return self.then(wire, request) if self.ending is Ending.KEEP else self.ending
 
 
-def on_accept(ending: Ending, *, handshake: bool = False, payload: bytes = b"") -> OnAccept:
-    """Sends `payload` and ends, before TLS or (`handshake`) right after it, without reading a request."""
-    return OnAccept(ending, payload, handshake=handshake)
+on_accept = OnAccept  # it stands beside the functions
 
 
 def present(certificate: Certificate, then: Answer) -> OnAccept:

@@ -93,13 +93,10 @@ def _forward(request: RecordedRequest) -> Answer:
 @contextmanager
 def connected(server: LoopbackServer, port: int) -> Iterator[socket.socket]:
     """A connection to another port of loopback, in the care of a server."""
-    upstream = socket.create_connection((LOOPBACK, port), timeout=5)
-    upstream.settimeout(None)
-    server.adopt(upstream)
-    try:
+    with socket.create_connection((LOOPBACK, port), timeout=5) as upstream:
+        upstream.settimeout(None)
+        server.adopt(upstream)
         yield upstream
-    finally:
-        server.release(upstream)
 
 
 def relay(client: socket.socket, upstream: socket.socket) -> None:

@@ -37,16 +37,10 @@ class RecordedRequest:
 
     method: str
     target: str
+    path: str
+    query: str
     headers: CaseInsensitiveDict[str]
     body: bytes
-
-    @property
-    def path(self) -> str:
-        return self.target.partition("?")[0]
-
-    @property
-    def query(self) -> str:
-        return self.target.partition("?")[2]
 
 
 class Wire:
@@ -97,8 +91,8 @@ class Wire:
                 return None
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        words = first.split(" ")
-        if len(words) != 3:
+        method, _, target = first.rpartition(" ")[0].partition(" ")
+        if not target or " " in target:
             return None
         headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
         for line in lines:
@@ -109,7 +103,8 @@ class Wire:
             if not self._fill():
                 return None
         body, self._buffer = self._buffer[:size], self._buffer[size:]
-        return RecordedRequest(words[0], words[1], headers, body)
+        path, _, query = target.partition("?")
+        return RecordedRequest(method, target, path, query, headers, body)
 
     def await_byte(self) -> bool:
         """Waits until the client sends something more; False if it went away instead."""

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from .client import refusal
+from .conftest import refusal
 
 
 def test_the_answer_is_verizons_sample(client):

@@ -13,7 +13,7 @@ from requests_thingspace import LoginRefusedError, TokenRequestError
 from requests_thingspace.sandbox import Sandbox, SandboxClock
 
 from ..users import python
-from .client import Client, refusal
+from .conftest import Client, refusal
 
 
 def test_it_can_be_started_and_closed_again_and_again():
@@ -98,7 +98,7 @@ def test_reset_returns_to_a_clean_state(sandbox):
 
 
 def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox):
-    """It trusts the certificate and carries an auth, whose environment covers API, imp. and 5gedge."""
+    """It carries an auth, whose environment covers all origins, and is gone when it is dropped."""
     environment = sandbox.environment
     assert environment.origins == (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin)
     for url in (environment.token_url, environment.revoke_url, environment.login_url, environment.logout_url):
@@ -111,11 +111,8 @@ def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox)
     assert session.post(registration, json={}).status_code == 200
     assert session.get(f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints").status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
-
-
-def test_it_keeps_no_session_that_nobody_uses(sandbox):
-    """A Session that is dropped is collected."""
-    gone = weakref.ref(sandbox.session())
+    gone = weakref.ref(session)
+    del session
     gc.collect()
     assert gone() is None
 

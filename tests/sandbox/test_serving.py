@@ -14,7 +14,7 @@ import requests
 
 from requests_thingspace.sandbox import Sandbox
 
-from .client import Client
+from .conftest import Client
 
 
 def address(sandbox):

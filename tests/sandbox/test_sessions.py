@@ -2,11 +2,9 @@
 
 import uuid
 
-import pytest
-
 from requests_thingspace.sandbox import Sandbox
 
-from .client import Client, refusal
+from .conftest import Client, refusal
 
 LOGIN_FAILED = (400, "REQUEST_FAILED.LoginFailed")
 EXPIRED = (400, "REQUEST_FAILED.SessionToken.Expired")
@@ -26,19 +24,16 @@ def test_each_use_gives_a_session_its_idle_time_again(client, sandbox):
 
 
 def test_a_missing_session_token_is_answered_with_what_to_do(client):
-    """In ThingSpace's words."""
-    answer = client.account(client.bearer())
+    """One that nobody was given is invalid, in other words than one that is over."""
+    bearer = client.bearer()
+    answer = client.account(bearer)
     assert refusal(answer) == (400, "REQUEST_FAILED.SessionToken.Format")
     told = answer.json()["errorMessage"]
     for hint in ("ThingspaceAuth", "username=", "password=", "sandbox.username", "sandbox.password"):
         assert hint in told
-
-
-@pytest.mark.parametrize("value", ["no-guid", str(uuid.UUID(int=7))])
-def test_a_session_token_that_nobody_was_given_is_invalid(client, value):
-    """In other words than one that is over."""
-    headers = {**client.bearer(), "VZ-M2M-Token": value}
-    assert refusal(client.account(headers)) == (400, "INPUT_INVALID.SessionToken.Invalid")
+    for value in ("no-guid", str(uuid.UUID(int=7))):
+        unknown = client.account({**bearer, "VZ-M2M-Token": value})
+        assert refusal(unknown) == (400, "INPUT_INVALID.SessionToken.Invalid")
 
 
 def test_logout_ends_one_session_and_answers_with_its_token(client, sandbox):
@@ -107,16 +102,12 @@ def test_cloud_connector_reports_a_dead_session_in_its_own_words(client, sandbox
     }
 
 
-def test_without_m2m_sessions_a_bearer_is_enough():
-    """As for APIs that know no session."""
+def test_a_sandbox_without_m2m_sessions_or_with_short_ones():
+    """A bearer is enough, as for APIs that know no session; or they idle as long as the test asked for."""
     with Sandbox(m2m_sessions=False) as sandbox, Client(sandbox) as client:
         assert client.account(client.bearer()).status_code == 200
         assert sandbox.session().get(f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}").ok
         assert sandbox.calls["login"] == 0
-
-
-def test_the_idle_time_is_what_the_test_asked_for():
-    """In seconds of the sandbox's clock."""
     with Sandbox(session_idle=10) as sandbox, Client(sandbox) as client:
         headers = client.both()
         sandbox.advance(10)
