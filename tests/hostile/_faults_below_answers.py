@@ -15,7 +15,6 @@ from ._wire import Ending
 
 
 def connection_faults(body):
-    """Before HTTP: the connection and TLS."""
     good, record = do.answer(200, body), Repeated(b"\x00", 16 * 1024, head=b"\x16\x03\x03\x40\x00")
     yield broken("hangs before the TLS handshake", do.on_accept(Ending.HANG))
     yield broken("drips the TLS handshake byte by byte", do.OnAccept(Ending.CLOSE, record, interval=0.05))
@@ -31,7 +30,6 @@ def connection_faults(body):
 
 
 def breakage_faults(body):
-    """A connection that ends in the wrong place."""
     good = do.answer(200, body)
     to_the_end = replace(good, framing="none", ending=Ending.CLOSE)
     yield broken("resets before the headers", do.reset())
@@ -47,7 +45,6 @@ def breakage_faults(body):
 
 
 def slow_faults(body):
-    """Silence, drips and floods."""
     good, padded = do.answer(200, body), do.answer(200, b" " * 2000 + body)
     proceed = b"HTTP/1.1 100 Continue\r\n\r\n"
     yield broken("hangs after reading the request", do.hang())
@@ -78,7 +75,6 @@ def slow_faults(body):
 
 
 def chunk_faults(body):
-    """Chunked coding done wrong."""
     size = b"%x" % len(body)
     yield broken("sends a chunk size that is no number", do.chunked(b"zz", body, b"0", b""))
     yield broken("sends a negative chunk size", do.chunked(b"-5", body, b"0", b""))
@@ -98,7 +94,6 @@ def chunk_faults(body):
 
 
 def length_faults(body):
-    """Content-Length done wrong."""
     right, long, short = str(len(body)), str(len(body) + 50), str(len(body) - 5)
     yield broken("says a Content-Length too long, and closes", do.content_length(long, body=body))
     stalled = do.content_length(long, body=body, ending=Ending.HANG)
@@ -136,7 +131,6 @@ def coding_faults(body):
 
 
 def protocol_faults(body):
-    """What is not quite HTTP."""
     good = do.answer(200, body)
     yield broken("sends an SSH banner", do.raw(b"SSH-2.0-OpenSSH_9.9\r\n"))
     yield broken("sends its JSON without any HTTP", do.raw(body))
@@ -145,9 +139,7 @@ def protocol_faults(body):
     for line in ("HTTP/9.9 200 OK", "HTTP/1.1 abc OK", "HTTP/1.1 99 Low", "HTTP/1.1 1000 High", "ICY 200 OK"):
         sent = f"{line}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         yield broken(f"sends the status line {line!r}", do.raw(sent))
-    flood = Repeated(
-        b"X-Filler: x\r\n", 5000, head=b"HTTP/1.1 200 OK\r\n", tail=b"Content-Length: 2\r\n\r\n{}"
-    )
+    flood = Repeated(b"X-Filler: x\r\n", 5000, b"HTTP/1.1 200 OK\r\n", b"Content-Length: 2\r\n\r\n{}")
     yield broken("sends 5,000 headers", do.raw(flood))
     long = [("X-Long", "x" * 200_000)]
     yield broken("sends a header of 200 kB", do.answer(200, body, headers=long))
@@ -159,9 +151,8 @@ def protocol_faults(body):
     yield token("sends a reason phrase of 1 kB", do.answer(200, body, reason="OK " * 333))
     early = do.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", Ending.HANG)
     yield broken("sends 103 Early Hints and no answer", early)
-    yield error(
-        "says 101 and switches to nothing", do.answer(101, headers=[("Upgrade", "x")], framing="none")
-    )
+    switched = do.answer(101, headers=[("Upgrade", "x")], framing="none")
+    yield error("says 101 and switches to nothing", switched)
     for place in ("status line", "chunk size"):
         yield broken(f"echoes the credentials as its {place}", do.echo(place))
     yield error("answers 408 and closes", replace(good, status=408, ending=Ending.CLOSE))

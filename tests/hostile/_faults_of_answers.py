@@ -40,7 +40,6 @@ def redirect_faults(_):
 
 
 def status_faults(body):
-    """Statuses, with bodies as they are seen in the wild."""
     for status in (204, 205, 304):
         nothing = do.answer(status, content_type=None, framing="none" if status != 205 else "length")
         yield error(f"answers {status} without a body", nothing)
@@ -58,9 +57,7 @@ def status_faults(body):
         yield broken(f"answers {status} with an HTML page", do.html_answer(status))
     entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     laughs = f'<!DOCTYPE fault [<!ENTITY l0 "ha">{entities}]><fault><message>&l9;</message></fault>'
-    yield error(
-        "answers 403 with an XML bomb", do.answer(403, laughs.encode(), content_type="application/xml")
-    )
+    yield error("answers 403 with an XML bomb", do.answer(403, laughs.encode(), "application/xml"))
     for place in ("body", "reason", "location"):
         echoing = do.echo(place, 302 if place == "location" else 401)
         yield error(f"echoes the credentials in its {place}", echoing)
@@ -151,8 +148,6 @@ UNUSABLE = {
     "a text with half of a surrogate pair": MARKER + "\ud800",
     "a text with a space": MARKER + " tail",
 }
-"""What cannot be a token, of either kind."""
-
 
 USABLE = {
     "an access_token 100 kB long": {"access_token": MARKER + "x" * 100_000},
@@ -173,7 +168,6 @@ REFUSED = {
     "a token_type that is mac": {"token_type": "mac"},
     "a token_type that is a number": {"token_type": 7},
 }
-"""What is none."""
 
 EXPIRIES = [
     ("missing", None, "none"),
@@ -191,7 +185,6 @@ EXPIRIES = [
 
 
 def oauth_token_faults():
-    """The fields of an OAuth token."""
     for words, value in UNUSABLE.items():
         document = _with(GOOD_TOKEN_DOCUMENT, access_token=value)
         yield error(f"gives an access_token that is {words}", do.json_answer(200, document))

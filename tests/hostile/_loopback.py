@@ -6,25 +6,18 @@ event, or on a socket that is shut down then.
 
 from __future__ import annotations
 
-import abc
 import contextlib
 import socket
 import ssl
 import threading
 import time
-from typing import TypeVar
-
-Self = TypeVar("Self", bound="LoopbackServer")
 
 LOOPBACK = "127.0.0.1"
 TIME_TO_END = 1.0  # seconds
 
 
-class LoopbackServer(abc.ABC):
-    """Accepts on any number of named listeners and serves each connection in a thread of its own.
-
-    `connections` counts those that were accepted so far, those without any request included.
-    """
+class LoopbackServer:
+    """Accepts on any number of named listeners and serves each connection in a thread of its own."""
 
     def __init__(self, *listeners: str) -> None:
         """Binds one free port for each listener name; nothing is accepted before `with`."""
@@ -33,13 +26,13 @@ class LoopbackServer(abc.ABC):
         self._lock = threading.Condition()  # guards all below
         self._sockets: set[socket.socket] = set()
         self._workers: set[threading.Thread] = set()
-        self.connections = 0
+        self.connections = 0  # that were accepted, those without any request included
         pairs = self._listeners.items()
         self._acceptors = [threading.Thread(target=self._accept, args=pair, daemon=True) for pair in pairs]
 
-    @abc.abstractmethod
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serves one adopted connection; whatever happens in it, the caller releases the connection."""
+        raise NotImplementedError
 
     def port(self, listener: str) -> int:
         return self._listeners[listener].getsockname()[1]
@@ -48,7 +41,7 @@ class LoopbackServer(abc.ABC):
         with self._lock:
             return self._lock.wait_for(lambda: not self._sockets, timeout)
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self):
         for acceptor in self._acceptors:
             acceptor.start()
         return self

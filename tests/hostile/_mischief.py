@@ -47,7 +47,6 @@ class Answer:
     reason: str | None = None
 
     def head(self, wire: Wire, request: RecordedRequest) -> bytes:
-        """The status line and headers, with the blank line."""
         reason = responses.get(self.status, "") if self.reason is None else self.reason
         lines = [f"HTTP/1.1 {self.status} {reason}".rstrip()]
         if self.content_type:
@@ -63,7 +62,6 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it goes over the wire."""
         for piece in pieces_of(self.body):
             yield b"%x\r\n%b\r\n" % (len(piece), piece) if self.framing == "chunked" else piece
         if self.framing == "chunked":
@@ -100,7 +98,6 @@ def xml_fault(status: int) -> Answer:
 
 
 def json_fault(status: int, code: str = "900901", message: str = "Invalid Credentials") -> Answer:
-    """The gateway's JSON fault."""
     fault = {"code": code, "message": message, "description": "Access failure for API: /api"}
     return json_answer(status, {"fault": fault})
 
@@ -122,7 +119,6 @@ def redirect(status: int, to: str) -> Answer:
 
 
 def retry_after(value: str, status: int = 429) -> Answer:
-    """A refusal with a Retry-After."""
     fault = json_fault(status, "900800", "Message throttled out")
     return replace(fault, headers=[("Retry-After", value)])
 

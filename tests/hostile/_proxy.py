@@ -20,25 +20,21 @@ from ._loopback import LOOPBACK, LoopbackServer
 from ._mischief import Answer
 from ._wire import PIECE, Ending, RecordedRequest, Wire
 
-REFUSAL = (
-    b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="loopback"\r\n'
-    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
-)
+REFUSAL = Answer(407, headers=[("Proxy-Authenticate", 'Basic realm="loopback"'), ("Connection", "close")])
 
 
 class ForwardProxy(LoopbackServer):
     """A context manager; `proxies` is for a Session, `requests` holds what was asked, refused or not."""
 
-    def __init__(
-        self, username: str | None = None, password: str = "", *, routes: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, username: str = "", password: str = "", *, routes: Mapping[str, int] | None = None):
         """`routes` sends `"host:port"` to a port of loopback, so that real names can be tested."""
         super().__init__("proxy")
-        self._routes = dict(routes or {})
-        self._credentials = None if username is None else f"{username}:{password}"
+        self._routes = routes or {}
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+        self._wanted = f"Basic {pair}" if username else None
         self.requests: list[RecordedRequest] = []
         self.bare_url = f"http://{LOOPBACK}:{self.port('proxy')}"
-        user = "" if username is None else f"{quote(username, safe='')}:{quote(password, safe='')}@"
+        user = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
         self.url = self.bare_url.replace("://", f"://{user}")
         self.proxies = {"http": self.url, "https": self.url}
 
@@ -54,7 +50,7 @@ class ForwardProxy(LoopbackServer):
             return
         self.requests.append(request)
         if not self._admits(request):
-            wire.send(REFUSAL)
+            REFUSAL(wire, request)
             return
         is_tunnel = request.method == "CONNECT"
         authority = request.target if is_tunnel else urlsplit(request.target).netloc
@@ -71,10 +67,7 @@ class ForwardProxy(LoopbackServer):
 
     def _admits(self, request: RecordedRequest) -> bool:
         """Whether the credentials are right, or none are needed."""
-        if self._credentials is None:
-            return True
-        expected = base64.b64encode(self._credentials.encode()).decode()
-        return request.headers.get("Proxy-Authorization", "") == f"Basic {expected}"
+        return self._wanted in (None, request.headers.get("Proxy-Authorization"))
 
 
 def _forward(request: RecordedRequest) -> Answer:

@@ -33,12 +33,8 @@ class HostileServer(LoopbackServer):
         authority().cert_pem.write_to_path(self.ca_file)
         self._tls = tls
         self.origin = f"{'https' if tls else 'http'}://localhost:{self.port('main')}"
-        elsewhere = f"//127.0.0.1:{self.port('elsewhere')}"
-        self._places = {
-            "{origin}": self.origin,
-            "{elsewhere}": f"https:{elsewhere}",
-            "{http}": f"http:{elsewhere}",
-        }
+        other = f"//127.0.0.1:{self.port('elsewhere')}"
+        self._places = {"{origin}": self.origin, "{elsewhere}": f"https:{other}", "{http}": f"http:{other}"}
         self._choosing = threading.Lock()  # guards _scripts
         self._scripts: dict[str, deque[Behaviour]] = {}
         self.requests: list[RecordedRequest] = []

@@ -12,7 +12,7 @@ from .conftest import Client
 
 
 def test_calls_and_answers_are_counted_by_endpoint(client, sandbox):
-    """Token, login, API and the others."""
+    """Token, login, API and the others; a test can wait for them."""
     assert sandbox.calls == {"token": 0, "revoke": 0, "login": 0, "logout": 0, "api": 0}
     headers = client.both()
     client.account(headers)
@@ -23,6 +23,10 @@ def test_calls_and_answers_are_counted_by_endpoint(client, sandbox):
     assert sandbox.calls == {"token": 1, "revoke": 1, "login": 1, "logout": 1, "api": 3}
     well = {(endpoint, 200): 1 for endpoint in sandbox.calls}
     assert sandbox.answers == {**well, ("api", 401): 1, ("api", 400): 1}
+    assert sandbox.wait_for_calls("login", 1)
+    assert not sandbox.wait_for_calls("login", 2, timeout=0.01)
+    with pytest.raises(ValueError, match="no endpoint 'nothing'"):
+        sandbox.wait_for_calls("nothing", 1)
 
 
 def test_the_callback_knows_an_answer_before_the_client_does(caplog):
@@ -42,14 +46,6 @@ def test_the_callback_knows_an_answer_before_the_client_does(caplog):
         assert account.path == f"/api/m2m/v1/accounts/{sandbox.account}"
         assert all(0 <= call.seconds < 10 for call in told)
     assert [record.getMessage() for record in caplog.records if record.exc_info] == ["on_call raised"] * 2
-
-
-def test_waiting_for_calls_ends(sandbox):
-    """With True, with False after the time, or with an error for an unknown endpoint."""
-    assert sandbox.wait_for_calls("login", 0)
-    assert not sandbox.wait_for_calls("login", 1, timeout=0.01)
-    with pytest.raises(ValueError, match="no endpoint 'nothing'"):
-        sandbox.wait_for_calls("nothing", 1)
 
 
 def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
@@ -173,21 +169,15 @@ def test_close_waits_for_nobody():
         asked.exception(10)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        ({"endpoint": "tokens"}, "no endpoint 'tokens': it is one of token, revoke, login, logout, api"),
-        ({"times": 0}, "at least once"),
-        ({"status": 100}, "no final HTTP status"),
-        ({"status": 600}, "no final HTTP status"),
-        ({"delay": -1}, "0 seconds or more"),
-        ({"delay": float("nan")}, "0 seconds or more"),
-    ],
-)
-def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong, why):
+def test_a_fault_that_makes_no_sense_is_refused(sandbox):
     """When it is planned, not when it would come."""
-    with pytest.raises(ValueError, match=why):
-        sandbox.fail_next(**{"endpoint": "token", **wrong})
-    if wrong.keys() & {"endpoint", "delay"}:
+    for wrong in ({"times": 0}, {"status": 100}, {"status": 600}):
+        with pytest.raises(ValueError, match=r"at least once|no final HTTP status"):
+            sandbox.fail_next("token", **wrong)
+    unknown = "no endpoint 'tokens': it is one of token, revoke, login, logout, api"
+    for endpoint, wait in (("tokens", 1), ("token", -1), ("token", float("nan"))):
+        why = unknown if wait == 1 else "0 seconds or more"
         with pytest.raises(ValueError, match=why):
-            sandbox.slow(wrong.get("endpoint", "token"), wrong.get("delay", 1))
+            sandbox.fail_next(endpoint, delay=wait)
+        with pytest.raises(ValueError, match=why):
+            sandbox.slow(endpoint, wait)

@@ -9,7 +9,6 @@ import weakref
 import pytest
 import requests
 
-from requests_thingspace import LoginRefusedError, TokenRequestError
 from requests_thingspace.sandbox import Sandbox, SandboxClock
 
 from ..users import python
@@ -45,14 +44,12 @@ def test_a_closed_one_says_how_to_start_it():
     assert not sandbox.locked
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"token_life": 0.5}, {"session_idle": 0}, {"port": -1}, {"port": 65536}, {"token_life": float("nan")}],
-)
-def test_numbers_out_of_range_are_refused(wrong):
+def test_numbers_out_of_range_are_refused():
     """When the sandbox is made, with a message that names the argument."""
-    with pytest.raises(ValueError, match="at least 1 second"):
-        Sandbox(**wrong)
+    lives = [{"token_life": 0.5}, {"token_life": float("nan")}, {"session_idle": 0}]
+    for wrong in (*lives, {"port": -1}, {"port": 65536}):
+        with pytest.raises(ValueError, match="at least 1 second"):
+            Sandbox(**wrong)
 
 
 def test_two_of_them_share_nothing(sandbox):
@@ -80,21 +77,20 @@ def test_credentials_are_made_or_given():
         assert client.ask_login(bearer).status_code == 200
 
 
-def test_reset_returns_to_a_clean_state(sandbox):
+def test_reset_returns_to_a_clean_state(client, sandbox):
     """No tokens, no faults, no calls counted."""
-    with Client(sandbox) as client:
-        headers = client.both()
-        for _ in range(5):
-            client.ask_login(password="wrong")
-        sandbox.fail_next("api")
-        sandbox.slow("api", 60)
-        sandbox.advance(100)
-        sandbox.reset()
-        assert set(sandbox.calls.values()) == {0}
-        assert refusal(client.account(headers)) == (401, "900901")
-        headers.update(client.bearer())
-        assert refusal(client.account(headers)) == (400, "INPUT_INVALID.SessionToken.Invalid")
-        assert client.ask_login().status_code == 200
+    headers = client.both()
+    for _ in range(5):
+        client.ask_login(password="wrong")
+    sandbox.fail_next("api")
+    sandbox.slow("api", 60)
+    sandbox.advance(100)
+    sandbox.reset()
+    assert set(sandbox.calls.values()) == {0}
+    assert refusal(client.account(headers)) == (401, "900901")
+    headers.update(client.bearer())
+    assert refusal(client.account(headers)) == (400, "INPUT_INVALID.SessionToken.Invalid")
+    assert client.ask_login().status_code == 200
 
 
 def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox):
@@ -132,21 +128,18 @@ def test_both_clocks_move_together_and_reset_returns_to_real_time():
     assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
 
 
-def test_only_the_new_credentials_are_good(sandbox):
-    """What `auth` gives knows them; the token that was out stays the current one; a reset takes them back."""
-    old = {"client_secret": "the-client-secret", "password": "the-password"}
-    token = sandbox.auth().get_token()
+def test_only_the_new_credentials_are_good(client, sandbox):
+    """The token that was out stays the current one; a reset takes them back."""
+    key, password = (sandbox.client_id, sandbox.client_secret), sandbox.password
+    token = client.ask_token().json()
     sandbox.change_secret("the-new-client-secret")
     sandbox.change_password("the-new-password")
-    assert sandbox.auth().get_token().access_token == token.access_token
+    assert client.ask_token().json()["access_token"] == token["access_token"]
+    assert refusal(client.ask_token(auth=key)) == (401, "invalid_client")
+    assert refusal(client.ask_login(password=password)) == (400, "REQUEST_FAILED.LoginFailed")
     assert sandbox.auth().get_session_token()
-    with pytest.raises(TokenRequestError, match="invalid_client"):
-        sandbox.auth(client_secret=old["client_secret"]).get_token()
-    with pytest.raises(LoginRefusedError):
-        sandbox.auth(password=old["password"]).get_session_token()
     sandbox.reset()
-    assert {"client_secret": sandbox.client_secret, "password": sandbox.password} == old
-    assert sandbox.auth(**old).get_session_token()
+    assert client.ask_token(auth=key).status_code == client.ask_login(password=password).status_code == 200
 
 
 def test_a_sandbox_that_nobody_closed_does_not_hold_up_its_process():
