@@ -56,7 +56,8 @@ class SandboxClock:
 class Sandbox:
     """A ThingSpace on three loopback ports: the main origin, ``imp.`` and ``5gedge.``.
 
-    Any thread may call its methods, also while clients are being served. `start` or ``with`` makes it serve.
+    `start` or ``with`` makes it serve. Any thread may call its methods, also while clients are being served.
+    The four credentials are attributes too.
 
     Args:
         token_life: seconds from the first issue of an OAuth token to its expiry.
