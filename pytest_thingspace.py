@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _running_thingspace() -> Iterator[Sandbox]:
-    """One server for all tests of a run."""
     try:
         from requests_thingspace.sandbox import Sandbox
     except ImportError as missing:
@@ -44,9 +43,8 @@ def thingspace(_running_thingspace: Sandbox) -> Iterator[Sandbox]:
 def thingspace_env(thingspace: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The fixture ``thingspace``, with the environment set so that ``ThingspaceAuth.from_env()`` finds it.
 
-    It sets ``THINGSPACE_*`` for this test and the processes that it starts, and trust in the sandbox:
-    ``REQUESTS_CA_BUNDLE`` for requests, ``CURL_CA_BUNDLE`` and ``SSL_CERT_FILE`` for other clients. It clears
-    every other ``THINGSPACE_*`` variable and the machine's proxies.
+    Processes that a test starts find it too, and trust it: requests by ``REQUESTS_CA_BUNDLE``, other clients
+    by ``CURL_CA_BUNDLE`` and ``SSL_CERT_FILE``. Other ``THINGSPACE_*`` and the machine's proxies are cleared.
     """
     for name in list(os.environ):
         if name.startswith("THINGSPACE_") or name.lower() in ("https_proxy", "all_proxy"):

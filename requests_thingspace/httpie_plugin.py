@@ -28,38 +28,27 @@ class ThingspacePlugin(AuthPlugin):  # type: ignore[misc]  # HTTPie has no types
 
     def get_auth(self, username: str | None = None, password: str | None = None) -> Any:
         """What stamps the request, with the two parts of ``-a``: the client id and its secret."""
-        return partial(_stamped, username, password)
+        return partial(_stamped, {"client_id": username, "client_secret": password})
 
 
-def _stamped(
-    client_id: str | None, client_secret: str | None, request: requests.PreparedRequest
-) -> requests.PreparedRequest:
+def _stamped(given: dict[str, Any], request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Stamp `request`; the auth is made only now, since here HTTPie tells of errors on one line."""
-    cache = None
     with suppress(ImportError):
-        cache = FileTokenCache()
-    session = _as_on_the_command_line()
-    given = {"client_id": client_id, "client_secret": client_secret}
-    request = ThingspaceAuth.from_env(cache=cache, session=session, **given)(request)
+        given = {**given, "cache": FileTokenCache()}
+    request = ThingspaceAuth.from_env(session=_as_on_the_command_line(), **given)(request)
     request.hooks["response"] = [partial(_unstreamed, hook) for hook in request.hooks["response"]]
     return request
 
 
 def _unstreamed(hook: Any, response: requests.Response, **settings: Any) -> Any:
-    """Show `hook` a request that is not streamed.
-
-    HTTPie streams all it sends, also what it reads to the end to print it; but of a stream no error
-    is read, and so an ended M2M session would not be noticed.
-    """
+    """HTTPie streams all it sends; but of a stream no error is read, nor an ended M2M session noticed."""
     return hook(response, **{**settings, "stream": False})
 
 
 class _AsGiven(requests.Session):
     """A Session whose `verify` wins over ``REQUESTS_CA_BUNDLE``, as one that is given with a request does."""
 
-    def merge_environment_settings(
-        self, url: str | bytes | None, proxies: Any, stream: Any, verify: Any, cert: Any
-    ) -> Any:
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         verify = self.verify if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 

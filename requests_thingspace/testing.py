@@ -20,7 +20,7 @@ import hashlib
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -143,34 +143,23 @@ class TokenCacheContract:
             refusals = _together(lambda auth: _elsewhere(auth.get_session_token), auths)
             assert {type(refusal) for refusal in refusals} == {LoginRefusedError}
             assert sandbox.calls["login"] == 1
-            told = {(str(r), r.status, r.code, r.description) for r in refusals}
-            assert len(told) == 1
+            assert len({(str(r), r.status, r.code, r.description) for r in refusals}) == 1
             assert refusals[0].status == 400
 
     def _auths(self, sandbox: Sandbox, **overrides: Any) -> list[ThingspaceAuth]:
-        """The fleet's auths, each with a cache object of its own."""
         return [sandbox.auth(cache=self.make_cache(), **overrides) for _ in range(self.fleet)]
 
     def _sessions(self, sandbox: Sandbox) -> list[requests.Session]:
-        """The fleet's Sessions."""
         return [sandbox.session(cache=self.make_cache()) for _ in range(self.fleet)]
 
 
-def _together(work: Callable[[Any], Any], clients: Iterable[Any]) -> list[Any]:
-    """What `work` gives for each of the clients, which do it at the same time."""
-    clients = list(clients)
-    ready = threading.Barrier(len(clients))
-
-    def work_when_all_are_ready(client: Any) -> Any:
-        ready.wait()
-        return work(client)
-
-    with ThreadPoolExecutor(len(clients)) as threads:
-        return list(threads.map(work_when_all_are_ready, clients))
+def _together(work: Callable[[Any], Any], clients: Sequence[Any]) -> list[Any]:
+    """What `work` gives for each of the clients, each in a thread; none begins before all threads run."""
+    with ThreadPoolExecutor(len(clients), initializer=threading.Barrier(len(clients)).wait) as threads:
+        return list(threads.map(work, clients))
 
 
-def _statuses(sandbox: Sandbox, sessions: Iterable[requests.Session]) -> list[int]:
-    """The statuses of one API call of each Session, all at the same time."""
+def _statuses(sandbox: Sandbox, sessions: Sequence[requests.Session]) -> list[int]:
     url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
     return _together(lambda session: session.get(url).status_code, sessions)
 

@@ -17,27 +17,20 @@ ENTRY_POINT = "[httpie.plugins.auth.v1]\nthingspace = requests_thingspace.httpie
 
 
 @pytest.fixture
-def environment(sandbox, tmp_path):
-    """The environment of a user of the sandbox, for whom the package is installed."""
+def http(sandbox, tmp_path):
+    """A function that calls the account with HTTPie; a variable given as ``None`` is not set."""
     installed = tmp_path / "site" / "requests_thingspace-0.dist-info"
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: requests-thingspace\nVersion: 0\n")
     (installed / "entry_points.txt").write_text(ENTRY_POINT)
-    return {
-        **environment_of_user(sandbox, tmp_path),
-        "PYTHONPATH": f"{installed.parent}{os.pathsep}{Path(requests_thingspace.__file__).parents[1]}",
-    }
+    path = f"{installed.parent}{os.pathsep}{Path(requests_thingspace.__file__).parents[1]}"
+    environment = {**environment_of_user(sandbox, tmp_path), "PYTHONPATH": path}
 
-
-@pytest.fixture
-def http(environment, sandbox, tmp_path):
-    """A function that calls the account with HTTPie; a variable given as ``None`` is not set."""
-
-    def http(*options, path=f"/api/m2m/v1/accounts/{sandbox.account}", **variables):
+    def http(*options, **variables):
         ours = ("--ignore-stdin", "--auth-type=thingspace", "--check-status")
-        command = ("-m", "httpie", *ours, *options, sandbox.origin + path)
+        url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
         known = {n: v for n, v in {**environment, **variables}.items() if v is not None}
-        return python(*command, env=known, cwd=tmp_path)
+        return python("-m", "httpie", *ours, *options, url, env=known, cwd=tmp_path)
 
     return http
 
@@ -51,14 +44,9 @@ def test_key_and_secret_come_from_the_command_line(http, sandbox):
 
 
 def test_without_them_the_environment_is_used_and_processes_share_tokens(http, sandbox):
-    """Two calls make one token call and one login."""
+    """A revoked token and an ended session are known from the answer, which HTTPie streams, and replaced."""
     assert [http().returncode for _ in range(2)] == [0, 0]
     assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.answers["api", 200]) == (1, 1, 2)
-
-
-def test_what_went_stale_between_two_calls_is_replaced(http, sandbox):
-    """A revoked token and an ended session are known from the answer, which HTTPie streams."""
-    assert http().returncode == 0
     sandbox.revoke_tokens()
     sandbox.end_sessions()
     outcome = http()
@@ -99,7 +87,7 @@ def test_what_stops_the_token_call_is_told(http, sandbox, options, variables, wo
     assert sandbox.calls["token"] == 0
 
 
-def test_without_the_extra_each_call_fetches_its_own(http, environment, sandbox, tmp_path):
+def test_without_the_extra_each_call_fetches_its_own(http, sandbox, tmp_path):
     """The file cache is a convenience, not a need."""
     missing = "import sys\nsys.modules['platformdirs'] = None\n"
     (tmp_path / "site" / "sitecustomize.py").write_text(missing)

@@ -8,11 +8,11 @@ It needs the extra ``sandbox``: trustme makes the certificates. ``thingspace san
 """
 
 try:
-    from ._calls import Call
     from ._sandbox import Sandbox, SandboxClock
+    from ._state import Call
 except ImportError as missing:
     package = str(missing.name).partition(".")[0]
-    hint = "pip install 'requests-thingspace[sandbox]'"
-    raise ImportError(f"the sandbox needs {package}: {hint}", name=package) from None
+    text = f"the sandbox needs {package}: pip install 'requests-thingspace[sandbox]'"
+    raise ImportError(text, name=package) from None
 
 __all__ = ["Call", "Sandbox", "SandboxClock"]

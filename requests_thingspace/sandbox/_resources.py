@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NoReturn
 
-from ._messages import Answer, RefusedError, Request, invalid_request, json_answer, m2m_refusal
+from ._messages import Answer, RefusedError, Request, gateway_fault, json_answer, m2m_refusal
+from ._state import State
 
 ACCOUNT = "0000123456-00001"
 """The account name of Verizon's own samples."""
@@ -28,13 +29,13 @@ _FIRST_ADDED = datetime(2024, 1, 1, tzinfo=timezone.utc)
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def account(request: Request, *, lenient: bool) -> Answer:
+def account(request: Request, state: State) -> Answer:
     """``GET /api/m2m/v1/accounts/{name}``.
 
     https://thingspace.verizon.com/documentation/apis/connectivity-management/api-reference/get-account-information.html
     """
     name = request.path.rpartition("/")[2]
-    _fleet(name, lenient)
+    _fleet(name, state)
     plan = {"name": "2MSHR5GB", "code": "M2MSHR5GB", "sizeKb": 0, "carrierServicePlanCode": "84638"}
     described = {
         "accountName": name,
@@ -49,7 +50,7 @@ def account(request: Request, *, lenient: bool) -> Answer:
     return json_answer(described)
 
 
-def devices(request: Request, *, lenient: bool) -> Answer:
+def devices(request: Request, state: State) -> Answer:
     """``POST /api/m2m/v1/devices/actions/list``.
 
     Paging as "Retrieve Device Information" tells it: up to 2000 devices (or ``maxNumberOfDevices``), and
@@ -60,14 +61,19 @@ def devices(request: Request, *, lenient: bool) -> Answer:
     https://thingspace.verizon.com/documentation/apis/connectivity-management/api-reference/retrieve-device-information.html
     """
     query = request.json() if request.body else {}
-    wrong = invalid_request(f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
+    wrong = m2m_refusal(f"maxNumberOfDevices is 1 to {_MOST_DEVICES}.")
     most = _number(query.get("maxNumberOfDevices", _MOST_DEVICES), range(1, _MOST_DEVICES + 1), wrong)
-    found = _matching(query, lenient)
+    wrong = m2m_refusal("largestDeviceIdSeen is a device ID.")
+    seen = _number(query.get("largestDeviceIdSeen", 0), range(10**9), wrong)
+    name, wanted, earliest = query.get("accountName"), query.get("deviceId"), str(query.get("earliest", ""))
+    fleets = _FLEETS if name is None else {str(name): _fleet(str(name), state)}
+    later = [_device(owner, n) for owner, fleet in fleets.items() for n in fleet if _FIRST_ID + n > seen]
+    found = [one for one in later if one["createdAt"] > earliest and wanted in (None, *one["deviceIds"])]
     more = len(found) > most
     return json_answer({"hasMoreData": more, "devices": found[:most]}, 202 if more else 200)
 
 
-def targets(_request: Request) -> Answer:
+def targets(_request: Request, _state: State) -> Answer:
     """``POST /api/cc/v1/targets/actions/query``: an array of target resources.
 
     https://thingspace.verizon.com/content/thingspace-portal/documentation/apis/streaming-cloud-connector/api-reference/query-targets.html
@@ -82,7 +88,7 @@ def targets(_request: Request) -> Answer:
     return json_answer([target])
 
 
-def service_endpoints(_request: Request) -> Answer:
+def service_endpoints(_request: Request, _state: State) -> Answer:
     """``GET /api/mec/eds/serviceendpoints`` (``ListOptimalServiceEndpointsResult`` of Verizon's SDK)."""
     endpoint = {
         "ern": "us-east-1-wl1-bos-wlz-1",
@@ -94,67 +100,65 @@ def service_endpoints(_request: Request) -> Answer:
     return json_answer({"serviceEndpoints": [endpoint]})
 
 
-def registration(request: Request) -> Answer:
+def registration(request: Request, _state: State) -> Answer:
     """``POST /api/v2/clients/registration`` on ``imp.`` (``ClientRegistrationResponse`` of the SDK).
 
     The device's certificate is left out: the sandbox has no message exchange to connect to.
     """
-    return json_answer({"DeviceID": _id_of(repr(sorted(request.json().items())))})
+    described = repr(sorted(request.json().items()))
+    return json_answer({"DeviceID": str(uuid.uuid5(uuid.NAMESPACE_URL, described))})
 
 
-def plausible(request: Request) -> Answer:
+def plausible(request: Request, _state: State) -> Answer:
     """What many M2M resources answer: the ID of a request whose outcome a callback would tell."""
-    return json_answer({"requestId": _id_of(f"{request.method} {request.path}")})
+    asked = f"{request.method} {request.path}"
+    return json_answer({"requestId": str(uuid.uuid5(uuid.NAMESPACE_URL, asked))})
 
 
-def echo(request: Request) -> Answer:
+def echo(request: Request, _state: State) -> Answer:
     """``/sandbox/echo``: method, length and SHA-256 of the body, and the names of the headers."""
     names, digest = sorted(map(str.lower, request.headers)), hashlib.sha256(request.body).hexdigest()
     told = {"method": request.method, "length": len(request.body), "sha256": digest, "headers": names}
     return json_answer(told)
 
 
-def redirect(request: Request) -> Answer:
+def redirect(request: Request, _state: State) -> Answer:
     """``/sandbox/redirect?to=URL&status=302``: a redirect to anywhere."""
-    wrong = _misuse(f"Give to=URL, and status= one of {_REDIRECTS}.")
+    wrong = RefusedError({"error": f"Give to=URL, and status= one of {_REDIRECTS}."})
     to, status = request.query.get("to", ""), _number(request.query.get("status", 302), _REDIRECTS, wrong)
     if not to or not to.isascii() or not to.isprintable():
         raise wrong
     return Answer(status, headers={"Location": to})
 
 
-def download(request: Request) -> Answer:
+def download(request: Request, _state: State) -> Answer:
     """``/sandbox/bytes?n=1000``: that many bytes, 0 to 255 and again, as a stream."""
-    size = _number(request.query.get("n"), range(10**9), _misuse("Give n= a number of bytes."))
+    size = _number(
+        request.query.get("n"), range(10**9), RefusedError({"error": "Give n= a number of bytes."})
+    )
     block = bytes(range(256)) * 256
     blocks = (block[: size - start] for start in range(0, size, len(block)))
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
     return Answer(200, blocks, headers)
 
 
-def status(request: Request) -> Answer:
+def status(request: Request, _state: State) -> Answer:
     """``/sandbox/status/503``: an answer with this HTTP status, and JSON that says so."""
-    wrong = _misuse("Give a final HTTP status, 200 to 599.")
+    wrong = RefusedError({"error": "Give a final HTTP status, 200 to 599."})
     code = _number(request.path.rpartition("/")[2], range(200, 600), wrong)
     return json_answer({"status": code}, code)
 
 
-def _fleet(name: str, lenient: bool) -> range:
+def nowhere(request: Request, _state: State) -> NoReturn:
+    """Every other method and path."""
+    raise gateway_fault("900906", request.path)
+
+
+def _fleet(name: str, state: State) -> range:
     """The numbers of the devices of this account."""
-    if name not in _FLEETS and not lenient:
-        raise m2m_refusal("REQUEST_FAILED.AccountNotFound", "The account was not found.")
+    if name not in _FLEETS and not state.lenient:
+        raise m2m_refusal("The account was not found.", "REQUEST_FAILED.AccountNotFound")
     return _FLEETS.get(name, _FLEET_OF_ANY_OTHER)
-
-
-def _matching(query: Mapping[str, Any], lenient: bool) -> list[dict[str, Any]]:
-    """The devices that match the body's parameters, in the order of their IDs and dates."""
-    name, wanted = query.get("accountName"), query.get("deviceId")
-    fleets = _FLEETS if name is None else {str(name): _fleet(str(name), lenient)}
-    wrong = invalid_request("largestDeviceIdSeen is a device ID.")
-    seen = _number(query.get("largestDeviceIdSeen", 0), range(10**9), wrong)
-    earliest = str(query.get("earliest", ""))
-    later = (_device(owner, n) for owner, fleet in fleets.items() for n in fleet if _FIRST_ID + n > seen)
-    return [one for one in later if one["createdAt"] > earliest and wanted in (None, *one["deviceIds"])]
 
 
 def _device(owner: str, number: int) -> dict[str, Any]:
@@ -181,11 +185,3 @@ def _number(given: Any, allowed: Container[int], otherwise: RefusedError) -> int
         if int(given) in allowed:
             return int(given)
     raise otherwise
-
-
-def _id_of(given: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, given))
-
-
-def _misuse(hint: str) -> RefusedError:
-    return RefusedError(json_answer({"error": hint}, 400))

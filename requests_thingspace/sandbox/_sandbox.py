@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import threading
@@ -17,22 +18,15 @@ import requests
 
 from requests_thingspace import Clock, Environment, ThingspaceAuth
 
-from ._calls import Call, Calls, Fault
-from ._gateway import Platform
-from ._messages import Answer, Body, Place, Request, failure
-from ._oauth import OAuth
+from ._gateway import respond
+from ._messages import Answer, Body, Place, failure
 from ._resources import ACCOUNT
 from ._serving import Running
-from ._sessions import Contact
-
-_PLANNED = re.compile(r"0*([1-9]\d*)\s*:\s*(revoke|end-session|[45]\d\d)", re.ASCII)
+from ._state import ENDPOINTS, MOST_FAILED_LOGINS, Call, State
 
 
 class SandboxClock:
-    """Both clocks of the sandbox: real time plus an offset that only a test moves, and only forward.
-
-    A client that is given them ages together with the sandbox.
-    """
+    """Both clocks of the sandbox: real time plus an offset that only a test moves, and only forward."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards _offset
@@ -47,11 +41,7 @@ class SandboxClock:
         return time.monotonic() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once.
-
-        Raises:
-            ValueError: `seconds` is negative or no number.
-        """
+        """Let `seconds` pass at once; a negative number, or NaN, is a `ValueError`."""
         if not seconds >= 0:
             raise ValueError(f"The sandbox's clock only goes forward, not by {seconds} seconds.")
         with self._lock:
@@ -66,15 +56,29 @@ class SandboxClock:
 class Sandbox:
     """A ThingSpace on three loopback ports: the main origin, ``imp.`` and ``5gedge.``.
 
-    Any thread may call its methods, also while clients are being served.
+    `start` or ``with`` makes it serve. Any thread may call its methods, also while clients are being served.
+    The four credentials are attributes too.
+
+    Args:
+        token_life: seconds from the first issue of an OAuth token to its expiry.
+        session_idle: seconds without use that end an M2M session.
+        port: of the main origin, 0 for a free one; the other two origins always get free ones.
+        client_id: the application key that the token endpoint knows; by default a new UUID.
+        client_secret: its secret; by default a new UUID.
+        username: the UWS username that the M2M login knows; by default "sandbox-user".
+        password: its password; by default a random one.
+        m2m_sessions: ``False``: no resource asks for a session token.
+        lenient: accept every key, secret, user, password and account, and answer every path under ``/api/``
+            plausibly.
+        plan: faults that happen by themselves, as for :meth:`plan`.
+        on_call: called with a `Call` just before each answer is sent, in the thread that sends it.
 
     Attributes:
         clock: the sandbox's time; `advance` moves it.
-        client_id: the application key that the token endpoint knows.
-        client_secret: its secret.
-        username: the UWS username that the M2M login knows.
-        password: its password.
         account: the name of an account that exists.
+
+    Raises:
+        ValueError: a number is out of range, or the plan cannot be read.
     """
 
     account = ACCOUNT
@@ -94,25 +98,6 @@ class Sandbox:
         plan: str = "",
         on_call: Callable[[Call], object] | None = None,
     ) -> None:
-        """Prepare a sandbox; `start` or ``with`` makes it serve.
-
-        Args:
-            token_life: seconds from the first issue of an OAuth token to its expiry.
-            session_idle: seconds without use after which an M2M session is dead.
-            port: of the main origin, 0 for a free one; the other two origins always get free ones.
-            client_id: by default a new UUID.
-            client_secret: by default a new UUID.
-            username: by default "sandbox-user".
-            password: by default a random one.
-            m2m_sessions: ``False``: no resource asks for a session token.
-            lenient: accept every key, secret, user, password and account, and answer every path under
-                ``/api/`` plausibly.
-            plan: faults that happen by themselves, as for :meth:`plan`.
-            on_call: called with a `Call` just before each answer is sent, in the thread that sends it.
-
-        Raises:
-            ValueError: a number is out of range, or the plan cannot be read.
-        """
         if not (token_life >= 1 and session_idle > 0 and 0 <= port <= 65535):
             raise ValueError("token_life is at least 1 second, session_idle more than 0, port 0 to 65535.")
         self.client_id = client_id or str(uuid.uuid4())
@@ -120,19 +105,12 @@ class Sandbox:
         self.username = username or "sandbox-user"
         self.password = password or secrets.token_urlsafe(12)
         self.clock = SandboxClock()
-        self._first_credentials = self.client_secret, self.password
         self._wanted_port = port
-        self._on_call = on_call
-        now = self.clock.monotonic
-        # One without tokens, sessions, faults and counts.
-        self._new_platform: Callable[[], Platform] = lambda: Platform(
-            OAuth(now, self.client_id, self.client_secret, token_life, lenient),
-            Contact(now, self.username, self.password, session_idle, lenient),
-            Calls(self._answered),
-            m2m_sessions,
-            lenient,
+        known = self.client_id, self.client_secret, self.username, self.password
+        self._new_state: Callable[[], State] = lambda: State(
+            self.clock.monotonic, *known, token_life, session_idle, m2m_sessions, lenient, on_call
         )
-        self._platform = self._new_platform()
+        self._state = self._new_state()
         self._lock = threading.Lock()  # guards all below
         self._running: Running | None = None
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
@@ -149,15 +127,11 @@ class Sandbox:
         self.close()
 
     def start(self) -> Sandbox:
-        """Serve, if it does not do so already.
-
-        Raises:
-            OSError: the port is in use, or may not be used.
-        """
+        """Serve, if it does not already; an `OSError` tells that the port is in use, or may not be used."""
         with self._lock:
             if self._running is None:
-                self._platform.calls.hurry.clear()
-                self._running = Running(self._respond, self._wanted_port)
+                self._state.hurry.clear()
+                self._running = Running(lambda *call: respond(self._state, *call), self._wanted_port)
         return self
 
     def close(self) -> None:
@@ -169,7 +143,7 @@ class Sandbox:
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
-            self._platform.calls.hurry.set()
+            self._state.hurry.set()
             running.close()
             self._close_sessions()
 
@@ -198,27 +172,22 @@ class Sandbox:
     @property
     def environment(self) -> Environment:
         """The three origins and the endpoints, as `ThingspaceAuth` wants them."""
-        main, imp, edge = self._serving().origins.values()
-        at = Environment.at(main)
+        at, imp = Environment.at(self.origin), self.imp_origin
         urls = at.token_url, at.revoke_url, at.login_url, at.logout_url
-        return Environment((main, imp, edge), *urls, imp_origins=(imp,))
+        return Environment((self.origin, imp, self.edge_origin), *urls, imp_origins=(imp,))
 
     def auth(self, **overrides: Any) -> ThingspaceAuth:
         """A `ThingspaceAuth` for this sandbox, on its clock; `overrides` replace its arguments."""
-        clock = Clock(self.clock.wall, self.clock.monotonic)
-        arguments: dict[str, Any] = {"environment": self.environment, "clock": clock}
-        arguments.update(client_id=self.client_id, client_secret=self.client_secret)
-        if self._platform.m2m_sessions:
+        arguments: dict[str, Any] = {"client_id": self.client_id, "client_secret": self.client_secret}
+        if self._state.m2m_sessions:
             arguments.update(username=self.username, password=self.password)
         if "session" not in overrides:
             arguments["session"] = self._new_session()
+        arguments.update(environment=self.environment, clock=Clock(self.clock.wall, self.clock.monotonic))
         return ThingspaceAuth(**{**arguments, **overrides})
 
     def session(self, **overrides: Any) -> requests.Session:
-        """A Session that trusts this sandbox and uses `auth` with these overrides.
-
-        It ignores the proxies and the netrc of the machine.
-        """
+        """A Session with such an auth; it trusts this sandbox, and ignores proxies and netrc."""
         session = self._new_session()
         session.auth = self.auth(**overrides)
         return session
@@ -231,28 +200,30 @@ class Sandbox:
 
     def revoke_tokens(self) -> None:
         """End every OAuth token that was issued."""
-        self._platform.oauth.revoke_all()
+        self._state.issued_at.clear()
 
     def end_sessions(self) -> None:
         """End every M2M session, as 20 idle minutes do."""
-        self._platform.contact.end_sessions()
+        with self._state.changed:
+            self._state.last_use = dict.fromkeys(self._state.last_use, -math.inf)
 
     def change_secret(self, client_secret: str) -> None:
         """Replace the client secret until `reset`; tokens that were issued stay alive."""
-        self.client_secret = self._platform.oauth.client_secret = client_secret
+        self.client_secret = self._state.client_secret = client_secret
 
     def change_password(self, password: str) -> None:
         """Replace the password of the UWS user until `reset`; sessions stay alive."""
-        self.password = self._platform.contact.password = password
+        self.password = self._state.password = password
 
     @property
     def locked(self) -> bool:
         """Whether 5 failed logins in a row have locked the contact record."""
-        return self._platform.contact.locked
+        return self._state.failed_logins >= MOST_FAILED_LOGINS
 
     def unlock(self) -> None:
         """Unlock the contact record, as Verizon Support does."""
-        self._platform.contact.unlock()
+        with self._state.changed:
+            self._state.failed_logins = 0
 
     def fail_next(
         self,
@@ -277,54 +248,53 @@ class Sandbox:
         Raises:
             ValueError: there is no such endpoint, or a number is out of range.
         """
-        answer = None if status is None else failure(endpoint, status, body, headers or {})
-        self._platform.calls.fail(endpoint, Fault(answer, delay), times)
+        answer = Answer(0) if status is None else failure(endpoint, status, body, headers or {})
+        _check(endpoint, delay)
+        if times < 1:
+            raise ValueError(f"A fault happens at least once, not {times} times.")
+        self._state.faults[endpoint].extend([(answer, delay)] * times)
 
     def plan(self, text: str) -> None:
         """Plan faults that happen by themselves, instead of those planned before.
 
-        Args:
-            text: for example ``5:revoke,9:end-session,12:503``: after the fifth API call from now all tokens
-                are revoked, after the ninth all sessions end, and the call after the twelfth gets a 503.
-                Refused calls count too.
-
-        Raises:
-            ValueError: the text is not such a plan.
+        With ``5:revoke,9:end-session,12:503`` all tokens are revoked after the fifth API call from now, all
+        sessions end after the ninth, and the call after the twelfth gets a 503. Refused calls count too. A
+        text that is not such a plan is a `ValueError`.
         """
         actions = {"revoke": self.revoke_tokens, "end-session": self.end_sessions}
         planned: list[tuple[int, Callable[[], None]]] = []
         for item in filter(None, map(str.strip, text.split(","))):
-            found = _PLANNED.fullmatch(item)
+            found = re.fullmatch(r"0*([1-9]\d*)\s*:\s*(revoke|end-session|[45]\d\d)", item, re.ASCII)
             if found is None:
                 known = "N:revoke, N:end-session or N:503"
                 raise ValueError(f"{item!r} is no fault: write {known}, separated by commas.")
             after, what = found.groups()
             action = actions.get(what) or partial(self.fail_next, "api", status=int(what))
             planned.append((int(after), action))
-        with self._lock:
-            self._api_calls, self._planned = 0, planned
+        with self._state.changed:
+            self._state.api_calls, self._state.planned = 0, planned
 
     def slow(self, endpoint: str, seconds: float) -> None:
-        """Delay each answer of `endpoint` by that many real seconds; 0 takes it back.
-
-        Raises:
-            ValueError: there is no such endpoint, or `seconds` is negative.
-        """
-        self._platform.calls.slow(endpoint, seconds)
+        """Delay each answer of `endpoint` by that many real seconds, 0 or more; 0 takes it back."""
+        _check(endpoint, seconds)
+        self._state.latency[endpoint] = seconds
 
     @property
     def calls(self) -> dict[str, int]:
         """How many calls each endpoint has received, as a snapshot."""
-        return dict(self._platform.calls.received)
+        return dict(self._state.received)
 
     @property
     def answers(self) -> Counter[tuple[str, int]]:
         """How many answers there were by ``(endpoint, status)``, as a snapshot."""
-        return Counter(self._platform.calls.answered)
+        return Counter(self._state.answered)
 
     def wait_for_calls(self, endpoint: str, count: int, timeout: float = 10.0) -> bool:
         """Wait until `endpoint` has received `count` calls; ``False`` after `timeout` real seconds."""
-        return self._platform.calls.wait_for(endpoint, count, timeout)
+        _check(endpoint)
+        state = self._state
+        with state.changed:
+            return state.changed.wait_for(lambda: state.received[endpoint] >= count, timeout)
 
     def reset(self) -> None:
         """Return to a clean state: first credentials, unlocked, no tokens, faults or counts, real time.
@@ -332,26 +302,12 @@ class Sandbox:
         Time on `clock` goes back by what was advanced: make new clients after it. The Sessions that came
         from `session` and `auth` are closed; you may go on using them.
         """
-        self.plan("")
+        self.plan("")  # else a call that is still being answered could bring its trouble into the new state
         self.clock.reset()
-        self.client_secret, self.password = self._first_credentials
-        before, self._platform = self._platform, self._new_platform()
-        before.calls.hurry.set()
+        before, self._state = self._state, self._new_state()
+        self.client_secret, self.password = self._state.client_secret, self._state.password
+        before.hurry.set()
         self._close_sessions()
-
-    def _respond(self, place: Place, request: Request) -> Answer | None:
-        return self._platform.respond(place, request)
-
-    def _answered(self, call: Call) -> None:
-        """Do what is planned after this call, and report it."""
-        if call.endpoint == "api":
-            with self._lock:
-                self._api_calls += 1
-                due = [action for after, action in self._planned if after == self._api_calls]
-            for action in due:
-                action()
-        if self._on_call is not None:
-            self._on_call(call)
 
     def _serving(self) -> Running:
         running = self._running
@@ -360,7 +316,6 @@ class Sandbox:
         return running
 
     def _new_session(self) -> requests.Session:
-        """A Session that trusts the certificates, and ignores the machine's proxies and netrc."""
         session = requests.Session()
         session.trust_env, session.verify = False, self.ca_file
         with self._lock:
@@ -368,8 +323,14 @@ class Sandbox:
         return session
 
     def _close_sessions(self) -> None:
-        """Close the connections of the Sessions that were handed out and are still there."""
         with self._lock:
             sessions = list(self._sessions)
         for session in sessions:
             session.close()
+
+
+def _check(endpoint: str, wait: float = 0) -> None:
+    if endpoint not in ENDPOINTS:
+        raise ValueError(f"There is no endpoint {endpoint!r}: it is one of {', '.join(ENDPOINTS)}.")
+    if not wait >= 0:
+        raise ValueError(f"A wait is 0 seconds or more, not {wait}.")

@@ -28,12 +28,8 @@ from requests.structures import CaseInsensitiveDict
 
 from ._messages import Answer, Place, Request
 
-_log = logging.getLogger("requests_thingspace.sandbox")
-
 
 class _Connection(BaseHTTPRequestHandler):
-    """The requests of one connection, one after the other."""
-
     server: _Listener
     protocol_version = "HTTP/1.1"  # connections are kept
     disable_nagle_algorithm = True
@@ -50,10 +46,10 @@ class _Connection(BaseHTTPRequestHandler):
         parameters = {name: values[0] for name, values in parse_qs(query).items()}
         body = self._read_body()
         answer = self.server.respond(Request(self.command, unquote(path), parameters, self.headers, body))
-        if answer is None:
-            self.close_connection = True
-        else:
+        if answer.status:
             self._send(answer)
+        else:
+            self.close_connection = True
 
     def _read_body(self) -> bytes:
         """All of it, so that the connection can be kept, whatever the answer is."""
@@ -84,17 +80,17 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection |= str(sent) != headers["Content-Length"]
 
     def log_message(self, *_: object) -> None:
-        """Nothing: http.server would write to stderr."""
+        """Write nothing to stderr."""
 
 
 class _Listener(socketserver.ThreadingTCPServer):
-    """The server of one origin on 127.0.0.1; where `respond` gives ``None`` it drops the connection."""
+    """The server of one origin on 127.0.0.1."""
 
     allow_reuse_address = os.name != "nt"  # there it would let two servers listen on one port
     request_queue_size = 256
     timeout = 0.5  # seconds until it looks at `closing` if nobody connects
 
-    def __init__(self, respond: Callable[[Request], Answer | None], tls: ssl.SSLContext, port: int) -> None:
+    def __init__(self, respond: Callable[[Request], Answer], tls: ssl.SSLContext, port: int) -> None:
         try:
             super().__init__(("127.0.0.1", port), _Connection)
         except OSError as refused:
@@ -131,7 +127,8 @@ class _Listener(socketserver.ThreadingTCPServer):
 
     def handle_error(self, *_: object) -> None:
         """Tell logging, not stderr; of an exception only its type, for its text may quote a request."""
-        _log.debug("connection broken: %s", getattr(sys.exc_info()[0], "__name__", None))
+        kind = getattr(sys.exc_info()[0], "__name__", None)
+        logging.getLogger("requests_thingspace.sandbox").debug("connection broken: %s", kind)
 
     def close(self) -> None:
         """Stop serving: cut all connections, end all threads."""
@@ -150,7 +147,7 @@ class _Listener(socketserver.ThreadingTCPServer):
 class Running:
     """What a sandbox has between start and close: certificates, and a server for each origin."""
 
-    def __init__(self, respond: Callable[[Place, Request], Answer | None], port: int) -> None:
+    def __init__(self, respond: Callable[[Place, Request], Answer], port: int) -> None:
         with ExitStack() as opened:
             folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="thingspace-sandbox-"))
             self.ca_file = os.path.join(folder, "ca.pem")

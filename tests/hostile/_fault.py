@@ -1,4 +1,10 @@
-"""What a row of the catalogue is, and the good answers that its faults spoil.
+"""What a row of the catalogue is, what the library's laws say about it, and the good answers that it spoils.
+
+An answer is a token if a correct HTTP reader gets a JSON object with a usable token out of it: `access_token`
+of visible ASCII, `token_type` bearer or absent. Its expiry is `known` if `expires_in` is a positive finite
+number, also as a string; `capped` if absurdly large; `none` in all other cases. The rest is an error that
+derives from `requests.RequestException`, raised in time. Only 429, 502, 503, 504 and connection failures are
+tried again, at most twice; a login that may have arrived is not.
 
 Every token that no test should see in a message or a log contains `MARKER`.
 """
@@ -10,51 +16,31 @@ from typing import Literal
 
 from ._mischief import Behaviour
 
-Expectation = Literal["error", "token"]
-Expiry = Literal["known", "none", "capped"]
-Endpoint = Literal["token", "login"]
-
 TOKEN_PATH = "/api/ts/v1/oauth2/token"
 LOGIN_PATH = "/api/m2m/v1/session/login"
 
 MARKER = "t0ken5ecret"
 GOOD_TOKEN = MARKER + "-good-0123456789abcdef"
 GOOD_SESSION_TOKEN = "5e551047-0000-4000-8000-" + MARKER
-GOOD_TOKEN_DOCUMENT: dict[str, object] = {
+GOOD_TOKEN_DOCUMENT = {
     "access_token": GOOD_TOKEN,
     "scope": " ts.ro",
     "token_type": "Bearer",
     "expires_in": 3600,
 }
-GOOD_LOGIN_DOCUMENT: dict[str, object] = {"sessionToken": GOOD_SESSION_TOKEN}
-
-RETRIED_STATUSES = (429, 502, 503, 504)
-TRIES = 3
-
-ABSENT = object()
+GOOD_LOGIN_DOCUMENT = {"sessionToken": GOOD_SESSION_TOKEN}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the catalogue: script `behaviours` at `path`, then expect.
+    """One row of the catalogue: script `behaviours` at `path`, then expect."""
 
-    Attributes:
-        name: what the server does, in words, unique in the catalogue.
-        behaviours: one per request; the last one repeats.
-        expectation: "error" or "token".
-        expiry: for OAuth tokens, what is known of the expiry.
-        max_calls: requests that may reach the endpoint during one renewal.
-        waits: whether the error may take the whole of the client's timeout, whatever that is below a minute.
-        endpoint: which endpoint has the fault.
-    """
-
-    name: str
-    behaviours: tuple[Behaviour, ...]
-    expectation: Expectation = "error"
-    expiry: Expiry | None = None
-    max_calls: int = 1
-    waits: bool = False
-    endpoint: Endpoint = "token"
+    name: str  # what the server does, in words, unique in the catalogue
+    behaviours: tuple[Behaviour, ...]  # one per request; the last one repeats
+    expectation: Literal["error", "token"] = "error"
+    expiry: Literal["known", "none", "capped", None] = None  # what is known of an OAuth token's
+    max_calls: int = 1  # that may reach the endpoint during one renewal
+    endpoint: Literal["token", "login"] = "token"
 
     @property
     def path(self) -> str:
@@ -68,21 +54,16 @@ class Fault:
         return self.name
 
 
-def error(name: str, behaviour: Behaviour) -> Fault:
+def error(name, behaviour):
     """An error at once, of one call."""
     return Fault(name, (behaviour,))
 
 
-def broken(name: str, behaviour: Behaviour) -> Fault:
-    """An error at once, which may be tried again."""
-    return Fault(name, (behaviour,), max_calls=TRIES)
+def broken(name, behaviour):
+    """An error, at once or when the client's time is up, which may be tried again twice."""
+    return Fault(name, (behaviour,), max_calls=3)
 
 
-def waiting(name: str, behaviour: Behaviour) -> Fault:
-    """An error when the client's time is up, or earlier: a client may count what it gets."""
-    return Fault(name, (behaviour,), max_calls=TRIES, waits=True)
-
-
-def token(name: str, *behaviours: Behaviour, expiry: Expiry = "known") -> Fault:
+def token(name, *behaviours, expiry="known"):
     """The token, used."""
     return Fault(name, behaviours, "token", expiry)

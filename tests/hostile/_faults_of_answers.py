@@ -1,15 +1,28 @@
-"""Rows about whole answers: redirects, statuses, Retry-After, documents that hold no token, recoveries."""
+"""Rows about whole answers: redirects, statuses, Retry-After, documents, recoveries, and a token's fields.
+
+Of the fields there is one value of each kind; tests/test_tokens.py has the tables of all values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 
 from . import _mischief as do
-from ._fault import GOOD_TOKEN, MARKER, RETRIED_STATUSES, Expectation, Fault, broken, error, token
+from ._fault import (
+    GOOD_LOGIN_DOCUMENT,
+    GOOD_SESSION_TOKEN,
+    GOOD_TOKEN,
+    GOOD_TOKEN_DOCUMENT,
+    MARKER,
+    Fault,
+    broken,
+    error,
+    token,
+)
 from ._wire import Ending
 
 
-def redirect_faults(_: bytes) -> Iterator[Fault]:
+def redirect_faults(_):
     """Redirects: none is followed."""
     for status in (301, 302, 303, 307, 308):
         for to in do.LOCATIONS:
@@ -26,13 +39,12 @@ def redirect_faults(_: bytes) -> Iterator[Fault]:
     yield error("redirects with 300, many choices", do.redirect(300, "another host"))
 
 
-def status_faults(body: bytes) -> Iterator[Fault]:
-    """Statuses, with bodies as they are seen in the wild."""
+def status_faults(body):
     for status in (204, 205, 304):
         nothing = do.answer(status, content_type=None, framing="none" if status != 205 else "length")
         yield error(f"answers {status} without a body", nothing)
     for status in (400, 401, 403, 404, 408, 418, 429, 500, 501, 502, 503, 504, 599, 999):
-        make = broken if status in RETRIED_STATUSES else error
+        make = broken if status in (429, 502, 503, 504) else error
         yield make(f"answers {status} with a good body", do.answer(status, body))
     for status in (400, 401, 403, 500):
         yield error(f"answers {status} with a JSON fault", do.json_fault(status))
@@ -45,11 +57,8 @@ def status_faults(body: bytes) -> Iterator[Fault]:
         yield broken(f"answers {status} with an HTML page", do.html_answer(status))
     entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     laughs = f'<!DOCTYPE fault [<!ENTITY l0 "ha">{entities}]><fault><message>&l9;</message></fault>'
-    yield error(
-        "answers 403 with an XML bomb", do.answer(403, laughs.encode(), content_type="application/xml")
-    )
-    places: tuple[do.EchoPlace, ...] = ("body", "reason", "location")
-    for place in places:
+    yield error("answers 403 with an XML bomb", do.answer(403, laughs.encode(), "application/xml"))
+    for place in ("body", "reason", "location"):
         echoing = do.echo(place, 302 if place == "location" else 401)
         yield error(f"echoes the credentials in its {place}", echoing)
     refused = {"error": "invalid_client", "error_description": "x" * 400_000}
@@ -60,7 +69,7 @@ def status_faults(body: bytes) -> Iterator[Fault]:
     yield error("answers 401 with line ends and escapes in its error", do.json_answer(401, lines))
 
 
-def retry_after_faults(_: bytes) -> Iterator[Fault]:
+def retry_after_faults(_):
     """Retry-After: never slept for beyond the client's own time."""
     values = {
         "1": "of a second",
@@ -75,7 +84,7 @@ def retry_after_faults(_: bytes) -> Iterator[Fault]:
     yield broken("answers 503 with a Retry-After of an hour", do.retry_after("3600", 503))
 
 
-def document_faults(body: bytes) -> Iterator[Fault]:
+def document_faults(body):
     """Bodies of a 200 that hold no token."""
     text = body.decode()
     bodies = {
@@ -107,7 +116,7 @@ def document_faults(body: bytes) -> Iterator[Fault]:
 FAULTS_OF_ANSWERS = (redirect_faults, status_faults, retry_after_faults, document_faults)
 
 
-def recoveries(body: bytes, expected: Expectation) -> Iterator[Fault]:
+def recoveries(body, expected):
     """One failure, then a good answer: a token call is tried again, a login that may have arrived is not."""
     good = do.answer(200, body)
     stumbles = {
@@ -121,3 +130,87 @@ def recoveries(body: bytes, expected: Expectation) -> Iterator[Fault]:
         yield Fault(f"{words}, then well", (stumble, good), expected, "known", max_calls=2)
     if expected == "token":
         yield token("resets once on accept, then answers well", do.on_accept(Ending.RESET), good)
+
+
+ABSENT = object()
+
+
+def _with(document, **fields):
+    return {name: value for name, value in {**document, **fields}.items() if value is not ABSENT}
+
+
+UNUSABLE = {
+    "missing": ABSENT,
+    "null": None,
+    "empty": "",
+    "an object": {"value": GOOD_TOKEN},
+    "a text with CR LF": MARKER + "\r\nX-Injected: yes",
+    "a text with half of a surrogate pair": MARKER + "\ud800",
+    "a text with a space": MARKER + " tail",
+}
+
+USABLE = {
+    "an access_token 100 kB long": {"access_token": MARKER + "x" * 100_000},
+    "an access_token of one letter": {"access_token": "x"},
+    "an access_token like a JWT": {"access_token": f"{MARKER}.e30.a-b_c=="},
+    "a token_type that is missing": {"token_type": ABSENT},
+    "a token_type that is BEARER": {"token_type": "BEARER"},
+    "a scope that is absent": {"scope": ABSENT},
+    "a scope that is a list of odd things": {"scope": [None, 7, {}]},
+    "a scope that is another than was asked for": {"scope": "ts.other"},
+    "a scope that is of 5,000 words": {"scope": "ts.scope " * 5000},
+}
+"""What is an OAuth token all the same: a scope, for one, only informs."""
+
+REFUSED = {
+    "Access_Token instead of access_token": {"access_token": ABSENT, "Access_Token": GOOD_TOKEN},
+    "an access_token and an error": {"error": "invalid_client"},
+    "a token_type that is mac": {"token_type": "mac"},
+    "a token_type that is a number": {"token_type": 7},
+}
+
+EXPIRIES = [
+    ("missing", None, "none"),
+    ("0", "0", "none"),
+    ("true", "true", "none"),
+    ('"3600"', '"3600"', "known"),
+    ('"soon"', '"soon"', "none"),
+    ("NaN", "NaN", "none"),
+    ("1e999", "1e999", "none"),
+    ("1e308", "1e308", "capped"),
+    ("an integer of 400 digits", "9" * 400, "capped"),
+    ("a list", "[3600]", "none"),
+]
+"""The field `expires_in`: it never costs the token."""
+
+
+def oauth_token_faults():
+    for words, value in UNUSABLE.items():
+        document = _with(GOOD_TOKEN_DOCUMENT, access_token=value)
+        yield error(f"gives an access_token that is {words}", do.json_answer(200, document))
+    for words, fields in REFUSED.items():
+        yield error(f"gives {words}", do.json_answer(200, _with(GOOD_TOKEN_DOCUMENT, **fields)))
+    for words, fields in USABLE.items():
+        yield token(f"gives {words}", do.json_answer(200, _with(GOOD_TOKEN_DOCUMENT, **fields)))
+    start = json.dumps(_with(GOOD_TOKEN_DOCUMENT, expires_in=ABSENT)).rstrip("}")
+    for words, literal, expiry in EXPIRIES:
+        body = start + ("" if literal is None else f', "expires_in": {literal}') + "}"
+        yield token(f"gives an expires_in that is {words}", do.answer(200, body.encode()), expiry=expiry)
+
+
+def session_token_faults():
+    """The field `sessionToken`, and refusals of the login."""
+    for words, value in UNUSABLE.items():
+        document = _with(GOOD_LOGIN_DOCUMENT, sessionToken=value)
+        yield error(f"gives a sessionToken that is {words}", do.json_answer(200, document))
+    for wrong in ("sessiontoken", "SessionToken", "session_token", "access_token"):
+        named = do.json_answer(200, {wrong: GOOD_SESSION_TOKEN})
+        yield error(f"gives {wrong} instead of sessionToken", named)
+    yield token("gives a sessionToken that is no GUID", do.json_answer(200, {"sessionToken": MARKER}))
+    timed = do.json_answer(200, {**GOOD_LOGIN_DOCUMENT, "expiresIn": -1})
+    yield token("gives a sessionToken with an expiry", timed)
+    code = "UnifiedWebService.REQUEST_FAILED."
+    locked = {"errorCode": f"{code}Login", "errorMessage": "The account is locked."}
+    yield error("refuses the login with 400", do.json_answer(400, locked))
+    expired = {"errorCode": f"{code}SessionToken.Expired", "errorMessage": "expired"}
+    yield error("answers the login with SessionToken.Expired", do.json_answer(400, expired))

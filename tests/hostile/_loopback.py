@@ -1,4 +1,4 @@
-"""A threaded server on loopback whose law is to leave nothing behind: no thread, no socket, in a second.
+"""A threaded server on loopback that leaves nothing behind: no thread, no socket, in a second.
 
 Everything that waits does it in one of two ways, and the end of the `with` ends both: on the `closing`
 event, or on a socket that is shut down then.
@@ -6,70 +6,61 @@ event, or on a socket that is shut down then.
 
 from __future__ import annotations
 
-import abc
 import contextlib
-import selectors
 import socket
 import ssl
 import threading
 import time
-from typing import TypeVar
-
-Self = TypeVar("Self", bound="LoopbackServer")
 
 LOOPBACK = "127.0.0.1"
 TIME_TO_END = 1.0  # seconds
 
 
-class LoopbackServer(abc.ABC):
-    """Accepts on any number of named listeners and serves each connection in a thread of its own.
-
-    Attributes:
-        connections: how many were accepted so far, those without any request included.
-    """
+class LoopbackServer:
+    """Accepts on any number of named listeners and serves each connection in a thread of its own."""
 
     def __init__(self, *listeners: str) -> None:
         """Binds one free port for each listener name; nothing is accepted before `with`."""
         self.closing = threading.Event()
         self._listeners = {name: socket.create_server((LOOPBACK, 0), backlog=256) for name in listeners}
-        self._ports = {name: int(listener.getsockname()[1]) for name, listener in self._listeners.items()}
-        self._wake, self._woken = socket.socketpair()
-        self._lock = threading.Condition()  # guards _sockets and _workers
+        self._lock = threading.Condition()  # guards all below
         self._sockets: set[socket.socket] = set()
         self._workers: set[threading.Thread] = set()
-        self.connections = 0
-        self._acceptor = threading.Thread(target=self._accept, name=type(self).__name__, daemon=True)
+        self.connections = 0  # that were accepted, those without any request included
+        pairs = self._listeners.items()
+        self._acceptors = [threading.Thread(target=self._accept, args=pair, daemon=True) for pair in pairs]
 
-    @abc.abstractmethod
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serves one adopted connection; whatever happens in it, the caller releases the connection."""
+        raise NotImplementedError
 
     def port(self, listener: str) -> int:
-        return self._ports[listener]
+        return self._listeners[listener].getsockname()[1]
 
     def wait_until_idle(self, timeout: float = 5.0) -> bool:
         with self._lock:
             return self._lock.wait_for(lambda: not self._sockets, timeout)
 
-    def __enter__(self: Self) -> Self:
-        self._acceptor.start()
+    def __enter__(self):
+        for acceptor in self._acceptors:
+            acceptor.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Ends every connection and thread, also one that hangs; a thread that outlives it is an error."""
         deadline = time.monotonic() + TIME_TO_END
         self.closing.set()
-        with contextlib.suppress(OSError):  # the acceptor may have seen `closing` and gone already
-            self._wake.send(b"x")
-        self._acceptor.join(TIME_TO_END)  # from here on no connection can be added
-        self._wake.close()
+        for (name, listener), acceptor in zip(self._listeners.items(), self._acceptors):
+            socket.create_connection((LOOPBACK, self.port(name))).close()  # wakes the acceptor
+            acceptor.join(TIME_TO_END)  # from here on no connection can be added
+            listener.close()
         with self._lock:
             workers = list(self._workers)
             for connection in self._sockets:
                 _shutdown(connection)
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
-        stuck = [worker.name for worker in (*workers, self._acceptor) if worker.is_alive()]
+        stuck = [thread.name for thread in (*workers, *self._acceptors) if thread.is_alive()]
         if stuck:
             raise RuntimeError(f"threads still alive after {TIME_TO_END} s: {stuck}")
 
@@ -96,36 +87,24 @@ class LoopbackServer(abc.ABC):
             connection.close()
             self._lock.notify_all()
 
-    def _accept(self) -> None:
-        """Accepts until woken, then closes the listeners."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ)
-            for name, listener in self._listeners.items():
-                selector.register(listener, selectors.EVENT_READ, name)
-            while not self.closing.is_set():
-                for key, _ in selector.select():
-                    if key.data is not None:
-                        with contextlib.suppress(OSError):
-                            self._welcome(self._listeners[key.data].accept()[0], key.data)
-        self._woken.close()
-        for listener in self._listeners.values():
-            listener.close()
+    def _accept(self, name: str, listener: socket.socket) -> None:
+        while not self.closing.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                self.adopt(connection)
+                self.connections += 1
+                worker = threading.Thread(target=self._work, args=(connection, name), daemon=True)
+                with self._lock:
+                    self._workers.add(worker)
+                worker.start()
 
-    def _welcome(self, connection: socket.socket, listener: str) -> None:
-        """Gives one accepted connection its thread."""
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.adopt(connection)
-        self.connections += 1
-        worker = threading.Thread(target=self._work, args=(connection, listener), daemon=True)
-        with self._lock:
-            self._workers.add(worker)
-        worker.start()
-
-    def _work(self, connection: socket.socket, listener: str) -> None:
+    def _work(self, connection: socket.socket, name: str) -> None:
         """Serves one connection; a broken one (OSError covers TLS too) is what this server is for."""
         try:
             with contextlib.suppress(OSError):
-                self.serve(connection, listener)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if not self.closing.is_set():
+                    self.serve(connection, name)
         finally:
             self.release(connection)
             with self._lock:

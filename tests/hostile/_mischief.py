@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-import http
+import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from http.client import responses
 from typing import Literal
 
 from ._certificates import Certificate
-from ._payloads import Payload, Repeated, bomb, pieces_of, size_of, zipped
+from ._payloads import Payload, Repeated, bomb, pieces_of
 from ._wire import Ending, RecordedRequest, Wire
 
 Behaviour = Callable[[Wire, RecordedRequest], Ending]
@@ -30,7 +32,6 @@ LOCATIONS: dict[str, str | None] = {
     "nowhere": None,
 }
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,29 @@ class Answer:
     """A whole HTTP answer; `{origin}`, `{elsewhere}`, `{http}`, `{path}` in header values are filled in."""
 
     status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
     body: Payload = b""
+    content_type: str | None = "application/json"
+    headers: Headers = ()
     framing: Framing = "length"
     ending: Ending = Ending.KEEP
     reason: str | None = None
 
     def head(self, wire: Wire, request: RecordedRequest) -> bytes:
-        """The status line and headers, with the blank line."""
-        reason = REASONS.get(self.status, "") if self.reason is None else self.reason
+        reason = responses.get(self.status, "") if self.reason is None else self.reason
         lines = [f"HTTP/1.1 {self.status} {reason}".rstrip()]
+        if self.content_type:
+            lines.append(f"Content-Type: {self.content_type}")
         for name, value in self.headers:
             for place, text in {**wire.places, "{path}": request.path}.items():
                 value = value.replace(place, text)  # noqa: PLW2901 - one place after the other
             lines.append(f"{name}: {value}")
         if self.framing == "length":
-            lines.append(f"Content-Length: {size_of(self.body)}")
+            lines.append(f"Content-Length: {len(self.body)}")
         elif self.framing == "chunked":
             lines.append("Transfer-Encoding: chunked")
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it goes over the wire."""
         for piece in pieces_of(self.body):
             yield b"%x\r\n%b\r\n" % (len(piece), piece) if self.framing == "chunked" else piece
         if self.framing == "chunked":
@@ -71,18 +73,7 @@ class Answer:
         return self.ending
 
 
-def answer(
-    status: int = 200,
-    body: Payload = b"",
-    *,
-    content_type: str | None = "application/json",
-    headers: Headers = (),
-    framing: Framing = "length",
-    ending: Ending = Ending.KEEP,
-    reason: str | None = None,
-) -> Answer:
-    typed = (("Content-Type", content_type),) if content_type else ()
-    return Answer(status, (*typed, *headers), body, framing, ending, reason)
+answer = Answer  # it stands beside the functions
 
 
 def json_answer(status: int, document: object, *, headers: Headers = ()) -> Answer:
@@ -93,7 +84,7 @@ def json_answer(status: int, document: object, *, headers: Headers = ()) -> Answ
 def html_answer(status: int) -> Answer:
     """The page of a load balancer."""
     page = b"<html><head><title>Sorry</title></head><body><h1>Come back later</h1></body></html>"
-    return answer(status, page, content_type="text/html")
+    return answer(status, page, "text/html")
 
 
 def xml_fault(status: int) -> Answer:
@@ -101,25 +92,21 @@ def xml_fault(status: int) -> Answer:
     body = (
         b'<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404</am:code>'
         b"<am:type>Status report</am:type><am:message>Not Found</am:message>"
-        b"<am:description>The requested resource is not available."
-        b"</am:description></am:fault>"
+        b"<am:description>The requested resource is not available.</am:description></am:fault>"
     )
-    return answer(status, body, content_type="application/xml")
+    return answer(status, body, "application/xml")
 
 
 def json_fault(status: int, code: str = "900901", message: str = "Invalid Credentials") -> Answer:
-    """The gateway's JSON fault."""
-    fault = {"fault": {"code": code, "message": message, "description": "Access failure for API: /api"}}
-    return json_answer(status, fault)
+    fault = {"code": code, "message": message, "description": "Access failure for API: /api"}
+    return json_answer(status, {"fault": fault})
 
 
-def gzip_bomb(
-    body: bytes, *, mebibytes: int = 800, layers: int = 1, framing: Framing = "length", status: int = 200
-) -> Answer:
-    """A correct gzip answer that inflates to `mebibytes` of blanks before its JSON."""
-    packed: Payload = bomb(body, mebibytes)
+def gzip_bomb(body: bytes, *, layers: int = 1, framing: Framing = "length", status: int = 200) -> Answer:
+    """A correct gzip answer that inflates to 800 MiB of blanks before its JSON."""
+    packed: Payload = bomb(body)
     for _ in range(layers - 1):
-        packed = zipped(b"".join(pieces_of(packed)))
+        packed = gzip.compress(b"".join(pieces_of(packed)))
     coding = [("Content-Encoding", ", ".join(["gzip"] * layers))]
     return answer(status, packed, headers=coding, framing=framing)
 
@@ -128,70 +115,52 @@ def redirect(status: int, to: str) -> Answer:
     """A redirect to one of `LOCATIONS` by its name, or to any Location at all."""
     location = LOCATIONS.get(to, to)
     headers = [] if location is None else [("Location", location)]
-    return answer(status, b"moved", content_type="text/plain", headers=headers)
+    return answer(status, b"moved", "text/plain", headers)
 
 
 def retry_after(value: str, status: int = 429) -> Answer:
-    """A refusal with a Retry-After."""
-    fault = {"fault": {"code": "900800", "message": "Message throttled out", "description": "quota"}}
-    return json_answer(status, fault, headers=[("Retry-After", value)])
+    fault = json_fault(status, "900800", "Message throttled out")
+    return replace(fault, headers=[("Retry-After", value)])
 
 
 def echo(place: EchoPlace, status: int = 401) -> Behaviour:
     """The client's own credentials and body, said back: what must never reach a message or a log."""
 
     def play(wire: Wire, request: RecordedRequest) -> Ending:
-        secrets = " ".join(_secrets_in(request))
+        authorization = request.headers.get("Authorization", "")
+        scheme, _, coded = authorization.partition(" ")
+        decoded = base64.b64decode(coded).decode("latin-1") if scheme.lower() == "basic" else ""
+        session_token = request.headers.get("VZ-M2M-Token", "")
+        secrets = " ".join([authorization, decoded, session_token, request.body.decode("latin-1")])
         if place == "status line":
             return raw(f"{secrets}\r\n\r\n".encode())(wire, request)
         if place == "chunk size":
             return chunked(secrets.encode())(wire, request)
         error = {"error": "invalid_client", "error_description": secrets if place == "body" else ""}
-        target = [("Location", "{elsewhere}/stray?" + secrets.replace(" ", "&"))]
-        headers = target if place == "location" else ()
-        body = json.dumps(error).encode()
-        return answer(status, body, headers=headers, reason=secrets if place == "reason" else None)(
-            wire, request
-        )
+        target = ("Location", "{elsewhere}/stray?" + secrets.replace(" ", "&"))
+        refusal = json_answer(status, error, headers=[target] if place == "location" else ())
+        return replace(refusal, reason=secrets if place == "reason" else None)(wire, request)
 
     return play
 
 
-def _secrets_in(request: RecordedRequest) -> Iterator[str]:
-    """The Authorization header, what it decodes to, the session header, and the body."""
-    authorization = request.headers.get("Authorization", "")
-    yield authorization
-    scheme, _, coded = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        yield base64.b64decode(coded).decode("latin-1")
-    yield request.headers.get("VZ-M2M-Token", "")
-    yield request.body.decode("latin-1")
-
-
 def drip_headers(then: Answer, interval: float = 0.05) -> Behaviour:
     """Headers byte by byte, with 2 kB of padding: minutes in all, and no pause longer than `interval`."""
-    padded = answer(
-        then.status, then.body, headers=[*then.headers, ("X-Padding", "x" * 2000)], content_type=None
-    )
-    return dripped(padded, "headers", interval)
-
-
-def drip_body(body: bytes, interval: float = 0.05, framing: Framing = "length") -> Behaviour:
-    """A body byte by byte, 2 kB of blanks first."""
-    return dripped(answer(200, b" " * 2000 + body, framing=framing), "body", interval)
+    padding = ("X-Padding", "x" * 2000)
+    return dripped(replace(then, headers=[*then.headers, padding]), "headers", interval)
 
 
 def dripped(then: Answer, part: Part, interval: float = 0.0) -> Behaviour:
     """One part byte by byte; without any pause that is odd, but in time."""
 
     def play(wire: Wire, request: RecordedRequest) -> Ending:
-        slow = [then.head(wire, request)] if part == "headers" else then.pieces()
-        if part == "body":
-            wire.send(then.head(wire, request))
-        for piece in slow:
-            wire.drip(piece, interval)
+        head, body = then.head(wire, request), b"".join(then.pieces())
         if part == "headers":
-            wire.pour(then.pieces())
+            wire.drip(head, interval)
+            wire.send(body)
+        else:
+            wire.send(head)
+            wire.drip(body, interval)
         return then.ending
 
     return play
@@ -209,23 +178,9 @@ def broken_off(ending: Ending, then: Answer | None = None, part: Part | None = N
     return play
 
 
-def hang() -> Behaviour:
-    return broken_off(Ending.HANG)
-
-
-def reset(then: Answer | None = None, part: Part | None = None) -> Behaviour:
-    """RST instead of an answer, or half-way through the part."""
-    return broken_off(Ending.RESET, then, part)
-
-
-def empty_reply() -> Behaviour:
-    """Closes in order, without a word."""
-    return broken_off(Ending.CLOSE)
-
-
-def cut(then: Answer) -> Behaviour:
-    """Half of the body, then a close without TLS close_notify."""
-    return broken_off(Ending.CUT, then, "body")
+hang = partial(broken_off, Ending.HANG)
+reset = partial(broken_off, Ending.RESET)
+empty_reply = partial(broken_off, Ending.CLOSE)
 
 
 def idle_reset(then: Answer, delay: float | None = None) -> Behaviour:
@@ -244,7 +199,7 @@ def idle_reset(then: Answer, delay: float | None = None) -> Behaviour:
 
 @dataclass(frozen=True)
 class OnAccept:
-    """What strikes the next connection before any request, whatever path that one is for."""
+    """What strikes the next connection, before TLS or right after the handshake, whatever path it is for."""
 
     ending: Ending
     payload: Payload = b""
@@ -268,14 +223,7 @@ class OnAccept:
         return self.then(wire, request) if self.ending is Ending.KEEP else self.ending
 
 
-def on_accept(ending: Ending, *, handshake: bool = False, payload: bytes = b"") -> OnAccept:
-    """Sends `payload` and ends, before TLS or (`handshake`) right after it, without reading a request."""
-    return OnAccept(ending, payload, handshake=handshake)
-
-
-def dripped_handshake(interval: float = 0.05) -> OnAccept:
-    """A TLS record of 16 kB, byte by byte."""
-    return OnAccept(Ending.CLOSE, Repeated(b"\x00", 16 * 1024, head=b"\x16\x03\x03\x40\x00"), interval)
+on_accept = OnAccept  # it stands beside the functions
 
 
 def present(certificate: Certificate, then: Answer) -> OnAccept:
@@ -283,14 +231,12 @@ def present(certificate: Certificate, then: Answer) -> OnAccept:
     return OnAccept(Ending.KEEP, certificate=certificate, then=then)
 
 
-def raw(
-    payload: Payload, ending: Ending = Ending.CLOSE, *, interval: float = 0.0, then: Behaviour | None = None
-) -> Behaviour:
-    """Bytes as they are, HTTP or not; `then` follows them."""
+def raw(payload: Payload, then: Ending | Answer = Ending.CLOSE, interval: float = 0.0) -> Behaviour:
+    """Bytes as they are, HTTP or not."""
 
     def play(wire: Wire, request: RecordedRequest) -> Ending:
         wire.pour(pieces_of(payload), interval)
-        return then(wire, request) if then else ending
+        return then if isinstance(then, Ending) else then(wire, request)
 
     return play
 
@@ -304,12 +250,6 @@ def endless_body(status: int = 200, *, framing: Framing = "chunked", headers: He
     """A body without end, at full speed up to 256 MiB and at a crawl from there."""
     body = Repeated(b" " * 16 * 1024)
     return answer(status, body, headers=headers, framing=framing, ending=Ending.CLOSE)
-
-
-def continue_flood(times: int | None = None, then: Behaviour | None = None) -> Behaviour:
-    """`100 Continue`, some times over or for ever, then an answer."""
-    line = b"HTTP/1.1 100 Continue\r\n\r\n"
-    return raw(Repeated(line * 100) if times is None else Repeated(line, times), then=then)
 
 
 def chunked(*lines: bytes, ending: Ending = Ending.CLOSE) -> Behaviour:

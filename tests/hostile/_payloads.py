@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import gzip
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Union
 
 MEBIBYTE = 1024 * 1024
-BLANKS = 10  # MiB of blanks in one member of a bomb
 
 
 @dataclass(frozen=True)
@@ -22,36 +21,22 @@ class Repeated:
     head: bytes = b""
     tail: bytes = b""
 
-    @property
-    def size(self) -> int | None:
-        """Bytes in all, None if endless."""
-        return None if self.times is None else len(self.head) + len(self.unit) * self.times + len(self.tail)
-
-    def pieces(self) -> Iterator[bytes]:
-        """The bytes, a unit at a time."""
-        times = () if self.times is None else (self.times,)
-        return itertools.chain([self.head], itertools.repeat(self.unit, *times), [self.tail])
+    def __len__(self) -> int:
+        return len(self.head) + len(self.unit) * self.times + len(self.tail)
 
 
 Payload = Union[bytes, Repeated]
 
 
-def size_of(payload: Payload) -> int | None:
-    """Bytes of a payload on the wire, None if endless."""
-    return len(payload) if isinstance(payload, bytes) else payload.size
-
-
 def pieces_of(payload: Payload) -> Iterable[bytes]:
     """A payload in pieces, none of them empty."""
-    return filter(None, [payload] if isinstance(payload, bytes) else payload.pieces())
-
-
-def zipped(data: bytes) -> bytes:
-    """Small data as correct gzip."""
-    return gzip.compress(data, mtime=0)
+    if isinstance(payload, bytes):
+        return filter(None, [payload])
+    units = itertools.repeat(payload.unit, *(() if payload.times is None else (payload.times,)))
+    return filter(None, itertools.chain([payload.head], units, [payload.tail]))
 
 
 @functools.cache
-def bomb(tail: bytes, mebibytes: int) -> Repeated:
-    """So many MiB of blanks and then `tail` as correct gzip of many members, 1/1000 of that size."""
-    return Repeated(zipped(b" " * BLANKS * MEBIBYTE), mebibytes // BLANKS, tail=zipped(tail))
+def bomb(tail: bytes) -> Repeated:
+    """800 MiB of blanks and then `tail` as correct gzip of many members, 1/1000 of that size."""
+    return Repeated(gzip.compress(b" " * 10 * MEBIBYTE), 80, tail=gzip.compress(tail))

@@ -13,35 +13,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
+import requests
+
 from ._certificates import LOOPBACK_NAMES
 from ._loopback import LOOPBACK, LoopbackServer
+from ._mischief import Answer
 from ._wire import PIECE, Ending, RecordedRequest, Wire
 
-REFUSAL = (
-    b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="loopback"\r\n'
-    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
-)
-_HOP_HEADERS = frozenset({"connection", "proxy-connection", "proxy-authorization", "keep-alive"})
+REFUSAL = Answer(407, headers=[("Proxy-Authenticate", 'Basic realm="loopback"'), ("Connection", "close")])
 
 
 class ForwardProxy(LoopbackServer):
-    """A context manager; `url` goes into `session.proxies`.
+    """A context manager; `proxies` is for a Session, `requests` holds what was asked, refused or not."""
 
-    Attributes:
-        requests: what was asked of the proxy so far, refused requests included.
-        proxies: for `Session.proxies`, this proxy for both schemes.
-    """
-
-    def __init__(
-        self, username: str | None = None, password: str = "", *, routes: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, username: str = "", password: str = "", *, routes: Mapping[str, int] | None = None):
         """`routes` sends `"host:port"` to a port of loopback, so that real names can be tested."""
         super().__init__("proxy")
-        self._routes = dict(routes or {})
-        self._credentials = None if username is None else f"{username}:{password}"
+        self._routes = routes or {}
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+        self._wanted = f"Basic {pair}" if username else None
         self.requests: list[RecordedRequest] = []
         self.bare_url = f"http://{LOOPBACK}:{self.port('proxy')}"
-        user = "" if username is None else f"{quote(username, safe='')}:{quote(password, safe='')}@"
+        user = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username else ""
         self.url = self.bare_url.replace("://", f"://{user}")
         self.proxies = {"http": self.url, "https": self.url}
 
@@ -51,64 +44,52 @@ class ForwardProxy(LoopbackServer):
 
     def serve(self, connection: socket.socket, listener: str) -> None:
         """Serves one request or one tunnel, and closes."""
-        wire = Wire(self, connection, listener)
+        wire = Wire(self, connection)
         request = wire.read_request()
         if request is None:
             return
         self.requests.append(request)
         if not self._admits(request):
-            wire.send(REFUSAL)
+            REFUSAL(wire, request)
             return
         is_tunnel = request.method == "CONNECT"
         authority = request.target if is_tunnel else urlsplit(request.target).netloc
         host, _, port = authority.rpartition(":")
         if authority not in self._routes and host not in LOOPBACK_NAMES:
             return
+        if not is_tunnel:
+            _forward(request)(wire, request)
+            return
         with connected(self, self._routes.get(authority, int(port))) as upstream:
-            if is_tunnel:
-                wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            else:
-                upstream.sendall(_forwarded(request))
-                _relay_head(connection, upstream)
+            wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
             relay(connection, upstream)
             wire.end(Ending.CLOSE)
 
     def _admits(self, request: RecordedRequest) -> bool:
         """Whether the credentials are right, or none are needed."""
-        if self._credentials is None:
-            return True
-        expected = base64.b64encode(self._credentials.encode()).decode()
-        return request.headers.get("Proxy-Authorization", "") == f"Basic {expected}"
+        return self._wanted in (None, request.headers.get("Proxy-Authorization"))
 
 
-def _forwarded(request: RecordedRequest) -> bytes:
-    """The request as the destination should see it."""
-    parts = urlsplit(request.target)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = [f"{request.method} {path} HTTP/1.1", "Connection: close"]
-    kept = [name for name in request.headers if name.lower() not in _HOP_HEADERS]
-    lines += [f"{name}: {request.headers[name]}" for name in kept]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.body
-
-
-def _relay_head(client: socket.socket, upstream: socket.socket) -> None:
-    """Copies the head of the answer, and says in it that the connection ends with the answer."""
-    head = b""
-    while b"\r\n\r\n" not in head and (piece := upstream.recv(PIECE)):
-        head += piece
-    client.sendall(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+def _forward(request: RecordedRequest) -> Answer:
+    """The answer of the destination."""
+    headers = {
+        name: value for name, value in request.headers.items() if not name.lower().startswith("proxy-")
+    }
+    with requests.Session() as session:
+        session.trust_env = False
+        sent = requests.Request(request.method, request.target, headers, data=request.body).prepare()
+        answer = session.send(sent, allow_redirects=False, timeout=5)
+    kept = [(name, value) for name, value in answer.headers.items() if name == "Location"]
+    return Answer(answer.status_code, answer.content, headers=[("Connection", "close"), *kept])
 
 
 @contextmanager
 def connected(server: LoopbackServer, port: int) -> Iterator[socket.socket]:
     """A connection to another port of loopback, in the care of a server."""
-    upstream = socket.create_connection((LOOPBACK, port), timeout=5)
-    upstream.settimeout(None)
-    server.adopt(upstream)
-    try:
+    with socket.create_connection((LOOPBACK, port), timeout=5) as upstream:
+        upstream.settimeout(None)
+        server.adopt(upstream)
         yield upstream
-    finally:
-        server.release(upstream)
 
 
 def relay(client: socket.socket, upstream: socket.socket) -> None:

@@ -5,8 +5,7 @@
         ...
         assert server.count("/token") == 2
 
-Three listeners share the work: the main one, `elsewhere` (TLS, another host name and port) and `http_origin`
-(no TLS). A request at the last two, or at `/stray`, is a stray: it is answered with a lure, a false token.
+A connection to its other listener, or a request at `/stray`, is a stray: only a redirect leads there.
 """
 
 from __future__ import annotations
@@ -22,41 +21,29 @@ from ._loopback import LoopbackServer
 from ._mischief import STRAY_PATH, Behaviour, OnAccept, json_answer
 from ._wire import Ending, RecordedRequest, Wire
 
-LURE = {
-    "access_token": "stray-token-that-nobody-may-use",
-    "token_type": "Bearer",
-    "expires_in": 3600,
-    "scope": "",
-    "sessionToken": "57247000-0000-4000-8000-000000000000",
-}
-
 
 class HostileServer(LoopbackServer):
     """See the module; all attributes may be read while it runs."""
 
     def __init__(self, *, tls: bool = True) -> None:
         """`tls=False` makes the main listener plain."""
-        super().__init__("main", "elsewhere", "http")
+        super().__init__("main", "elsewhere")
         self._folder = tempfile.TemporaryDirectory(prefix="hostile-")
         self.ca_file = str(Path(self._folder.name) / "ca.pem")
         authority().cert_pem.write_to_path(self.ca_file)
+        self._tls = tls
         self.origin = f"{'https' if tls else 'http'}://localhost:{self.port('main')}"
-        self.elsewhere = f"https://127.0.0.1:{self.port('elsewhere')}"
-        self.http_origin = f"http://localhost:{self.port('http')}"
-        self._plain = {"http"} if tls else {"http", "main"}
+        other = f"//127.0.0.1:{self.port('elsewhere')}"
+        self._places = {"{origin}": self.origin, "{elsewhere}": f"https:{other}", "{http}": f"http:{other}"}
         self._choosing = threading.Lock()  # guards _scripts
         self._scripts: dict[str, deque[Behaviour]] = {}
         self.requests: list[RecordedRequest] = []
+        self.strays: list[str] = []
 
     def script(self, path: str, *behaviours: Behaviour) -> None:
         """Replaces what happens at a path: one behaviour per request, the last one repeated."""
         with self._choosing:
             self._scripts[path] = deque(behaviours)
-
-    @property
-    def strays(self) -> list[RecordedRequest]:
-        """Requests that no well-behaved client would have made."""
-        return [request for request in list(self.requests) if _is_stray(request)]
 
     def count(self, path: str | None = None) -> int:
         return sum(path in (None, request.path) for request in list(self.requests))
@@ -69,28 +56,29 @@ class HostileServer(LoopbackServer):
             self._folder.cleanup()
 
     def serve(self, connection: socket.socket, listener: str) -> None:
-        wire = Wire(self, connection, listener)
-        wire.places = {"{origin}": self.origin, "{elsewhere}": self.elsewhere, "{http}": self.http_origin}
+        if listener == "elsewhere":
+            self.strays.append(listener)
+            return
+        wire = Wire(self, connection)
+        wire.places = self._places
         try:
-            wire.end(self._converse(wire, listener))
+            wire.end(self._converse(wire))
         finally:
             wire.release()
 
-    def _converse(self, wire: Wire, listener: str) -> Ending:
+    def _converse(self, wire: Wire) -> Ending:
         """Greets, shakes hands, and answers requests until something ends it."""
-        greeting = self._take_greeting() if listener == "main" else None
+        greeting = self._take_greeting()
         ending = Ending.KEEP if greeting is None or greeting.handshake else greeting.greet(wire)
-        if ending is Ending.KEEP and listener not in self._plain:
+        if ending is Ending.KEEP and self._tls:
             wire.start_tls(server_context(greeting.certificate if greeting else "good"))
         if greeting is not None and greeting.handshake:
             ending = greeting.greet(wire)
-        if ending is not Ending.KEEP:
-            return ending
-        while request := wire.read_request():
-            ending = self._record_and_choose(request)(wire, request)
-            if ending is not Ending.KEEP or request.last:
-                return Ending.CLOSE if ending is Ending.KEEP else ending
-        return Ending.CLOSE
+        while ending is Ending.KEEP and (request := wire.read_request()):
+            ending = self._choose(request)(wire, request)
+            if ending is Ending.KEEP and request.headers.get("Connection", "").lower() == "close":
+                break
+        return Ending.CLOSE if ending is Ending.KEEP else ending
 
     def _take_greeting(self) -> OnAccept | None:
         """The behaviour that strikes a new connection, if one is next at any path."""
@@ -100,19 +88,14 @@ class HostileServer(LoopbackServer):
                     return _next(script)
         return None
 
-    def _record_and_choose(self, request: RecordedRequest) -> Behaviour:
+    def _choose(self, request: RecordedRequest) -> Behaviour:
         """Writes the request down and says what to do with it."""
         self.requests.append(request)
-        if _is_stray(request):
-            return json_answer(200, LURE)
+        if request.path == STRAY_PATH:
+            self.strays.append(request.path)
         with self._choosing:
             script = self._scripts.get(request.path)
             return _next(script) if script else json_answer(404, {})
-
-
-def _is_stray(request: RecordedRequest) -> bool:
-    """Whether it came to where only a redirect leads."""
-    return request.listener != "main" or request.path == STRAY_PATH
 
 
 def _next(script: deque[Behaviour]) -> Behaviour:

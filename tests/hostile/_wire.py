@@ -37,42 +37,28 @@ class RecordedRequest:
 
     method: str
     target: str
+    path: str
+    query: str
     headers: CaseInsensitiveDict[str]
     body: bytes
-    listener: str = "main"
-
-    @property
-    def path(self) -> str:
-        return self.target.partition("?")[0]
-
-    @property
-    def query(self) -> str:
-        return self.target.partition("?")[2]
-
-    @property
-    def last(self) -> bool:
-        """Whether the client wants the connection closed after this request."""
-        return self.headers.get("Connection", "").lower() == "close"
 
 
 class Wire:
     """A connection under the care of a server; every wait in it ends when the server closes."""
 
-    def __init__(self, owner: LoopbackServer, connection: socket.socket, listener: str = "main") -> None:
+    def __init__(self, owner: LoopbackServer, connection: socket.socket) -> None:
         """Takes an adopted connection; `release()` is due in the end."""
         self._owner = owner
         self._socket = connection
         self._buffer = b""
-        self._listener = listener
         self.places: dict[str, str] = {}  # "{origin}" and its like, for Location headers
 
     def release(self) -> None:
         self._owner.release(self._socket)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        wrapped = self._owner.wrap(self._socket, context)
-        self._socket = wrapped
-        wrapped.do_handshake()
+        self._socket = self._owner.wrap(self._socket, context)
+        self._socket.do_handshake()
 
     @property
     def certificate(self) -> dict[str, Any]:
@@ -105,26 +91,24 @@ class Wire:
                 return None
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        words = first.split(" ")
-        if len(words) != 3:
+        method, _, target = first.rpartition(" ")[0].partition(" ")
+        if not target or " " in target:
             return None
         headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
         for line in lines:
             name, _, value = line.partition(":")
             headers[name.strip()] = value.strip()
-        body = self._take(int(headers.get("Content-Length", "0")))
-        return RecordedRequest(words[0], words[1], headers, body, self._listener)
+        size = int(headers.get("Content-Length", "0"))
+        while len(self._buffer) < size:
+            if not self._fill():
+                return None
+        body, self._buffer = self._buffer[:size], self._buffer[size:]
+        path, _, query = target.partition("?")
+        return RecordedRequest(method, target, path, query, headers, body)
 
     def await_byte(self) -> bool:
         """Waits until the client sends something more; False if it went away instead."""
         return bool(self._buffer) or self._fill()
-
-    def _take(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            if not self._fill():
-                raise ConnectionAbortedError("the client left within its body")
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
-        return taken
 
     def _fill(self) -> bool:
         piece = self._socket.recv(PIECE)

@@ -1,4 +1,4 @@
-"""Faults: what was asked for happens, in order, as often as asked, and never hangs a test."""
+"""Calls are counted on arrival; faults happen in order, as often as asked, and never hang a test."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,44 @@ import requests
 
 from requests_thingspace.sandbox import Sandbox
 
-from .client import Client
+from .conftest import Client
+
+
+def test_calls_and_answers_are_counted_by_endpoint(client, sandbox):
+    """Token, login, API and the others; a test can wait for them."""
+    assert sandbox.calls == {"token": 0, "revoke": 0, "login": 0, "logout": 0, "api": 0}
+    headers = client.both()
+    client.account(headers)
+    client.account({})
+    client.http.get(f"{sandbox.origin}/nowhere")
+    client.http.post(sandbox.environment.logout_url, headers=headers)
+    client.revoke("x")
+    assert sandbox.calls == {"token": 1, "revoke": 1, "login": 1, "logout": 1, "api": 3}
+    well = {(endpoint, 200): 1 for endpoint in sandbox.calls}
+    assert sandbox.answers == {**well, ("api", 401): 1, ("api", 400): 1}
+    assert sandbox.wait_for_calls("login", 1)
+    assert not sandbox.wait_for_calls("login", 2, timeout=0.01)
+    with pytest.raises(ValueError, match="no endpoint 'nothing'"):
+        sandbox.wait_for_calls("nothing", 1)
+
+
+def test_the_callback_knows_an_answer_before_the_client_does(caplog):
+    """So that a test can wait for it; one that raises is logged, and costs the client nothing."""
+    told = []
+
+    def on_call(call):
+        told.append(call)
+        raise LookupError("broken callback")
+
+    with Sandbox(on_call=on_call) as sandbox, Client(sandbox) as client:
+        client.bearer()
+        client.account({})
+        token, account = told
+        assert (token.endpoint, token.method, token.status) == ("token", "POST", 200)
+        assert (account.endpoint, account.method, account.status) == ("api", "GET", 401)
+        assert account.path == f"/api/m2m/v1/accounts/{sandbox.account}"
+        assert all(0 <= call.seconds < 10 for call in told)
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["on_call raised"] * 2
 
 
 def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
@@ -20,7 +57,7 @@ def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
 
 
 def test_a_fault_meets_its_endpoint_only(client, sandbox):
-    """Calls of other endpoints are answered as usual."""
+    """Calls of other endpoints are answered as usual; at the login it does not count towards the lock."""
     headers = client.both()
     for endpoint in ("revoke", "logout", "api"):
         sandbox.fail_next(endpoint)
@@ -29,81 +66,67 @@ def test_a_fault_meets_its_endpoint_only(client, sandbox):
     assert client.revoke("x").status_code == 503
     assert client.http.post(sandbox.environment.logout_url, headers=headers).status_code == 503
     assert client.account(headers).status_code == 200
-
-
-def test_a_fault_at_the_login_is_no_failed_login(client, sandbox):
-    """It does not count towards the lock."""
-    sandbox.fail_next("login", status=400, times=9)
-    for _ in range(9):
-        assert client.ask_login(password="wrong").status_code == 400
-    assert client.ask_login().status_code == 200
+    sandbox.fail_next("login", times=5)
+    assert {client.ask_login(headers, password="wrong").status_code for _ in range(5)} == {503}
+    assert not sandbox.locked
 
 
 JSON = "application/json"
 HTML, TEXT, XML = (f"{kind}; charset=utf-8" for kind in ("text/html", "text/plain", "application/xml"))
 
 
-def fault(endpoint, status, **more):
-    """The arguments of a fault."""
-    return {"endpoint": endpoint, "status": status, **more}
-
-
 @pytest.mark.parametrize(
-    ("wanted", "content", "media_type"),
+    ("endpoint", "status", "more", "content", "media_type"),
     [
-        (fault("token", 418, body={"error": "x"}), '{"error": "x"}', JSON),
-        (fault("token", 418, body=[]), "[]", JSON),
-        (fault("token", 418, body="text"), "text", TEXT),
-        (fault("token", 418, body=""), "", TEXT),
-        (fault("token", 418, body=b"\x00\xff"), "\x00\xff", TEXT),
-        (fault("token", 503, body="{}", headers={"Content-Type": JSON, "Retry-After": "7"}), "{}", JSON),
-        (fault("token", 418, body="abc", headers={"content-length": "3", "date": "soon"}), "abc", TEXT),
-        (fault("token", 204, body="text"), "", TEXT),
-        (fault("token", 304, body="text"), "", TEXT),
+        ("token", 418, {"body": {"error": "x"}}, '{"error": "x"}', JSON),
+        ("token", 418, {"body": []}, "[]", JSON),
+        ("token", 418, {"body": "text"}, "text", TEXT),
+        ("token", 418, {"body": ""}, "", TEXT),
+        ("token", 418, {"body": b"\x00\xff"}, "\x00\xff", TEXT),
+        ("token", 503, {"body": "{}", "headers": {"Content-Type": JSON, "Retry-After": "7"}}, "{}", JSON),
+        ("token", 418, {"body": "abc", "headers": {"content-length": "3", "date": "soon"}}, "abc", TEXT),
+        ("token", 204, {"body": "text"}, "", TEXT),
+        ("token", 304, {"body": "text"}, "", TEXT),
         # Without a body the failure looks like one
-        (fault("token", 400), '"error": "invalid_request"', JSON),
-        (fault("token", 401), '"error": "invalid_client"', JSON),
-        (fault("revoke", 401), '"error": "invalid_client"', JSON),
-        (fault("api", 401), '"code": "900901"', JSON),
-        (fault("login", 401), '"code": "900901"', JSON),
-        (fault("api", 400), '"errorCode": "UnifiedWebService.', JSON),
-        (fault("api", 403), '<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404', XML),
-        (fault("token", 503, headers={"Retry-After": "8"}), "<h1>503 Service Unavailable</h1>", HTML),
-        (fault("api", 599), "<h1>599</h1>", HTML),
+        ("token", 400, {}, '"error": "invalid_request"', JSON),
+        ("token", 401, {}, '"error": "invalid_client"', JSON),
+        ("revoke", 401, {}, '"error": "invalid_client"', JSON),
+        ("api", 401, {}, '"code": "900901"', JSON),
+        ("login", 401, {}, '"code": "900901"', JSON),
+        ("api", 400, {}, '"errorCode": "UnifiedWebService.', JSON),
+        ("api", 403, {}, '<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>404', XML),
+        ("token", 503, {"headers": {"Retry-After": "8"}}, "<h1>503 Service Unavailable</h1>", HTML),
+        ("api", 599, {}, "<h1>599</h1>", HTML),
     ],
 )
-def test_an_answer_is_what_was_asked_for(client, sandbox, wanted, content, media_type):
+def test_an_answer_is_what_was_asked_for(client, sandbox, endpoint, status, more, content, media_type):
     """A body as it is, a failure's own where none is given; headers replace those of the answer."""
     good = client.both()
-    sandbox.fail_next(**wanted)
+    sandbox.fail_next(endpoint, status=status, **more)
     ask = {
         "token": client.ask_token,
         "revoke": lambda: client.revoke("x"),
         "login": lambda: client.ask_login(good),
         "api": lambda: client.account(good),
-    }[wanted["endpoint"]]
+    }[endpoint]
     answer, sent = ask(), content.encode("latin-1")
-    assert answer.status_code == wanted["status"]
-    assert answer.content == sent if "body" in wanted else sent in answer.content
-    given = {"Content-Type": media_type, **wanted.get("headers", {})}
+    assert answer.status_code == status
+    assert answer.content == sent if "body" in more else sent in answer.content
+    given = {"Content-Type": media_type, **more.get("headers", {})}
     assert {name: answer.headers[name] for name in given} == given
     assert ask().status_code == 200
 
 
 def test_a_dropped_connection_is_a_call_without_an_answer(client, sandbox):
-    """It is counted as a call, and as no answer."""
+    """It is counted as a call, and as no answer; one that promises more than it holds breaks off."""
     sandbox.fail_next("token", status=None)
     with pytest.raises(requests.ConnectionError):
         client.ask_token()
     assert (sandbox.calls["token"], sandbox.answers) == (1, {})
-    assert client.ask_token().status_code == 200
-
-
-def test_an_answer_that_promises_more_than_it_holds_breaks_off(client, sandbox):
-    """The client sees an incomplete body."""
     sandbox.fail_next("token", status=200, body="abc", headers={"Content-Length": "100"})
     with pytest.raises(requests.RequestException):
         client.ask_token()
+    assert client.ask_token().status_code == 200
 
 
 def test_delayed_and_slow_answers_take_their_time(client, sandbox):
@@ -133,9 +156,10 @@ def test_reset_answers_whoever_waits_and_does_not_count_it(client, sandbox):
 
 
 def test_close_waits_for_nobody():
-    """A delayed answer is broken off."""
-    sandbox = Sandbox().start()
+    """A delayed answer is broken off, also where the delay was asked for before the start."""
+    sandbox = Sandbox()
     sandbox.slow("token", 60)
+    sandbox.start()
     with Client(sandbox) as client, ThreadPoolExecutor(1) as thread:
         asked = thread.submit(client.ask_token)
         assert sandbox.wait_for_calls("token", 1)
@@ -145,29 +169,15 @@ def test_close_waits_for_nobody():
         asked.exception(10)
 
 
-def test_what_was_asked_for_before_the_start_is_there_after_it():
-    """A fault that was planned early comes."""
-    sandbox = Sandbox()
-    sandbox.fail_next("token")
-    with sandbox, Client(sandbox) as client:
-        assert client.ask_token().status_code == 503
-
-
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        ({"endpoint": "tokens"}, "no endpoint 'tokens': it is one of token, revoke, login, logout, api"),
-        ({"times": 0}, "at least once"),
-        ({"status": 100}, "no final HTTP status"),
-        ({"status": 600}, "no final HTTP status"),
-        ({"delay": -1}, "0 seconds or more"),
-        ({"delay": float("nan")}, "0 seconds or more"),
-    ],
-)
-def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong, why):
+def test_a_fault_that_makes_no_sense_is_refused(sandbox):
     """When it is planned, not when it would come."""
-    with pytest.raises(ValueError, match=why):
-        sandbox.fail_next(**{"endpoint": "token", **wrong})
-    if wrong.keys() & {"endpoint", "delay"}:
+    for wrong in ({"times": 0}, {"status": 100}, {"status": 600}):
+        with pytest.raises(ValueError, match=r"at least once|no final HTTP status"):
+            sandbox.fail_next("token", **wrong)
+    unknown = "no endpoint 'tokens': it is one of token, revoke, login, logout, api"
+    for endpoint, wait in (("tokens", 1), ("token", -1), ("token", float("nan"))):
+        why = unknown if wait == 1 else "0 seconds or more"
         with pytest.raises(ValueError, match=why):
-            sandbox.slow(wrong.get("endpoint", "token"), wrong.get("delay", 1))
+            sandbox.fail_next(endpoint, delay=wait)
+        with pytest.raises(ValueError, match=why):
+            sandbox.slow(endpoint, wait)

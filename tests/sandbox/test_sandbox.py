@@ -9,33 +9,34 @@ import weakref
 import pytest
 import requests
 
-from requests_thingspace import LoginRefusedError, OAuthToken, TokenRequestError
 from requests_thingspace.sandbox import Sandbox, SandboxClock
 
 from ..users import python
-from .client import Client
+from .conftest import Client, refusal
 
 
 def test_it_can_be_started_and_closed_again_and_again():
-    """Each time with new ports."""
+    """Each time with new ports, which its repr tells, and no secret."""
     sandbox = Sandbox()
     sandbox.close()
     assert sandbox.start() is sandbox
     origin = sandbox.origin
     assert sandbox.start().origin == origin
+    assert repr(sandbox) == f"<Sandbox {origin}>"
     sandbox.close()
     sandbox.close()
+    assert repr(sandbox) == "<Sandbox closed>"
     with sandbox, Client(sandbox) as client:
         assert client.ask_token().status_code == 200
     assert sandbox.calls["token"] == 1
 
 
-@pytest.mark.parametrize("name", ["origin", "imp_origin", "edge_origin", "ca_file", "environment"])
-def test_a_closed_one_says_how_to_start_it(name):
+def test_a_closed_one_says_how_to_start_it():
     """It can be reset and driven all the same."""
     sandbox = Sandbox()
-    with pytest.raises(RuntimeError, match="with Sandbox"):
-        getattr(sandbox, name)
+    for name in ("origin", "imp_origin", "edge_origin", "ca_file", "environment"):
+        with pytest.raises(RuntimeError, match="with Sandbox"):
+            getattr(sandbox, name)
     sandbox.advance(5)
     sandbox.revoke_tokens()
     sandbox.end_sessions()
@@ -43,24 +44,25 @@ def test_a_closed_one_says_how_to_start_it(name):
     assert not sandbox.locked
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"token_life": 0.5}, {"session_idle": 0}, {"port": -1}, {"port": 65536}, {"token_life": float("nan")}],
-)
-def test_numbers_out_of_range_are_refused(wrong):
+def test_numbers_out_of_range_are_refused():
     """When the sandbox is made, with a message that names the argument."""
-    with pytest.raises(ValueError, match="at least 1 second"):
-        Sandbox(**wrong)
+    lives = [{"token_life": 0.5}, {"token_life": float("nan")}, {"session_idle": 0}]
+    for wrong in (*lives, {"port": -1}, {"port": 65536}):
+        with pytest.raises(ValueError, match="at least 1 second"):
+            Sandbox(**wrong)
 
 
 def test_two_of_them_share_nothing(sandbox):
-    """A token of one is unknown to the other."""
+    """A token of one is unknown to the other, and its certificate is good for those alone who trust it."""
     with Sandbox() as other, Client(sandbox) as here, Client(other) as there:
         assert other.client_secret != sandbox.client_secret
         assert here.ask_token(auth=(other.client_id, other.client_secret)).status_code == 401
         assert there.account(here.bearer()).status_code == 401
-        with pytest.raises(requests.exceptions.SSLError):
-            requests.get(other.origin, verify=sandbox.ca_file, timeout=10)
+        for trusted in (sandbox.ca_file, True):
+            with pytest.raises(requests.exceptions.SSLError):
+                requests.get(other.origin, verify=trusted, timeout=10)
+        by_name = other.origin.replace("127.0.0.1", "localhost")
+        assert requests.get(by_name, verify=other.ca_file, timeout=10).status_code == 400
 
 
 def test_credentials_are_made_or_given():
@@ -75,37 +77,28 @@ def test_credentials_are_made_or_given():
         assert client.ask_login(bearer).status_code == 200
 
 
-def test_reset_returns_to_a_clean_state(sandbox):
+def test_reset_returns_to_a_clean_state(client, sandbox):
     """No tokens, no faults, no calls counted."""
-    with Client(sandbox) as client:
-        headers = client.both()
-        for _ in range(5):
-            client.ask_login(password="wrong")
-        sandbox.fail_next("api")
-        sandbox.slow("api", 60)
-        sandbox.advance(100)
-        sandbox.reset()
-        assert set(sandbox.calls.values()) == {0}
-        assert client.account(headers).json()["fault"]["code"] == "900901"
-        headers.update(client.bearer())
-        assert client.account(headers).json()["errorCode"].endswith("SessionToken.Invalid")
-        assert client.ask_login().status_code == 200
-
-
-def test_its_environment_covers_its_three_origins(sandbox):
-    """Those of the API, imp. and 5gedge."""
-    environment = sandbox.environment
-    assert environment == sandbox.environment
-    assert environment.origins == (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin)
-    assert environment.imp_origins == (sandbox.imp_origin,)
-    for url in (environment.token_url, environment.revoke_url, environment.login_url, environment.logout_url):
-        assert url.startswith(f"{sandbox.origin}/api/")
-    assert environment.session_header_for(f"{sandbox.imp_origin}/x") == "SessionToken"
-    assert environment.session_header_for(f"{sandbox.edge_origin}/x") == "VZ-M2M-Token"
+    headers = client.both()
+    for _ in range(5):
+        client.ask_login(password="wrong")
+    sandbox.fail_next("api")
+    sandbox.slow("api", 60)
+    sandbox.advance(100)
+    sandbox.reset()
+    assert set(sandbox.calls.values()) == {0}
+    assert refusal(client.account(headers)) == (401, "900901")
+    headers.update(client.bearer())
+    assert refusal(client.account(headers)) == (400, "INPUT_INVALID.SessionToken.Invalid")
+    assert client.ask_login().status_code == 200
 
 
 def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox):
-    """It trusts the certificate and carries an auth."""
+    """It carries an auth, whose environment covers all origins, and is gone when it is dropped."""
+    environment = sandbox.environment
+    assert environment.origins == (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin)
+    for url in (environment.token_url, environment.revoke_url, environment.login_url, environment.logout_url):
+        assert url.startswith(f"{sandbox.origin}/api/")
     session = sandbox.session()
     assert (session.trust_env, session.verify) == (False, sandbox.ca_file)
     account = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
@@ -114,30 +107,8 @@ def test_its_session_reaches_every_origin_with_the_tokens_that_it_wants(sandbox)
     assert session.post(registration, json={}).status_code == 200
     assert session.get(f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints").status_code == 200
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
-
-
-def test_arguments_of_its_auth_can_be_replaced(sandbox):
-    """Any argument of ThingspaceAuth."""
-    own = requests.Session()
-    own.verify, own.trust_env = sandbox.ca_file, False
-    updates = []
-    with own:
-        auth = sandbox.auth(session=own, on_token_update=updates.append, username=None, password=None)
-        token = auth.get_token()
-    assert isinstance(token, OAuthToken)
-    assert updates == [token]
-    assert sandbox.calls["login"] == 0
-
-
-def test_it_shows_where_it_is_and_no_secret(sandbox):
-    """In its repr."""
-    assert repr(sandbox) == f"<Sandbox {sandbox.origin}>"
-    assert repr(Sandbox()) == "<Sandbox closed>"
-
-
-def test_it_keeps_no_session_that_nobody_uses(sandbox):
-    """A Session that is dropped is collected."""
-    gone = weakref.ref(sandbox.session())
+    gone = weakref.ref(session)
+    del session
     gc.collect()
     assert gone() is None
 
@@ -157,30 +128,18 @@ def test_both_clocks_move_together_and_reset_returns_to_real_time():
     assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
 
 
-def test_only_the_new_credentials_are_good(sandbox):
-    """What `auth` gives knows them; the token that was out stays the current one; a reset takes them back."""
-    old = {"client_secret": "the-client-secret", "password": "the-password"}
-    token = sandbox.auth().get_token()
+def test_only_the_new_credentials_are_good(client, sandbox):
+    """The token that was out stays the current one; a reset takes them back."""
+    key, password = (sandbox.client_id, sandbox.client_secret), sandbox.password
+    token = client.ask_token().json()
     sandbox.change_secret("the-new-client-secret")
     sandbox.change_password("the-new-password")
-    assert sandbox.auth().get_token().access_token == token.access_token
+    assert client.ask_token().json()["access_token"] == token["access_token"]
+    assert refusal(client.ask_token(auth=key)) == (401, "invalid_client")
+    assert refusal(client.ask_login(password=password)) == (400, "REQUEST_FAILED.LoginFailed")
     assert sandbox.auth().get_session_token()
-    with pytest.raises(TokenRequestError, match="invalid_client"):
-        sandbox.auth(client_secret=old["client_secret"]).get_token()
-    with pytest.raises(LoginRefusedError):
-        sandbox.auth(password=old["password"]).get_session_token()
     sandbox.reset()
-    assert {"client_secret": sandbox.client_secret, "password": sandbox.password} == old
-    assert sandbox.auth(**old).get_session_token()
-
-
-def test_a_missing_extra_is_named_where_the_sandbox_is_imported():
-    """Whoever tries the first example of the page on testing is told what to install."""
-    script = "import sys; sys.modules['trustme'] = None; from requests_thingspace.sandbox import Sandbox"
-    done = python("-c", script, env=dict(os.environ))
-    assert done.stderr.splitlines()[-1] == (
-        "ImportError: the sandbox needs trustme: pip install 'requests-thingspace[sandbox]'"
-    )
+    assert client.ask_token(auth=key).status_code == client.ask_login(password=password).status_code == 200
 
 
 def test_a_sandbox_that_nobody_closed_does_not_hold_up_its_process():
