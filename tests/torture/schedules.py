@@ -290,10 +290,10 @@ class Schedule:
             self.faults.append(f"a token went elsewhere with {deed}")
         if deed.name == "upload" and any(call.body != UPLOAD.decode() for call in calls):
             self.faults.append(f"sent in part: {[call.body for call in calls]}")
-        if deed.name.startswith(("get", "upload")) and deed.outcome != 200 and not self._is_excused(deed):
+        if deed.name.startswith(("get", "upload")) and deed.outcome != 200 and not self._is_excused(deed, calls):
             self.faults.append(f"lost: {deed}")
 
-    def _is_excused(self, deed: Deed) -> bool:
+    def _is_excused(self, deed: Deed, calls: list[Call]) -> bool:
         """Whether so much happened to a call that it may fail: an error, or more than one loss of a token."""
         if any(other.name in FAILING for other in self.deeds):
             return True
@@ -304,8 +304,10 @@ class Schedule:
         others = [
             o for o in self.deeds if o.name in DISTURBING and o.ended > deed.began and o.began < deed.ended
         ]
-        self.unlucky = self.unlucky or (len(others) > 1 and deed.outcome == 401)
-        return len(others) > 1
+        lost = [call.bearer for call in calls if call.status == 401]  # each a newer one than the last
+        is_unlucky = len(others) > 1 or (len(set(lost)) > 1 and lost == sorted(lost))
+        self.unlucky = self.unlucky or (is_unlucky and deed.outcome == 401)
+        return is_unlucky
 
     def _was_refused(self, deed: Deed) -> bool:
         """Whether the password was wrong, without which no request goes out."""
