@@ -290,7 +290,8 @@ class Schedule:
             self.faults.append(f"a token went elsewhere with {deed}")
         if deed.name == "upload" and any(call.body != UPLOAD.decode() for call in calls):
             self.faults.append(f"sent in part: {[call.body for call in calls]}")
-        if deed.name.startswith(("get", "upload")) and deed.outcome != 200 and not self._is_excused(deed, calls):
+        is_call = deed.name.startswith(("get", "upload"))
+        if is_call and deed.outcome != 200 and not self._is_excused(deed, calls):
             self.faults.append(f"lost: {deed}")
 
     def _is_excused(self, deed: Deed, calls: list[Call]) -> bool:
