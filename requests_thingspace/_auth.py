@@ -315,12 +315,7 @@ class ThingspaceAuth(AuthBase):
             self._install(credentials.bearer, None)
 
     def publish(self, name: str, **attributes: Any) -> None:
-        """Publish an event to the log and the listener; for tools built on this library.
-
-        Args:
-            name: one of the names of :class:`Event`.
-            attributes: its attributes.
-        """
+        """Publish an :class:`Event` to the log and the listener; for tools built on this library."""
         self._settings.events.publish(name, **attributes)
 
     @property

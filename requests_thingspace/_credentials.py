@@ -25,16 +25,10 @@ from ._values import Secret
 if TYPE_CHECKING:
     from ._endpoints.oauth import OAuthEndpoints
 
-IDLE_LIMIT = 20 * 60.0
-"""Seconds of inactivity after which ThingSpace ends a session ("Start Connectivity Management Session")."""
-
-REFUSALS = frozenset((400, 401, 403))
-"""The statuses that may mean a bad token."""
-
+IDLE_LIMIT = 20 * 60.0  # seconds without use that end a session ("Start Connectivity Management Session")
+REFUSALS = frozenset((400, 401, 403))  # the statuses that may mean a bad token
+FOREIGN: Secret[str] = Secret("")  # stands for a header that something else has set
 _SCHEME, _BASIC = "Bearer ", "Basic "
-
-FOREIGN: Secret[str] = Secret("")
-"""Stands for a header that something else has set."""
 
 
 class Credential:

@@ -17,11 +17,8 @@ _AUTHORITY_END = re.compile(r"[/?#]|\Z")
 _LOOPBACK = re.compile(r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
-SESSION_HEADER = "VZ-M2M-Token"
-"""The header of the M2M session token ("Start Connectivity Management Session" page)."""
-
-IMP_SESSION_HEADER = "SessionToken"
-"""Its name on the ``imp.`` hosts (Verizon's SDK 2.0.0)."""
+SESSION_HEADER = "VZ-M2M-Token"  # of the M2M session token ("Start Connectivity Management Session" page)
+IMP_SESSION_HEADER = "SessionToken"  # its name on the imp. hosts (Verizon's SDK 2.0.0)
 
 
 class Environment(Value):

@@ -85,9 +85,7 @@ class Events:
     __slots__ = ("_wall", "listener")
 
     def __init__(self, listener: Callable[[Event], object] | None, wall: Callable[[], float]) -> None:
-        """Tell `listener`, and date each event by `wall`."""
-        self.listener = listener
-        self._wall = wall
+        self.listener, self._wall = listener, wall
 
     def publish(
         self, name: str, credential: str | None = None, *, level: int | None = None, **attributes: Any

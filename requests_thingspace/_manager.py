@@ -29,14 +29,9 @@ from ._turns import Turn
 from ._validity import NO_TOKEN, ActiveToken, T
 from ._values import Secret
 
-COOL_DOWN = 2.0
-"""Seconds to wait after a failed renewal before the next."""
-
-LONGEST_COOL_DOWN = 60.0
-"""Seconds; a longer ``Retry-After`` is cut to this."""
-
-YOUNG = 60.0
-"""Seconds. ``auth.refused()``, which sees no replays, does not blame a fetched token that is younger."""
+COOL_DOWN = 2.0  # seconds to wait after a failed renewal before the next
+LONGEST_COOL_DOWN = 60.0  # seconds; a longer ``Retry-After`` is cut to this
+YOUNG = 60.0  # seconds; auth.refused(), which sees no replays, does not blame a fetched token that is younger
 
 
 class TokenProvider(Protocol):

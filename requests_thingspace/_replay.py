@@ -23,9 +23,7 @@ from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, SESSION_HEADER
 
-MOST_SENDS = 4
-"""The most often that one call is sent per URL."""
-
+MOST_SENDS = 4  # of one call, per URL
 _ORIGIN = re.compile(r"https?://[^/?#]*/")
 _ONLY_A_PATH = re.compile(r"/(?![/\\\s])[^\\\s]*")
 

@@ -16,10 +16,8 @@ from typing import Any
 from ._errors import InvalidTokenError
 from ._values import Secret, Value
 
+LONGEST_LIFE = 10 * 365 * 86400.0  # seconds; WSO2 says "never" with an expires_in of 2**63 milliseconds
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-
-LONGEST_LIFE = 10 * 365 * 86400.0
-"""Seconds. A longer ``expires_in`` is capped: WSO2 says "never" with 2**63 milliseconds."""
 
 
 class OAuthToken(Value):

@@ -18,11 +18,8 @@ from typing import Any, TypeVar
 
 from ._errors import ThingspaceError
 
-PAUSE = 0.05
-"""Seconds; the longest that a waiting thread sleeps before it looks again."""
-
+PAUSE = 0.05  # seconds; the longest that a waiting thread sleeps before it looks again
 _LONGEST_CIRCLE = 100  # turns that wait for each other
-
 _PAUSE_OF_GREENLETS = 0.01  # seconds
 
 T = TypeVar("T", bound="Turn")

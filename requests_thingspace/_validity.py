@@ -14,11 +14,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from ._tokens import OAuthToken, SessionToken
 from ._values import Secret
 
-CONFIRMED = 60.0
-"""Seconds for which rejections of a token are ignored after ThingSpace has stood by it."""
-
-SHORTEST_USE = 1.0
-"""Seconds for which a fetched token is used at least, so that no clock makes a call per call."""
+CONFIRMED = 60.0  # seconds for which rejections of a token are ignored after ThingSpace has stood by it
+SHORTEST_USE = 1.0  # seconds for which a fetched token is used at least, lest a clock cause a call per call
 
 T = TypeVar("T", bound="OAuthToken | SessionToken")
 
@@ -40,15 +37,10 @@ class Clock(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A moment by both clocks.
+    """A moment by both clocks."""
 
-    Attributes:
-        wall: Unix time in seconds.
-        monotonic: seconds of the monotonic clock.
-    """
-
-    wall: float
-    monotonic: float
+    wall: float  # Unix time in seconds
+    monotonic: float  # seconds
 
     def reaches(self, other: Moment) -> bool:
         """Whether either clock says that `other` has come."""
@@ -60,12 +52,7 @@ class Moment(NamedTuple):
 
 
 SYSTEM_CLOCK = Clock()
-"""The clocks of this machine."""
-
-LONG_AGO = Moment(-math.inf, -math.inf)
-"""Earlier than any other moment."""
-
-_NEVER = Moment(math.inf, math.inf)
+LONG_AGO, _NEVER = Moment(-math.inf, -math.inf), Moment(math.inf, math.inf)
 
 
 class ActiveToken(Generic[T]):

@@ -28,16 +28,13 @@ from .._values import Secret, one_line
 from .answers import Answer, retry_after
 from .worker import Call
 
-LARGEST_BODY = 2**20
-"""Bytes of an answer after decompression; a token answer has a few hundred."""
-
+LARGEST_BODY = 2**20  # bytes of an answer after decompression; a token answer has a few hundred
 _PIECE = 1024  # bytes of a read: even at deflate's best ratio one piece inflates to 1 MiB at most
 _CODINGS = ("", "identity", "gzip", "deflate")  # a piece of any other, or of two, may inflate to gigabytes
 _RETRIED_STATUSES = frozenset((429, 502, 503, 504))
 _SHOWN_HEADERS = ("Content-Type", "Date", "Retry-After")
 
-LONGEST_WAIT = 60.0
-"""Seconds for which an answer that must be heard is waited for when its caller has gone."""
+LONGEST_WAIT = 60.0  # seconds to wait for an answer that must be heard though its caller has gone
 
 _HEADERS = {
     "Accept": "application/json",
