@@ -12,9 +12,7 @@ from collections.abc import Iterable
 from ._values import Value
 
 _ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
-_PATH_END = re.compile(r"[?#]")
-_AUTHORITY_END = re.compile(r"[/?#]|\Z")
-_LOOPBACK = re.compile(r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?")
+_LOOPBACK = r"http://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?"
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
 SESSION_HEADER = "VZ-M2M-Token"  # of the M2M session token ("Start Connectivity Management Session" page)
@@ -126,7 +124,7 @@ def _origin_of(url: str) -> str | None:
     no userinfo, no backslash, no percent, no white space, no non-ASCII, no trailing dot.
     """
     found = _ORIGIN.match(url)
-    if found is None or _AUTHORITY_END.match(url, found.end()) is None:
+    if found is None or url[found.end() : found.end() + 1] not in {"", "/", "?", "#"}:
         return None
     scheme, host, port = found[1].lower(), found[2].lower(), found[3]
     if host.endswith(".") or (port and not 0 < int(port) < 65536):
@@ -139,7 +137,7 @@ def _origin_of(url: str) -> str | None:
 def _path_of(url: str) -> str:
     """The path of `url`, without query and fragment."""
     found = _ORIGIN.match(url)
-    return _PATH_END.split(url[found.end() if found else 0 :], maxsplit=1)[0]
+    return url[found.end() if found else 0 :].partition("?")[0].partition("#")[0]
 
 
 def _checked_origins(name: str, origins: Iterable[str]) -> tuple[str, ...]:
@@ -154,7 +152,7 @@ def _checked_origin(origin: str) -> str:
     plain = _origin_of(origin)
     if plain is None or _ORIGIN.fullmatch(origin) is None:
         raise ValueError(f"{origin!r} is not an origin: give https://host or https://host:port.")
-    if plain.startswith("http:") and _LOOPBACK.fullmatch(plain) is None:
+    if plain.startswith("http:") and re.fullmatch(_LOOPBACK, plain) is None:
         raise ValueError(f"{origin!r} is plain http: tokens are sent over https only, except to loopback.")
     return plain
 

@@ -24,8 +24,6 @@ from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, SESSION_HEADER
 
 MOST_SENDS = 4  # of one call, per URL
-_ORIGIN = re.compile(r"https?://[^/?#]*/")
-_ONLY_A_PATH = re.compile(r"/(?![/\\\s])[^\\\s]*")
 
 
 def review(
@@ -186,10 +184,10 @@ def drop_from(headers: Any) -> None:
 def stays_on_origin(response: requests.Response) -> bool:
     """Whether a redirect certainly stays on its origin: judged by its text, nothing is guessed."""
     location = response.headers["Location"]
-    if _ONLY_A_PATH.fullmatch(location):
-        return True
-    origin = _ORIGIN.match(str(response.request.url))
-    return origin is not None and location.startswith(origin[0]) and not re.search(r"[\\\s]", location)
+    origin = re.match(r"https?://[^/?#]*/", str(response.request.url))
+    is_relative = location.startswith("/") and not location.startswith("//")
+    is_same = is_relative or (origin is not None and location.startswith(origin[0]))
+    return is_same and not re.search(r"[\\\s]", location)
 
 
 def _is_about_session(response: requests.Response) -> bool:

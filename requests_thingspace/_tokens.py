@@ -17,7 +17,6 @@ from ._errors import InvalidTokenError
 from ._values import Secret, Value
 
 LONGEST_LIFE = 10 * 365 * 86400.0  # seconds; WSO2 says "never" with an expires_in of 2**63 milliseconds
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
 
 class OAuthToken(Value):
@@ -194,7 +193,7 @@ def fingerprint_of(token: OAuthToken | SessionToken) -> str:
 
 def require_visible_ascii(secret: Secret[Any], name: str) -> None:
     """Refuse a token value that could break out of its header (RFC 6750 section 2.1)."""
-    if not isinstance(secret.reveal(), str) or _VISIBLE_ASCII.fullmatch(secret.reveal()) is None:
+    if not isinstance(secret.reveal(), str) or re.fullmatch(r"[\x21-\x7e]+", secret.reveal()) is None:
         raise InvalidTokenError(
             f"{name} is not a non-empty string of visible ASCII characters, so it cannot be sent."
         )

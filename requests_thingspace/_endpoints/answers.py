@@ -20,7 +20,7 @@ from .._values import Secret, one_line, redacted
 
 _LONGEST_CODE = 100
 _LONGEST_BODY = 4096  # characters of a refusal that are looked at, and that an error carries
-_XML_FAULT = re.compile(r"<am:(code|message|description)>([^<]*)</am:\1>")
+_XML_FAULT = r"<am:(code|message|description)>([^<]*)</am:\1>"
 _WRAPPED_SESSION_ERROR = "UWS V1 REST accounts: [400]"
 _SESSION_ERROR = ".SessionToken."  # in every M2M errorCode about it, without the leading service name
 
@@ -119,7 +119,7 @@ def is_session_error(body: bytes) -> bool:
 def _complaint(document: dict[str, Any] | None, body: bytes) -> tuple[str | None, str | None]:
     """Code and description of the complaint in an answer, both ``None`` without one."""
     start = body[:_LONGEST_BODY].decode("utf-8", "replace").strip()
-    fault = dict(_XML_FAULT.findall(start)) or None if document is None else document.get("fault")
+    fault = dict(re.findall(_XML_FAULT, start)) or None if document is None else document.get("fault")
     if isinstance(fault, dict):
         said = [_text(fault.get(name)) for name in ("message", "description")]
         return _text(fault.get("code")) or "fault", ": ".join(filter(None, said)) or None
