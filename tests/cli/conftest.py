@@ -67,10 +67,10 @@ def thingspace(execute):
 @pytest.fixture
 def call(environment, monkeypatch, capsys):
     """A function that carries out one command in this process: its status, stdout and stderr."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(keyring.core, "_keyring_backend", None)  # it is chosen anew, by this environment
 
     def call(*arguments):
@@ -92,11 +92,7 @@ def no_credentials(call, monkeypatch):
 @pytest.fixture
 def the_line(call):
     """A function that gives the only line of a command in this process that cannot be carried out."""
-
-    def the_line(*arguments):
-        return line_of(*call(*arguments))
-
-    return the_line
+    return lambda *arguments: line_of(*call(*arguments))
 
 
 def line_of(status, out, err):
@@ -115,10 +111,14 @@ def started(environment, tmp_path):
     """A context manager: a command that goes on until the block ends."""
 
     @contextmanager
-    def started(*arguments, **pipes):
-        command = [*COMMAND, *map(str, arguments)]
-        process = subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, **pipes)
-        with process:
+    def started(*command, **variables):
+        with subprocess.Popen(
+            [str(word) for word in command],
+            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
+            cwd=tmp_path,
+            text=True,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
+        ) as process:
             try:
                 yield process
             finally:

@@ -43,8 +43,8 @@ def login(call, no_credentials, monkeypatch, sandbox):
     """
 
     def login(*arguments, secret=sandbox.client_secret, user=sandbox.username, password=sandbox.password):
-        lines = [sandbox.client_id, secret, user, password]
-        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        lines = "\n".join((sandbox.client_id, secret, user, password, ""))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
         return call("login", *arguments)
 
     return login
@@ -84,22 +84,23 @@ def test_what_was_refused_is_not_kept(login, call, sandbox, wrong, refused):
         before = sandbox.calls["login"]
         status, out, err = login(*untested, **wrong)
         assert (status, out) == (1, "")
-        assert "nothing is kept" in err
-        assert f"ThingSpace {refused}" in err
+        assert f"nothing is kept: ThingSpace {refused}" in err
         assert sandbox.calls["login"] - before <= 1
     assert call("token", "--session")[0] == 0
 
 
-def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, call, found, monkeypatch):
-    """As on a machine without a network."""
-    monkeypatch.setenv("THINGSPACE_BASE_URL", "https://thingspace.invalid")
+def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, found, monkeypatch):
+    """As on a machine without a network; without THINGSPACE_BASE_URL it is for the real ThingSpace."""
+    monkeypatch.delenv("THINGSPACE_BASE_URL")
+    monkeypatch.setenv("THINGSPACE_PROFILE", "")  # which names no other profile
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # which leads nowhere
     status, _, err = login()
-    assert (status, call("status", "--json")[0]) == (1, 1)
+    assert (status, found()["profile"]) == (1, None)
     assert "thingspace login --untested" in err
     status, _, err = login("--untested")
     assert status == 0
     assert "kept untested" in err
-    assert found()["profile"] == "default"
+    assert (found()["profile"], found()["origin"]) == ("default", "https://thingspace.verizon.com")
 
 
 @pytest.mark.parametrize(
@@ -108,9 +109,8 @@ def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, call, f
 def test_half_a_pair_is_not_kept(login, sandbox, given, missing):
     """Nothing is sent, and all that is missing is named."""
     status, out, err = login(**given)
-    assert (status, out) == (2, "")
+    assert (status, out, sandbox.calls["token"]) == (2, "", 0)
     assert f"this is missing: {missing}" in err
-    assert sandbox.calls["token"] == 0
 
 
 def test_a_closed_stdin_gives_nothing(no_credentials, the_line, monkeypatch):
@@ -131,10 +131,8 @@ def test_a_profile_is_forgotten(login, call, the_line):
     """One that does not exist names those that do."""
     login()
     login("--profile", "work")
-    assert call("login", "--forget", "--profile", "work")[:2] == (
-        0,
-        "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n",
-    )
+    told = "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n"
+    assert call("login", "--forget", "--profile", "work")[:2] == (0, told)
     assert "those that exist: default" in the_line("login", "--forget", "--profile", "work")
 
 
@@ -178,17 +176,14 @@ def test_a_profile_without_a_user_gives_none(login, found, other_key):
     assert found()["profile"] is None
 
 
-def test_what_was_kept_for_one_thingspace_goes_to_no_other(login, call, the_line, monkeypatch, sandbox):
-    """THINGSPACE_BASE_URL alone does not redirect a profile; --profile says which one is meant."""
+def test_what_was_kept_for_one_thingspace_goes_to_no_other(
+    login, call, found, the_line, other_key, monkeypatch, sandbox
+):
+    """THINGSPACE_BASE_URL does not redirect a profile, nor does a profile lend its login to another key."""
     login()
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://localhost:1")
     assert f"profile 'default' is for {sandbox.origin}" in the_line("token")
     assert call("token", "--profile", "default")[0] == 0
-
-
-def test_a_profile_of_another_thingspace_lends_no_login(login, found, other_key, monkeypatch):
-    """A key pair of the environment is for the place of the environment, and so must the login be."""
-    login()
     other_key()
     monkeypatch.setenv("THINGSPACE_PROFILE", "default")
     monkeypatch.delenv("THINGSPACE_BASE_URL")
@@ -197,33 +192,19 @@ def test_a_profile_of_another_thingspace_lends_no_login(login, found, other_key,
     assert known["origin"] == "https://thingspace.verizon.com"
 
 
-def test_a_profile_without_a_place_is_for_the_real_thingspace(login, found, monkeypatch):
-    """As it was kept without THINGSPACE_BASE_URL; an empty variable names no other profile."""
-    monkeypatch.delenv("THINGSPACE_BASE_URL")
-    monkeypatch.setenv("THINGSPACE_PROFILE", "")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # which leads nowhere
-    assert login("--untested")[0] == 0
-    known = found()
-    assert (known["profile"], known["origin"]) == ("default", "https://thingspace.verizon.com")
-
-
 @pytest.mark.parametrize("content", ["no JSON", None])
 def test_profiles_that_cannot_be_read_are_told_on_one_line(login, the_line, path, content):
     """A broken file, or one that others can read."""
     login()
-    if content is None:
-        path.chmod(0o644)
-    else:
-        path.write_text(content)
+    path.chmod(0o644) if content is None else path.write_text(content)
     for command in (["status", "--profile", "default"], ["login", "--forget"]):
         assert "profiles.json" in the_line(*command)
 
 
 def test_a_missing_extra_is_named_before_anything_is_asked(thingspace, without):
     """Nobody types four lines for nothing."""
-    assert "pip install 'requests-thingspace[file]'" in told_by(
-        thingspace("login", PYTHONPATH=without("platformdirs"))
-    )
+    outcome = thingspace("login", PYTHONPATH=without("platformdirs"))
+    assert "pip install 'requests-thingspace[file]'" in told_by(outcome)
 
 
 def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):

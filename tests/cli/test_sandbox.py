@@ -6,7 +6,6 @@ import io
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,14 +13,11 @@ import pytest
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from requests_thingspace.cli._sandbox import _bundle
-
 from ..users import python
 from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, told_by
 
-NAMES = ["THINGSPACE_BASE_URL", "THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET", "THINGSPACE_USERNAME"]
-NAMES += ["THINGSPACE_PASSWORD", "THINGSPACE_ACCOUNT_NAME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
-NAMES += ["SSL_CERT_FILE"]
+BUNDLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+NAMES = ["THINGSPACE_BASE_URL", *NO_CREDENTIALS, "THINGSPACE_ACCOUNT_NAME", *BUNDLES]
 
 
 class Out(io.StringIO):
@@ -44,11 +40,11 @@ def exports(text):
 
 @pytest.fixture
 def served(call, monkeypatch):
-    """A function that serves until `then` is done, which ends it by a signal; and gives what was told."""
+    """A function that serves, uses what is exported, ends it by a signal, and gives what was told."""
 
-    def served(then, *, is_terminal=False, number=signal.SIGTERM):
+    def served(use, *, is_terminal=False, number=signal.SIGTERM):
         def then_stop():
-            then(out)
+            use(exports(out.getvalue()))
             signal.raise_signal(number)
 
         out = Out(then_stop, is_terminal=is_terminal)
@@ -64,12 +60,14 @@ def test_it_prints_exports_and_then_a_line_per_call(served, number):
     """Either signal ends it, gives back its handler, and the CA file goes."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
-    def ask_token(out):
-        values = exports(out.getvalue())
+    def ask_token(values):
         key = values["THINGSPACE_CLIENT_ID"], values["THINGSPACE_CLIENT_SECRET"]
-        url, grant = f"{values['THINGSPACE_BASE_URL']}/api/ts/v1/oauth2/token", "client_credentials"
+        url, form = (
+            f"{values['THINGSPACE_BASE_URL']}/api/ts/v1/oauth2/token",
+            {"grant_type": "client_credentials"},
+        )
         bundle = values["REQUESTS_CA_BUNDLE"]
-        requests.post(url, auth=key, data={"grant_type": grant}, verify=bundle, timeout=10).raise_for_status()
+        requests.post(url, auth=key, data=form, verify=bundle, timeout=10).raise_for_status()
 
     told = served(ask_token, number=number)
     assert list(exports(told)) == NAMES
@@ -78,16 +76,9 @@ def test_it_prints_exports_and_then_a_line_per_call(served, number):
     assert not Path(exports(told)["REQUESTS_CA_BUNDLE"]).parent.exists()
 
 
-def test_a_person_is_told_what_to_paste_and_what_to_unset(served, monkeypatch):
-    """The bundle holds the public CAs too; when it is gone, so that it breaks nothing, it can be unset."""
-    bundles = []
-
-    def read_bundle(out):
-        bundles.append(Path(exports(out.getvalue())["CURL_CA_BUNDLE"]).read_text())
-
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    told = served(read_bundle, is_terminal=True)
-    assert Path(DEFAULT_CA_BUNDLE_PATH).read_text() in bundles[0]
+def test_a_person_is_told_what_to_paste_and_what_to_unset(served):
+    """When the CA file is gone, so that it breaks nothing, it can be unset."""
+    told = served(lambda _: None, is_terminal=True)
     assert "curl -H" in told
     assert "Ctrl-C ends it" in told
     assert told.endswith(f"\nunset {' '.join(NAMES)}\n\n")
@@ -97,8 +88,7 @@ def test_a_client_that_asks_openssl_trusts_it_too(served):
     """As httpx, aiohttp and urllib do."""
     connected = []
 
-    def connect(out):
-        values = exports(out.getvalue())
+    def connect(values):
         script = "import socket, ssl, sys; sock = socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
         script += "; ssl.create_default_context().wrap_socket(sock, server_hostname='127.0.0.1')"
         port = values["THINGSPACE_BASE_URL"].rpartition(":")[2]
@@ -109,24 +99,25 @@ def test_a_client_that_asks_openssl_trusts_it_too(served):
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_bundle_holds_what_is_trusted_already(tmp_path, monkeypatch, variable):
+@pytest.mark.parametrize("company", ["the company's CA", None])
+def test_the_bundle_holds_what_is_trusted_already(served, tmp_path, monkeypatch, variable, company):
     """Behind a proxy that inspects TLS other HTTPS goes on as well; else the public CAs do."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    company, own = tmp_path / "company.pem", tmp_path / "ca.pem"
-    own.write_text("own")
-    monkeypatch.setenv(variable, str(company))
-    assert Path(_bundle(str(own))).read_text() == f"own\n{Path(DEFAULT_CA_BUNDLE_PATH).read_text()}"
-    company.write_text("company's")
-    assert Path(_bundle(str(own))).read_text() == "own\ncompany's"
+    trusted, bundles = tmp_path / "company.pem", []
+    if company is not None:
+        trusted.write_text(company)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.setenv(variable, str(trusted))
+    served(lambda values: bundles.extend(Path(values[name]).read_text() for name in BUNDLES))
+    assert len(set(bundles)) == 1
+    assert bundles[0].startswith("-----BEGIN")
+    assert bundles[0].endswith("\n\n" + (company or Path(DEFAULT_CA_BUNDLE_PATH).read_text()))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
     """In a pipe: another process uses it with nothing but the lines; each call is shown; Ctrl-C ends it."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started("sandbox", "--token-life", "120", **pipes) as process:
-        lines = [process.stdout.readline() for _ in range(9)]
+    with started(*COMMAND, "sandbox", "--token-life", "120") as process:
+        lines = [process.stdout.readline() for _ in NAMES]
         shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
         nothing = {**NO_CREDENTIALS, "THINGSPACE_BASE_URL": None, "REQUESTS_CA_BUNDLE": None}
         outcome = execute("/bin/sh", "-c", shell, **nothing)
@@ -143,7 +134,7 @@ def test_a_sandbox_that_cannot_be_served_gets_one_line(
     thingspace, the_line, sandbox, without, tmp_path, monkeypatch
 ):
     """A port in use, a number out of range, a CA file that is none, a missing extra."""
-    port = str(requests.utils.urlparse(sandbox.origin).port)
+    port = sandbox.origin.rpartition(":")[2]
     assert port in the_line("sandbox", "--port", port)
     assert the_line("sandbox", "--token-life", "0")
     bundle = tmp_path / "bundle.pem"

@@ -16,28 +16,36 @@ from requests_thingspace import FileTokenCache
 NAMES = {
     "profile",
     "client_id",
+    "username",
+    "origin",
+    "sources",
     "token",
     "session",
     "refused",
     "cache",
-    "sources",
-    "origin",
-    "username",
     "next",
 }
 
 
 @pytest.fixture
 def status(call, sandbox):
-    """A function that gives the exit status and the JSON, and proves that nothing was sent."""
+    """A function that gives the exit status, the JSON and the lines, and proves that nothing was sent."""
 
-    def status(*arguments):
+    def status():
         before = sandbox.calls
-        code, out, _ = call("status", "--json", *arguments)
+        code, out, _ = call("status", "--json")
+        lines = call("status")[1]
         assert sandbox.calls == before
-        return code, json.loads(out)
+        return code, json.loads(out), lines
 
     return status
+
+
+def until(condition):
+    """Look again and again, for ten seconds at most."""
+    deadline = time.time() + 10
+    while not condition():
+        assert time.time() < deadline
 
 
 def fingerprint(text):
@@ -48,37 +56,33 @@ def fingerprint(text):
 def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
     """With what is left of the bearer; the exit status says that it is usable."""
     bearer, session = call("token")[1], call("token", "--session")[1]
-    code, found = status()
+    code, found, lines = status()
     assert (code, set(found)) == (0, NAMES)
     assert found["client_id"] == sandbox.client_id
     assert found["token"]["fingerprint"] == fingerprint(bearer)
     assert 3500 < found["token"]["seconds_left"] <= 3600
     assert found["session"]["fingerprint"] == fingerprint(session)
     assert (found["refused"], found["next"], found["cache"]["state"]) == (None, None, "works")
-    assert set(found["sources"].values()) == {
-        f"THINGSPACE_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
-    }
+    names = ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
+    assert set(found["sources"].values()) == {f"THINGSPACE_{name}" for name in names}
+    assert "expires in 1 h 0 min" in lines or "expires in 59 min" in lines
+    assert "next" not in lines
 
 
-def test_a_person_reads_lines(call, sandbox):
-    """The same, and the next step where there is one."""
-    code, out, _ = call("status")
+def test_without_a_token_the_next_step_is_told(status):
+    """A person reads the same in lines."""
+    code, _, lines = status()
     assert code == 1
-    assert "token      none is stored" in out
-    assert out.endswith("next       fetch a token with: thingspace token\n")
-    call("token", "--session")
-    code, out, _ = call("status")
-    assert code == 0
-    assert "expires in 1 h 0 min" in out or "expires in 59 min" in out
-    assert "next" not in out
+    assert "token      none is stored" in lines
+    assert lines.endswith("next       fetch a token with: thingspace token\n")
 
 
-def test_without_credentials_it_says_what_to_do(status, call, no_credentials):
+def test_without_credentials_it_says_what_to_do(status, no_credentials):
     """Nothing is asked, on a terminal neither."""
-    code, found = status()
+    code, found, lines = status()
     assert (code, found["client_id"]) == (1, None)
     assert found["next"] == "keep your credentials with: thingspace login"
-    assert "none" in call("status")[1]
+    assert "none" in lines
 
 
 def test_half_of_the_credentials_is_enough(status, call, monkeypatch):
@@ -86,31 +90,30 @@ def test_half_of_the_credentials_is_enough(status, call, monkeypatch):
     call("token")
     for name in ("CLIENT_SECRET", "USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"THINGSPACE_{name}")
-    code, found = status()
+    code, found, lines = status()
     assert (code, found["username"], found["session"]) == (0, None, None)
-    assert "secret     from the keyring, or a prompt" in call("status")[1]
+    assert "secret     from the keyring, or a prompt" in lines
 
 
 def test_what_the_cache_knows_is_told(status, call, monkeypatch):
     """Who fetched the token, when, and how often one was fetched; a cache need not know any of it."""
     call("token")
     me = f"{socket.gethostname()}, process {os.getpid()}"
-    told = status()[1]["token"]
-    assert time.time() - 60 < told["since"] < time.time()
-    assert (told["by"], told["fetches_this_hour"]) == (me, 1)
-    assert f", fetched by {me}, token calls this hour: 1" in call("status")[1]
+    _, found, lines = status()
+    assert time.time() - 60 < found["token"]["since"] < time.time()
+    assert (found["token"]["by"], found["token"]["fetches_this_hour"]) == (me, 1)
+    assert f", fetched by {me}, token calls this hour: 1" in lines
     monkeypatch.setattr(FileTokenCache, "describe", lambda *_: {})
-    assert set(status()[1]["token"]) == {"fingerprint", "expires_at", "seconds_left"}
-    assert "fetched by" not in call("status")[1]
+    _, found, lines = status()
+    assert set(found["token"]) == {"fingerprint", "expires_at", "seconds_left"}
+    assert "fetched by" not in lines
 
 
 def test_an_expired_token_is_not_usable(status, call, sandbox):
     """It is as good as none."""
     sandbox.fail_next("token", status=200, body={"access_token": "a-token", "expires_in": 1})
     call("token")
-    deadline = time.time() + 10
-    while status()[0] == 0:
-        assert time.time() < deadline
+    until(lambda: status()[0] == 1)
     assert status()[1]["token"] is None
 
 
@@ -118,7 +121,7 @@ def test_a_token_without_an_expiry_is_usable(status, call, sandbox):
     """Nothing is said of what is left."""
     sandbox.fail_next("token", status=200, body={"access_token": "a-token"})
     call("token")
-    code, found = status()
+    code, found, _ = status()
     assert (code, found["token"]["fingerprint"]) == (0, fingerprint("a-token"))
     assert "seconds_left" not in found["token"]
 
@@ -128,12 +131,11 @@ def test_a_refused_login_is_told_until_one_is_accepted(status, call, monkeypatch
     monkeypatch.setenv("THINGSPACE_PASSWORD", "a-mistake")
     _, _, err = call("token", "--session")
     assert err.count("\n") == 1
-    _, found = status()
-    assert found["refused"] == (
-        "ThingSpace refused the login: HTTP 400 UnifiedWebService.REQUEST_FAILED.LoginFailed"
-    )
+    _, found, lines = status()
+    refusal = "ThingSpace refused the login: HTTP 400 UnifiedWebService.REQUEST_FAILED.LoginFailed"
+    assert found["refused"] == refusal
     assert found["next"].startswith("correct the credentials")
-    assert "refused    " in call("status")[1]
+    assert f"refused    {refusal}\n" in lines
     monkeypatch.setenv("THINGSPACE_PASSWORD", sandbox.password)
     call("token", "--session")
     assert status()[1]["refused"] is None
@@ -144,9 +146,7 @@ def test_a_refused_key_is_told_while_it_is_remembered(status, call, monkeypatch)
     monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "a-mistake")
     call("token")
     assert status()[1]["refused"] == "ThingSpace refused the token request: HTTP 401 invalid_client"
-    deadline = time.time() + 10
-    while status()[1]["refused"] is not None:
-        assert time.time() < deadline
+    until(lambda: status()[1]["refused"] is None)
 
 
 def test_a_cache_in_trouble_is_told(status, call, tmp_path):
@@ -154,7 +154,7 @@ def test_a_cache_in_trouble_is_told(status, call, tmp_path):
     call("token")
     (path,) = tmp_path.glob("**/tokens.json")
     path.write_text("no JSON")
-    code, found = status()
+    code, found, _ = status()
     assert (code, found["token"]) == (1, None)
     assert found["cache"]["state"].startswith("does not work: ")
     assert "fix the token cache" in found["next"]

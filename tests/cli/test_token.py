@@ -33,35 +33,27 @@ def test_the_headers_are_what_curl_needs(thingspace, account, sandbox):
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
-def test_json_is_read_back_as_a_token(call):
-    """A program gets the expiry and the scopes too."""
+def test_json_is_read_back_as_a_token(call, account):
+    """A program gets the expiry and the scopes too; the session token has neither."""
     status, out, _ = call("token", "--json")
     token = OAuthToken.from_dict(json.loads(out))
-    assert status == 0
-    assert not token.is_expired()
-    assert "ts.mec.fullaccess" in token.scope
-
-
-def test_json_of_a_session_holds_the_session_token(call, account):
-    """The session token has no expiry, so there is nothing else to tell."""
+    assert (status, token.is_expired(), "ts.mec.fullaccess" in token.scope) == (0, False, True)
     session = json.loads(call("token", "--session", "--json")[1])
-    bearer = call("token", "--header")[1]
-    assert account(bearer, f"VZ-M2M-Token: {session['session_token']}") == 200
+    headers = f"Authorization: Bearer {token.access_token}", f"VZ-M2M-Token: {session['session_token']}"
+    assert account(*headers) == 200
 
 
 def test_a_token_needs_no_m2m_password(call, monkeypatch, sandbox):
     """A username without a password is no reason to refuse the bearer."""
     monkeypatch.delenv("THINGSPACE_PASSWORD")
-    assert call("token")[0] == 0
-    assert sandbox.calls["login"] == 0
+    assert (call("token")[0], sandbox.calls["login"]) == (0, 0)
 
 
 def test_without_the_extra_each_call_asks_and_says_so(thingspace, without, sandbox):
     """The token still comes, alone on stdout, and stderr tells once how to keep it."""
     path = without("platformdirs")
     outcomes = [thingspace("token", PYTHONPATH=path) for _ in range(2)]
-    assert [outcome.returncode for outcome in outcomes] == [0, 0]
-    assert len(outcomes[0].stdout.split()) == 1
+    assert [(one.returncode, len(one.stdout.split())) for one in outcomes] == [(0, 1), (0, 1)]
     assert outcomes[0].stderr.count("\n") == 1
     assert "requests-thingspace[file]" in outcomes[0].stderr
     assert sandbox.calls["token"] == 2
@@ -108,9 +100,8 @@ def test_logout_that_fails_is_told(call, sandbox):
     call("token", "--session")
     sandbox.fail_next("logout", status=503)
     status, out, err = call("logout")
-    assert (status, out) == (1, "")
+    assert (status, out, err.count("\n")) == (1, "", 1)
     assert "HTTP 503" in err
-    assert err.count("\n") == 1
 
 
 def test_a_refused_login_is_remembered_until_logout(call, monkeypatch, sandbox):
