@@ -26,6 +26,11 @@ NO_CREDENTIALS = dict.fromkeys(
 )
 
 
+def set_variables(environment):
+    """Those that are not ``None``."""
+    return {name: value for name, value in environment.items() if value is not None}
+
+
 @pytest.fixture
 def environment(sandbox, tmp_path):
     """The environment of a user of the sandbox who has no proxy, no keyring, and an empty home."""
@@ -33,6 +38,10 @@ def environment(sandbox, tmp_path):
         **environment_of_user(sandbox, tmp_path),
         "PYTHONPATH": str(Path(requests_thingspace.__file__).parents[1]),
         "PYTHONWARNINGS": "error",
+        "OWN_KEY": sandbox.client_id,  # those of a script
+        "OWN_SECRET": sandbox.client_secret,
+        "OWN_USER": sandbox.username,
+        "OWN_PASSWORD": sandbox.password,
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
 
@@ -42,16 +51,9 @@ def execute(environment, tmp_path):
     """A function that carries out a program to its end; a variable given as ``None`` is not set."""
 
     def execute(*command, cwd=tmp_path, typed="", **variables):
-        outcome = subprocess.run(
-            [str(word) for word in command],
-            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
-            cwd=cwd,
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        how = {"cwd": cwd, "input": typed, "capture_output": True, "text": True, "timeout": TIMEOUT}
+        env = set_variables({**environment, **variables})
+        outcome = subprocess.run([str(word) for word in command], env=env, check=False, **how)
         assert not any(secret in outcome.stdout + outcome.stderr for secret in SECRETS)
         return outcome
 
@@ -112,13 +114,9 @@ def started(environment, tmp_path):
 
     @contextmanager
     def started(*command, **variables):
-        with subprocess.Popen(
-            [str(word) for word in command],
-            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
-            cwd=tmp_path,
-            text=True,
-            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
-        ) as process:
+        how = {"cwd": tmp_path, "text": True, "env": set_variables({**environment, **variables})}
+        how |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen([str(word) for word in command], **how) as process:
             try:
                 yield process
             finally:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .conftest import NO_CREDENTIALS, told_by
+from .conftest import NO_CREDENTIALS, line_of, told_by
 
 
 @pytest.fixture
@@ -24,15 +24,9 @@ def found(call):
     return lambda *arguments: json.loads(call("status", "--json", *arguments)[1])
 
 
-@pytest.fixture
-def other_key(monkeypatch):
-    """A function that sets another key pair in the environment."""
-
-    def other_key():
-        monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
-        monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
-
-    return other_key
+def set_other_key(monkeypatch):
+    monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
+    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
 
 
 @pytest.fixture
@@ -65,12 +59,14 @@ def test_what_was_accepted_is_kept_and_used(login, call, sandbox, path, monkeypa
     assert call("logout")[1] == "The M2M session is ended.\n"
 
 
-def test_without_a_user_there_is_no_login(login, call, the_line, sandbox):
-    """The last two lines may be empty; what needs a login then says so."""
-    status, _, _ = login("--profile", "bare", user="", password="")
-    assert (status, sandbox.calls["login"]) == (0, 0)
-    assert call("token", "--profile", "bare")[0] == 0
-    assert "profile 'bare' has no M2M login" in the_line("token", "--session", "--profile", "bare")
+def test_without_a_user_there_is_no_login(login, call, found, the_line, sandbox, monkeypatch):
+    """The last two lines may be empty; what needs a login then says so, and another key needs none of it."""
+    assert (login(user="", password="")[0], sandbox.calls["login"]) == (0, 0)
+    assert call("token", "--profile", "default")[0] == 0
+    assert "profile 'default' has no M2M login" in the_line("token", "--session", "--profile", "default")
+    assert found()["profile"] == "default"
+    set_other_key(monkeypatch)
+    assert found()["profile"] is None
 
 
 @pytest.mark.parametrize(
@@ -103,20 +99,13 @@ def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, found, 
     assert (found()["profile"], found()["origin"]) == ("default", "https://thingspace.verizon.com")
 
 
-@pytest.mark.parametrize(
-    ("given", "missing"), [({"secret": ""}, "Client secret"), ({"password": ""}, "UWS password")]
-)
-def test_half_a_pair_is_not_kept(login, sandbox, given, missing):
-    """Nothing is sent, and all that is missing is named."""
-    status, out, err = login(**given)
-    assert (status, out, sandbox.calls["token"]) == (2, "", 0)
-    assert f"this is missing: {missing}" in err
-
-
-def test_a_closed_stdin_gives_nothing(no_credentials, the_line, monkeypatch):
-    """All that is missing is named at once."""
+def test_half_a_pair_is_not_kept(login, the_line, sandbox, monkeypatch):
+    """Nothing is sent, and all that is missing is named at once; stdin may be closed."""
+    assert "this is missing: Client secret" in line_of(*login(secret=""))
+    assert "this is missing: UWS password" in line_of(*login(password=""))
     monkeypatch.setattr(sys, "stdin", None)
     assert "this is missing: Client ID and Client secret (four lines of stdin" in the_line("login")
+    assert sandbox.calls["token"] == 0
 
 
 def test_a_session_that_cannot_be_ended_is_no_reason_to_keep_nothing(login, sandbox):
@@ -148,7 +137,7 @@ def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch,
     assert "there is no profile 'wrok'; those that exist: default." in told
 
 
-def test_profile_wins_over_variables_and_they_over_the_default(login, found, other_key, monkeypatch):
+def test_profile_wins_over_variables_and_they_over_the_default(login, found, monkeypatch):
     """What comes from where can be read in the status."""
 
     def sources(*arguments):
@@ -159,7 +148,7 @@ def test_profile_wins_over_variables_and_they_over_the_default(login, found, oth
     login("--profile", "work")
     kept = "profile default"
     assert sources() == ("default", kept, kept)
-    other_key()
+    set_other_key(monkeypatch)
     assert sources() == ("default", "THINGSPACE_CLIENT_ID", kept)
     monkeypatch.setenv("THINGSPACE_PROFILE", "work")
     assert sources() == ("work", "THINGSPACE_CLIENT_ID", "profile work")
@@ -169,22 +158,15 @@ def test_profile_wins_over_variables_and_they_over_the_default(login, found, oth
     assert sources("--profile", "work") == ("work", "profile work", "profile work")
 
 
-def test_a_profile_without_a_user_gives_none(login, found, other_key):
-    """A key pair of the environment is complete without a profile's."""
-    login(user="", password="")
-    other_key()
-    assert found()["profile"] is None
-
-
 def test_what_was_kept_for_one_thingspace_goes_to_no_other(
-    login, call, found, the_line, other_key, monkeypatch, sandbox
+    login, call, found, the_line, monkeypatch, sandbox
 ):
     """THINGSPACE_BASE_URL does not redirect a profile, nor does a profile lend its login to another key."""
     login()
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://localhost:1")
     assert f"profile 'default' is for {sandbox.origin}" in the_line("token")
     assert call("token", "--profile", "default")[0] == 0
-    other_key()
+    set_other_key(monkeypatch)
     monkeypatch.setenv("THINGSPACE_PROFILE", "default")
     monkeypatch.delenv("THINGSPACE_BASE_URL")
     known = found()

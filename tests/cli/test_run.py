@@ -17,14 +17,12 @@ SINCE_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P ca
 
 
 @pytest.fixture
-def pressed(started, sandbox):
+def pressed(started):
     """A function that starts the old job and gives one that presses Enter and reads the round's line."""
-    key = {"OWN_KEY": sandbox.client_id, "OWN_SECRET": sandbox.client_secret}
-    user = {"OWN_USER": sandbox.username, "OWN_PASSWORD": sandbox.password}
     with ExitStack() as jobs:
 
         def pressed(*command, **variables):
-            job = jobs.enter_context(started(*command, SCRIPTS / "old_job.py", **key, **user, **variables))
+            job = jobs.enter_context(started(*command, SCRIPTS / "old_job.py", **variables))
 
             def press():
                 job.stdin.write("\n")

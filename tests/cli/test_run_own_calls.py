@@ -14,24 +14,13 @@ from .conftest import COMMAND, SCRIPTS
 
 
 @pytest.fixture
-def start(execute, sandbox):
+def start(execute):
     """A function that starts a script under run; it has the credentials that the environment has."""
-    own = {
-        "OWN_KEY": sandbox.client_id,
-        "OWN_SECRET": sandbox.client_secret,
-        "OWN_USER": sandbox.username,
-        "OWN_PASSWORD": sandbox.password,
-    }
 
     def start(script="starts.py", *arguments, command=(*COMMAND, "run"), **variables):
-        return execute(*command, SCRIPTS / script, *arguments, **{**own, **variables})
+        return execute(*command, SCRIPTS / script, *arguments, **variables)
 
     return start
-
-
-def counts(sandbox):
-    """The token calls and the logins that arrived."""
-    return sandbox.calls["token"], sandbox.calls["login"]
 
 
 def test_eight_starts_at_once_make_one_token_call_and_one_login(start, sandbox):
@@ -47,7 +36,7 @@ def test_eight_starts_at_once_make_one_token_call_and_one_login(start, sandbox):
     assert list(last) == ["access_token", "scope", "token_type", "expires_in"]
     assert (last["token_type"], last["scope"]) == ("Bearer", " ts.application.ro ts.mec.fullaccess")
     assert 3600 > told[0]["token"]["expires_in"] >= last["expires_in"] > 0
-    assert counts(sandbox) == (1, 1)
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
 @pytest.mark.parametrize(("ours", "at_once"), [(True, 1), (False, 1), (False, 8)])

@@ -61,21 +61,14 @@ def test_without_the_extra_each_call_asks_and_says_so(thingspace, without, sandb
 
 
 def test_revoke_ends_the_token_for_everyone(call, account, sandbox):
-    """The next token is another one."""
-    before = call("token")[1]
-    assert call("revoke")[:2] == (0, "The OAuth token is revoked: whoever shared it needs a new one.\n")
-    assert account(f"Authorization: Bearer {before}") == 401
-    assert call("token")[1] != before
-    assert sandbox.calls["revoke"] == 1
-
-
-def test_revoke_ends_the_token_in_use_even_if_another_one_is_stored(call, sandbox):
-    """What is stored may have been revoked elsewhere: ThingSpace's own answer counts."""
-    call("token")
+    """Also where another one is stored, which was revoked elsewhere; the next token is another one."""
+    stored = call("token")[1]
     sandbox.revoke_tokens()
     in_use = sandbox.auth(username=None, password=None).get_token().access_token
-    call("revoke")
-    assert sandbox.auth(username=None, password=None).get_token().access_token != in_use
+    assert call("revoke")[:2] == (0, "The OAuth token is revoked: whoever shared it needs a new one.\n")
+    assert account(f"Authorization: Bearer {in_use}") == 401
+    assert call("token")[1] not in (stored, f"{in_use}\n")
+    assert sandbox.calls["revoke"] == 1
 
 
 def test_logout_ends_the_stored_session(call, account, sandbox):
@@ -88,20 +81,14 @@ def test_logout_ends_the_stored_session(call, account, sandbox):
 
 
 def test_logout_makes_way_for_a_new_session(call, account, sandbox):
-    """A stored session that ThingSpace has ended is dropped."""
-    call("token", "--session")
-    sandbox.end_sessions()
-    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
-    assert account(call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
-
-
-def test_logout_that_fails_is_told(call, sandbox):
-    """An outage is not taken for a session that had ended."""
+    """An outage is not taken for a session that had ended; one that ThingSpace has ended is dropped."""
     call("token", "--session")
     sandbox.fail_next("logout", status=503)
     status, out, err = call("logout")
-    assert (status, out, err.count("\n")) == (1, "", 1)
-    assert "HTTP 503" in err
+    assert (status, out, err.count("\n"), "HTTP 503" in err) == (1, "", 1, True)
+    sandbox.end_sessions()
+    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
+    assert account(call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
 
 
 def test_a_refused_login_is_remembered_until_logout(call, monkeypatch, sandbox):

@@ -35,25 +35,20 @@ class Own(requests.Session):
         return super().get_adapter(url)
 
 
-def with_adapter(adapter):
-    session = requests.Session()
-    session.mount(base, adapter)
-    return session
-
-
-def with_auth(auth):
+def session_with(auth=None, adapter=None):
     session = requests.Session()
     session.auth = auth
+    session.mount(base, adapter or HTTPAdapter())
     return session
 
 
 sessions = {
     "made at import": requests.Session(),
     "a subclass": Own(),
-    "an adapter of its own": with_adapter(Recording(max_retries=2)),
-    "a foreign adapter": with_adapter(Foreign()),
-    "an auth of its own": with_auth(("someone", "something")),
-    "a ThingspaceAuth": with_auth(ThingspaceAuth.from_env()),
+    "an adapter of its own": session_with(adapter=Recording(max_retries=2)),
+    "a foreign adapter": session_with(adapter=Foreign()),
+    "an auth of its own": session_with(("someone", "something")),
+    "a ThingspaceAuth": session_with(ThingspaceAuth.from_env()),
     "a ThingspaceAdapter": mount(requests.Session(), ThingspaceAuth.from_env()),
 }
 seen = {"requests.get": requests.get(account).status_code}
