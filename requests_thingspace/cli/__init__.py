@@ -66,7 +66,7 @@ A session token has no expiry: if ThingSpace says that it has expired, "thingspa
 a new one.
 """
 
-_COMMANDS: dict[str, tuple[str, str | None, dict[str, str]]] = {
+_COMMANDS: dict[str, tuple[str, str | None, dict[str, str]]] = {  # the purpose, what ends the help, options
     "login": ("keep your credentials on this machine, after trying them", _LOGIN, {
         "--forget": "take the profile away",
         "--untested": "keep them even if ThingSpace could not be reached",
@@ -95,7 +95,6 @@ _COMMANDS: dict[str, tuple[str, str | None, dict[str, str]]] = {
         "--token-life S": "seconds a token lives (default: 3600)",
     }),
 }  # fmt: skip
-"""What each command does, what its help ends with, and its options."""
 _NUMBERS: Any = {"--port": {"type": int, "default": 0}, "--token-life": {"type": float, "default": 3600}}
 
 _MODULES = {"login": "._credentials", **dict.fromkeys(("token", "revoke", "logout", "status"), "._tokens")}

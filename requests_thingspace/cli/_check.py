@@ -31,7 +31,6 @@ from ._words import answered, complain, explained, is_refusal, span
 
 _CLOCK_LIMIT = 300.0  # seconds between this machine's clock and the server's Date (RFC 9110 section 6.6.1)
 _TIMEOUT = 15.0  # seconds to connect, and again to wait for the answer
-_HANDSHAKE_TIMEOUT = 2.0  # seconds, on loopback
 _COLOURS = {"ok": "32", "failed": "31", "not tried": "2"}  # SGR (ECMA-48 section 8.3.117)
 _SESSION_VARIABLES = ("THINGSPACE_SESSION_TOKEN", "VZ_M2M_TOKEN_VZ_M2M_TOKEN", "SESSION_TOKEN_SESSION_TOKEN")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -43,13 +42,11 @@ _PORTAL_LOGIN = (
     "{} looks like an e-mail address, so it may be your login to the ThingSpace portal: the M2M session "
     "needs the UWS user that Verizon gave you with the account. "
 )
-_CODES = {
+_CODES = {  # what parts of an errorCode mean for the account
     ".SessionToken.": f"ThingSpace knows no session of this token, or the session is over. {_API_TOKEN}",
     "Account": "The account name may be misspelt, or another user's: take it from the portal, in the form "
     "0000123456-00001, for --account or THINGSPACE_ACCOUNT_NAME.",
 }
-"""What parts of an errorCode mean for the account."""
-
 Finding = tuple[str, ...]  # "ok", "failed" or "not tried"; why; and the remedy if there is one
 
 
@@ -163,7 +160,7 @@ class _Check:
         """Whether a TLS handshake succeeds with whoever it is; nothing is sent after it."""
         anyone, port = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), urlsplit(self.origin).port or 80
         anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
-        with suppress(OSError), socket.create_connection((self._host, port), _HANDSHAKE_TIMEOUT) as plain:
+        with suppress(OSError), socket.create_connection((self._host, port), 2.0) as plain:  # on loopback
             anyone.wrap_socket(plain, server_hostname=self._host).close()
             return True
         return False

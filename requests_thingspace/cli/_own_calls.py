@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from copy import copy
 from http.client import responses
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -152,7 +152,8 @@ class OwnCalls:
 
     def _sent_once(self, login: LoginOfScript) -> requests.Response:
         """ThingSpace's answer; a LoginRefusedError, and nothing is sent, if it was refused before."""
-        name, cache = login.fingerprint(), cast("Any", self.auth.cache)
+        name = login.fingerprint()
+        cache: Any = self.auth.cache
         try:
             with self._one_login if cache is None else nullcontext(), suppress(_NotRefused):
                 if name in self._refused:
