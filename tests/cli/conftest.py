@@ -1,7 +1,5 @@
 """The command line as its users have it: a process of its own, with an empty home, against the sandbox."""
 
-from __future__ import annotations
-
 import functools
 import os
 import subprocess
@@ -27,7 +25,6 @@ NO_CREDENTIALS = dict.fromkeys(
 
 
 def set_variables(environment):
-    """Those that are not ``None``."""
     return {name: value for name, value in environment.items() if value is not None}
 
 
@@ -76,7 +73,10 @@ def call(environment, monkeypatch, capsys):
     monkeypatch.setattr(keyring.core, "_keyring_backend", None)  # it is chosen anew, by this environment
 
     def call(*arguments):
-        status = main(list(arguments))
+        try:
+            status = main(list(arguments))
+        except SystemExit as ended:  # by argparse
+            status = ended.code
         told = capsys.readouterr()
         assert not any(secret in told.out + told.err for secret in SECRETS)
         return status, told.out, told.err

@@ -1,7 +1,5 @@
 """``thingspace check`` names what is wrong, and says what to do about it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -42,7 +40,6 @@ def check(call):
 
 
 def outcomes(steps):
-    """The outcome of each step."""
     return [step["outcome"] for step in steps.values()]
 
 
@@ -97,8 +94,6 @@ def locked(sandbox, _):
 
 
 def nobody_at(name, scheme):
-    """Nothing listens where a variable leads."""
-
     def set_up(*_):
         with socket.create_server(("127.0.0.1", 0)) as unused:
             return {name: f"{scheme}://127.0.0.1:{unused.getsockname()[1]}", "NO_PROXY": None}
@@ -112,19 +107,36 @@ def refused_by_proxy(_, stack):
 
 
 def failing(endpoint, **fault):
-    """An endpoint that fails as often as it is asked."""
     return lambda sandbox, _: sandbox.fail_next(endpoint, times=3, **fault) or {}
 
 
 def behaving(behaviour):
-    """A server that misbehaves in place of the sandbox."""
-
     def set_up(_, stack):
         server = stack.enter_context(HostileServer())
         server.script("/api/", behaviour)
         return {"THINGSPACE_BASE_URL": server.origin, "REQUESTS_CA_BUNDLE": server.ca_file}
 
     return set_up
+
+
+class _LikeNginx(socketserver.BaseRequestHandler):
+    """Speaks TLS; whoever does not is told so in plain http, with a 400, as by Apache too."""
+
+    def handle(self):
+        if self.request.recv(1, socket.MSG_PEEK) == b"\x16":  # a handshake (RFC 8446 section 5.1)
+            self.server.tls.wrap_socket(self.request, server_side=True).close()
+        else:
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def http_to_nginx(_, stack):
+    server = stack.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _LikeNginx))
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(server.tls)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    stack.callback(server.shutdown)
+    return {"THINGSPACE_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}"}
 
 
 WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the remedy
@@ -142,6 +154,7 @@ WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the reme
     ("TLS", nobody_at("HTTPS_PROXY", "http"), "the proxy cannot be used", "Check HTTPS_PROXY"),
     ("TLS", refused_by_proxy, "the proxy cannot be used", "the proxy's own credentials"),
     ("TLS", {"THINGSPACE_BASE_URL": "http://{address}"}, "spoken to a port that speaks TLS", "Write https://"),
+    ("TLS", http_to_nginx, "plain http is spoken to a port that speaks TLS", "Write https://"),
     ("key and secret", {"THINGSPACE_CLIENT_ID": "the-client-secret", "THINGSPACE_CLIENT_SECRET": "{key}"},
      "are swapped", "Exchange them"),
     ("key and secret", {"THINGSPACE_CLIENT_SECRET": "a-mistake"}, "401 invalid_client", "Key Management"),
@@ -254,30 +267,6 @@ def test_plain_http_on_loopback_is_told(check, monkeypatch, status):
     assert "without TLS" in steps["TLS"]["text"]
 
 
-class _LikeNginx(socketserver.BaseRequestHandler):
-    """Speaks TLS; whoever does not is told so in plain http, with a 400."""
-
-    def handle(self):
-        """The first byte of a handshake is 22 (RFC 8446 section 5.1)."""
-        if self.request.recv(1, socket.MSG_PEEK) == b"\x16":
-            self.server.tls.wrap_socket(self.request, server_side=True).close()
-        else:
-            self.request.recv(65536)
-            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-
-
-def test_a_400_of_a_server_that_speaks_tls_is_understood(check, monkeypatch):
-    """As nginx and Apache answer plain http on such a port."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _LikeNginx) as server:
-        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        trustme.CA().issue_cert("127.0.0.1").configure_cert(server.tls)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-        monkeypatch.setenv("THINGSPACE_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}")
-        found = check()[1]["TLS"]
-        server.shutdown()
-    assert "plain http is spoken to a port that speaks TLS" in found["text"]
-
-
 def test_a_proxy_is_used_and_told(check, monkeypatch):
     """Behind a proxy it is the proxy that looks names up, so that they need not be known here."""
     with ForwardProxy("someone", "the-proxy-password") as proxy:
@@ -315,10 +304,7 @@ FLAW.verify_code, FLAW.verify_message = 23, "certificate revoked"
         (requests.ConnectionError("in its own words."), "in its own words. Check"),
         (requests.TooManyRedirects(), "TooManyRedirects.\n"),
         (requests.TooManyRedirects("round\nand round"), "round and round.\n"),
-        (
-            requests.exceptions.SSLError(FLAW),
-            "the server's certificate is not accepted: certificate revoked.\n",
-        ),
+        (requests.exceptions.SSLError(FLAW), "the server's certificate is not accepted: certificate revo"),
         (CIRCLE, "the connection broke. Check"),
     ],
 )

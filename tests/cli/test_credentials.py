@@ -1,7 +1,5 @@
 """Where credentials come from, and what is said where there are none."""
 
-from __future__ import annotations
-
 import os
 import re
 import select

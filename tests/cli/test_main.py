@@ -1,7 +1,5 @@
 """What holds for every command: one line for a mistake, no traceback, the documented exit status."""
 
-from __future__ import annotations
-
 import importlib
 import logging
 import os
@@ -12,38 +10,23 @@ from importlib.metadata import version
 
 import pytest
 
-from requests_thingspace.cli import main
-
-from .conftest import COMMAND, TIMEOUT, line_of
-
-
-@pytest.fixture
-def ended(capsys):
-    """A function that gives the status, stdout and stderr of a command that argparse ends."""
-
-    def ended(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
-    return ended
+from .conftest import COMMAND, TIMEOUT
 
 
 @pytest.mark.parametrize(
     "arguments", ["tokn", "token --jason", "token --header --json", "sandbox --port x", "run"]
 )
-def test_a_mistake_gets_one_line(ended, arguments):
+def test_a_mistake_gets_one_line(the_line, arguments):
     """It names the mistake and the way to the help; argparse would print the usage too."""
-    told = line_of(*ended(*arguments.split()))
+    told = the_line(*arguments.split())
     assert told.startswith("thingspace")
     assert "--help" in told
 
 
-def test_the_bare_command_prints_the_help(call, ended):
+def test_the_bare_command_prints_the_help(call):
     """Whoever tries it first sees what there is; and a shell script goes by the exit statuses."""
-    code, told, _ = ended("--help")
-    assert call() == (code, told, "") == (0, told, "")
+    status, told, _ = call("--help")
+    assert call() == (status, told, "") == (0, told, "")
     assert told.startswith("usage: thingspace")
     assert all(f"\n  {status} " in told for status in (0, 1, 2, 130))
 
@@ -51,10 +34,10 @@ def test_the_bare_command_prints_the_help(call, ended):
 @pytest.mark.parametrize(
     "command", ["login", "status", "check", "token", "revoke", "logout", "run", "sandbox"]
 )
-def test_each_command_has_a_help(ended, command):
+def test_each_command_has_a_help(call, command):
     """It is short enough to be read, and no option takes a secret."""
-    code, told, _ = ended(command, "--help")
-    assert code == 0
+    status, told, _ = call(command, "--help")
+    assert status == 0
     assert told.startswith(f"usage: thingspace {command}")
     assert "--secret" not in told
     assert "--password" not in told

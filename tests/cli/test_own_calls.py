@@ -1,7 +1,5 @@
 """The answers to a script's own calls, without a process of its own."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import time
@@ -21,13 +19,11 @@ REFUSAL = {"errorCode": "X.REQUEST_FAILED.LoginFailed", "errorMessage": "no"}
 
 
 def new_auth(**arguments):
-    """An auth that holds a token."""
     settings = {"client_secret": "the-client-secret", "token": {"access_token": "ours"}, **arguments}
     return ThingspaceAuth("key", settings.pop("client_secret"), **settings)
 
 
 def post(path, arguments):
-    """A request of the script's."""
     return requests.Request("POST", f"https://thingspace.verizon.com/api{path}", **arguments).prepare()
 
 
@@ -46,7 +42,6 @@ def ask(calls, request, status=200, document=None, renew=lambda _: None):
 
 
 def fail(*_):
-    """As if there were no network."""
     raise requests.ConnectionError
 
 
@@ -134,11 +129,9 @@ class Broken:
     """A cache that is out of order."""
 
     def clear(self, key):
-        """Fail."""
         raise OSError(key)
 
     def __call__(self, last_token, manager):
-        """Have nothing."""
         return manager.fetch_token()
 
 

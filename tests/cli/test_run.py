@@ -1,7 +1,5 @@
 """``thingspace run``: programs that know nothing of it, and see nothing of it."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import sys

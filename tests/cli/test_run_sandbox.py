@@ -1,7 +1,5 @@
 """``thingspace run --sandbox``: a script without an account; Verizon's hosts are led to a sandbox."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 

@@ -1,8 +1,5 @@
 """``thingspace sandbox``: exports first, then a line per call, and a clean end."""
 
-from __future__ import annotations
-
-import io
 import re
 import signal
 import sys
@@ -18,44 +15,36 @@ BUNDLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
 NAMES = ["THINGSPACE_BASE_URL", *NO_CREDENTIALS, "THINGSPACE_ACCOUNT_NAME", *BUNDLES]
 
 
-class Out(io.StringIO):
-    """A stdout that calls a function once, when it is flushed for the first time."""
-
-    def __init__(self, then, *, is_terminal):
-        super().__init__()
-        self.then = then
-        self.isatty = lambda: is_terminal
-
-    def flush(self):
-        then, self.then = self.then, lambda: None
-        then()
-
-
 def exports(text):
     """What `text` exports, by name."""
     return dict(re.findall(r"^export (\w+)=(.+)$", text, re.MULTILINE))
 
 
 @pytest.fixture
-def served(call, monkeypatch):
+def served(call, monkeypatch, capsys):
     """A function that serves, uses what is exported, ends it by a signal, and gives what was told."""
 
     def served(use, *, is_terminal=False, number=signal.SIGTERM):
-        def then_stop():
-            use(exports(out.getvalue()))
+        told = []
+
+        def first_flush():
+            monkeypatch.delattr(sys.stdout, "flush")
+            told.append(capsys.readouterr().out)
+            use(exports(told[0]))
             signal.raise_signal(number)
 
-        out = Out(then_stop, is_terminal=is_terminal)
-        monkeypatch.setattr("sys.stdout", out)
-        assert call("sandbox")[0] == 0
-        return out.getvalue()
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+        monkeypatch.setattr(sys.stdout, "flush", first_flush)
+        status, out, _ = call("sandbox")
+        assert status == 0
+        return told[0] + out
 
     return served
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_exports_and_then_a_line_per_call(served, number):
-    """Either signal ends it, gives back its handler, and the CA file goes."""
+@pytest.mark.parametrize(("number", "is_terminal"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_it_prints_exports_and_then_a_line_per_call(served, number, is_terminal):
+    """Either signal ends it; the CA file goes, so that a person is told what to paste and what to unset."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     def ask_token(values):
@@ -67,19 +56,13 @@ def test_it_prints_exports_and_then_a_line_per_call(served, number):
         bundle = values["REQUESTS_CA_BUNDLE"]
         requests.post(url, auth=key, data=form, verify=bundle, timeout=10).raise_for_status()
 
-    told = served(ask_token, number=number)
+    told = served(ask_token, number=number, is_terminal=is_terminal)
     assert list(exports(told)) == NAMES
-    assert re.fullmatch(r"POST /api/ts/v1/oauth2/token 200 \d+ ms", told.splitlines()[-1])
+    assert re.search(r"\nPOST /api/ts/v1/oauth2/token 200 \d+ ms\n", told)
+    assert ("curl -H" in told) is ("Ctrl-C ends it" in told) is is_terminal
+    assert told.endswith(f"\nunset {' '.join(NAMES)}\n\n") is is_terminal
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert not Path(exports(told)["REQUESTS_CA_BUNDLE"]).parent.exists()
-
-
-def test_a_person_is_told_what_to_paste_and_what_to_unset(served):
-    """When the CA file is gone, so that it breaks nothing, it can be unset."""
-    told = served(lambda _: None, is_terminal=True)
-    assert "curl -H" in told
-    assert "Ctrl-C ends it" in told
-    assert told.endswith(f"\nunset {' '.join(NAMES)}\n\n")
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

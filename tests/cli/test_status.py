@@ -1,7 +1,5 @@
 """``thingspace status`` says what is in use, and asks neither a network nor a keyring for it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -31,14 +29,12 @@ def status(call, sandbox):
 
 
 def until(condition):
-    """Look again and again, for ten seconds at most."""
     deadline = time.time() + 10
     while not condition():
         assert time.time() < deadline
 
 
 def fingerprint(text):
-    """As the log shows a token."""
     return hashlib.sha256(text.strip().encode()).hexdigest()[:8]
 
 

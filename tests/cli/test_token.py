@@ -1,7 +1,5 @@
 """``thingspace token``, ``revoke`` and ``logout``, in several processes that share a file."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
