@@ -51,8 +51,7 @@ def auth_of_user(profile: str | None, *, login: bool | None = False, cached: boo
     for name in needed:
         if name not in arguments and profile is None:
             arguments[name] = _found_elsewhere(name, arguments)
-    missing = [name for name in needed if not arguments.get(name)]
-    if missing:
+    if missing := [name for name in needed if not arguments.get(name)]:
         raise UsageError(_missing(missing, arguments, profile))
     if not with_login:
         arguments |= {"username": None, "password": None}
@@ -227,8 +226,7 @@ def _given() -> dict[str, str]:
         elif name == "username" or on_terminal:
             break  # no password is needed, or nothing would be kept, whatever else is said
     needed = ["client_id", "client_secret", *(["password"] if "username" in given else [])]
-    missing = [name for name in needed if name not in given]
-    if missing:
+    if missing := [name for name in needed if name not in given]:
         words = " and ".join(_FIELDS[name].partition(" (")[0].rstrip(": ") for name in missing)
         lines = "" if on_terminal else " (four lines of stdin: key, secret, UWS user, password)"
         raise UsageError(f"nothing is kept, since this is missing: {words}{lines}")

@@ -124,8 +124,7 @@ def sandbox_for_script(plan: str) -> tuple[ThingspaceAuth, Callable[[], None]]:
     atexit.register(end)
     count = partial(_count, events)  # which can be pickled
     auth = ThingspaceAuth(_WHOEVER, _WHOEVER, username=_WHOEVER, password=_WHOEVER, on_event=count)
-    there = dict(zip(PRODUCTION.origins, served.environment.origins))
-    return auth, partial(_lead, there, served.ca_file)
+    return auth, partial(_lead, dict(zip(PRODUCTION.origins, served.environment.origins)), served.ca_file)
 
 
 def _count(events: Counter[str], event: Any) -> None:

@@ -5,6 +5,7 @@ import re
 import select
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -39,47 +40,26 @@ def typed(environment):
                     screen += os.read(ours, 1024)
                 os.write(ours, answer.encode())
             out, _ = process.communicate(timeout=TIMEOUT)
-            screen += _rest(ours)
+            with suppress(OSError):  # so Linux says that it is the end
+                while piece := os.read(ours, 1024):
+                    screen += piece
         os.close(ours)
         return process.returncode, out.decode(), screen.decode()
 
     return typed
 
 
-def _rest(terminal):
-    """What is left to read; Linux says EIO where others say that it is the end."""
-    read = b""
-    try:
-        while piece := os.read(terminal, 1024):
-            read += piece
-    except OSError:
-        pass
-    return read
-
-
 @pytest.mark.parametrize(
-    ("command", "secret", "user", "password"),
+    ("command", "prompts"),
     [
-        (
-            "token --session",
-            "Client secret of ",
-            "UWS user of the M2M login: ",
-            "UWS password of sandbox-user: ",
-        ),
-        (
-            "login",
-            "Client secret: ",
-            "UWS user of the M2M login (Enter if you have none): ",
-            "UWS password: ",
-        ),
+        ("token --session", ("Client secret of ", "UWS user of ", "UWS password of sandbox-user: ")),
+        ("login", ("Client secret: ", "UWS user of the M2M login (Enter if you ", "UWS password: ")),
     ],
 )
-def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(
-    typed, sandbox, command, secret, user, password
-):
+def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(typed, sandbox, command, prompts):
     """The ids may be seen, the secrets not; stdout holds the token alone, or the place of the profile."""
-    answers = {ID: f"{sandbox.client_id}\n", secret: "the-client-secret\n"}
-    answers |= {user: "sandbox-user\n", password: "the-password\n"}
+    answers = {ID: f"{sandbox.client_id}\n"}
+    answers |= zip(prompts, ("the-client-secret\n", "sandbox-user\n", "the-password\n"))
     status, out, screen = typed(*command.split(), answers=answers, **NO_CREDENTIALS)
     assert (status, out.count("\n"), sandbox.calls["login"]) == (0, 1, 1)
     assert out.startswith("Profile 'default' is kept in the file ") is (command == "login")
@@ -155,9 +135,7 @@ def test_everything_that_is_missing_is_told_at_once(the_line, no_credentials, mo
         ("CLIENT_ID_FILE", "/no/such/file", "THINGSPACE_CLIENT_ID_FILE cannot be used"),
     ],
 )
-def test_a_variable_that_cannot_be_used_is_told_on_one_line(
-    the_line, monkeypatch, variable, value, said, command
-):
+def test_a_variable_that_cannot_be_used_is_named(the_line, monkeypatch, variable, value, said, command):
     """A mistake in the environment is a mistake in the call; the line names the variable."""
     if variable == "CLIENT_ID_FILE":
         monkeypatch.delenv("THINGSPACE_CLIENT_ID")

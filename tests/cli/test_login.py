@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import NO_CREDENTIALS, line_of, told_by
+from .conftest import NO_CREDENTIALS, line_of
 
 
 @pytest.fixture
@@ -174,12 +174,6 @@ def test_profiles_that_cannot_be_read_are_told_on_one_line(login, the_line, path
     path.chmod(0o644) if content is None else path.write_text(content)
     for command in (["status", "--profile", "default"], ["login", "--forget"]):
         assert "profiles.json" in the_line(*command)
-
-
-def test_a_missing_extra_is_named_before_anything_is_asked(thingspace, without):
-    """Nobody types four lines for nothing."""
-    outcome = thingspace("login", PYTHONPATH=without("platformdirs"))
-    assert "pip install 'requests-thingspace[file]'" in told_by(outcome)
 
 
 def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):

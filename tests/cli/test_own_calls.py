@@ -128,11 +128,7 @@ def test_the_scripts_session_becomes_ours_where_our_login_fails(document, held):
 class Broken:
     """A cache that is out of order."""
 
-    def clear(self, key):
-        raise OSError(key)
-
-    def __call__(self, last_token, manager):
-        return manager.fetch_token()
+    clear = __call__ = fail
 
 
 @pytest.mark.parametrize(

@@ -42,17 +42,14 @@ def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
     """With what is left of the bearer; the exit status says that it is usable."""
     bearer, session = call("token")[1], call("token", "--session")[1]
     code, found, lines = status()
-    assert code == 0
-    assert " ".join(sorted(found)) == (
-        "cache client_id next origin profile refused session sources token username"
-    )
+    names = "cache client_id next origin profile refused session sources token username"
+    assert (code, sorted(found)) == (0, names.split())
     assert found["client_id"] == sandbox.client_id
     assert found["token"]["fingerprint"] == fingerprint(bearer)
     assert 3500 < found["token"]["seconds_left"] <= 3600
     assert found["session"]["fingerprint"] == fingerprint(session)
     assert (found["refused"], found["next"], found["cache"]["state"]) == (None, None, "works")
-    names = ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
-    assert set(found["sources"].values()) == {f"THINGSPACE_{name}" for name in names}
+    assert set(found["sources"].values()) == set(NO_CREDENTIALS)
     assert "expires in 1 h 0 min" in lines or "expires in 59 min" in lines
     assert "next" not in lines
 
@@ -139,13 +136,6 @@ def test_a_cache_in_trouble_is_told(status, call, tmp_path):
     assert (code, found["token"]) == (1, None)
     assert found["cache"]["state"].startswith("does not work: ")
     assert "fix the token cache" in found["next"]
-
-
-def test_without_the_extra_nothing_is_kept(thingspace, without):
-    """It says what to install."""
-    outcome = thingspace("status", "--json", PYTHONPATH=without("platformdirs"))
-    assert outcome.returncode == 1
-    assert "requests-thingspace[file]" in json.loads(outcome.stdout)["next"]
 
 
 def test_it_is_quick(execute):

@@ -13,24 +13,12 @@ url = os.environ["THINGSPACE_BASE_URL"] + "/api/m2m/v1/accounts/TestAccount-1"
 context = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
 
 
-def by_requests(requests):
-    return requests.get(url).status_code
-
-
 def by_urllib(_):
     try:
         return urllib.request.urlopen(url, context=context).status
     except urllib.error.HTTPError as error:
         with error:
             return error.code
-
-
-def by_urllib3(urllib3):
-    return urllib3.PoolManager(ssl_context=context).request("GET", url).status
-
-
-def by_httpx(httpx):
-    return httpx.get(url, verify=context).status_code
 
 
 async def by_async_httpx(httpx):
@@ -49,9 +37,15 @@ def by_socket(_):
     return 200
 
 
-def status():
-    found = globals()[f"by_{sys.argv[1]}"](import_module(sys.argv[1].replace("async_", "")))
-    return asyncio.run(found) if asyncio.iscoroutine(found) else found
-
-
-print(status(), status())
+clients = {
+    "requests": lambda requests: requests.get(url).status_code,
+    "urllib": by_urllib,
+    "urllib3": lambda urllib3: urllib3.PoolManager(ssl_context=context).request("GET", url).status,
+    "httpx": lambda httpx: httpx.get(url, verify=context).status_code,
+    "async_httpx": by_async_httpx,
+    "aiohttp": by_aiohttp,
+    "socket": by_socket,
+}
+for _ in range(2):
+    found = clients[sys.argv[1]](import_module(sys.argv[1].replace("async_", "")))
+    print(asyncio.run(found) if asyncio.iscoroutine(found) else found)
