@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import requests
 
-from ._output import UsageError, complain
+from ._words import UsageError, complain, told
 
 __all__ = ["main"]
 
@@ -66,44 +66,38 @@ A session token has no expiry: if ThingSpace says that it has expired, "thingspa
 a new one.
 """
 
-
-_EPILOGS = {"login": _LOGIN, "run": _RUN, "token": _TOKEN}
-_JSON = "for a program to read"
-_COMMANDS: dict[str, tuple[str, dict[str, str]]] = {
-    "login": ("keep your credentials on this machine, after trying them", {
+_COMMANDS: dict[str, tuple[str, str | None, dict[str, str]]] = {  # the purpose, what ends the help, options
+    "login": ("keep your credentials on this machine, after trying them", _LOGIN, {
         "--forget": "take the profile away",
         "--untested": "keep them even if ThingSpace could not be reached",
     }),
-    "status": ("say which credentials and tokens are in use, without a network", {"--json": _JSON}),
-    "check": ("say step by step what works and what does not", {
+    "status": ("say which credentials and tokens are in use, without a network", None, {
+        "--json": "for a program to read",
+    }),
+    "check": ("say step by step what works and what does not", None, {
         "--login": "log in to the M2M session too; a failed login counts",
         "--account NAME": "the account to read (default: THINGSPACE_ACCOUNT_NAME)",
-        "--json": _JSON,
+        "--json": "for a program to read",
     }),
-    "token": ("print a current token, for curl and the like", {
+    "token": ("print a current token, for curl and the like", _TOKEN, {
         "--session": "the M2M session token instead",
         "--header": "as a header for curl -H",
         "--json": "as JSON, with its expiry",
     }),
-    "revoke": ("revoke the OAuth token; everyone who shares it needs a new one", {}),
-    "logout": ("end the M2M session that this user's processes share", {}),
-    "run": ("run an unmodified script with ThingSpace authentication", {
+    "revoke": ("revoke the OAuth token; everyone who shares it needs a new one", None, {}),
+    "logout": ("end the M2M session that this user's processes share", None, {}),
+    "run": ("run an unmodified script with ThingSpace authentication", _RUN, {
         "--sandbox": "without an account, against a sandbox",
         "--sandbox-faults PLAN": "what goes wrong, such as 5:revoke,12:503",
     }),
-    "sandbox": ("serve a ThingSpace on this machine, for tests", {
+    "sandbox": ("serve a ThingSpace on this machine, for tests", None, {
         "--port PORT": "of the main origin (default: a free one)",
         "--token-life S": "seconds a token lives (default: 3600)",
     }),
 }  # fmt: skip
-"""What each command does, and its options."""
-_NUMBERS: dict[str, Any] = {
-    "--port": {"type": int, "default": 0},
-    "--token-life": {"type": float, "default": 3600},
-}
+_NUMBERS: Any = {"--port": {"type": int, "default": 0}, "--token-life": {"type": float, "default": 3600}}
 
-
-_OF_TOKENS = ("token", "revoke", "logout")  # they share a module; any other has one of its own name
+_MODULES = {"login": "._credentials", **dict.fromkeys(("token", "revoke", "logout", "status"), "._tokens")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,23 +108,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     root = _parser()
     options = root.parse_args(arguments)
-    if options.version or options.command is None:
+    command = options.command
+    if options.version or command is None:
         from importlib.metadata import version  # it takes a while
 
         text = f"thingspace {version('requests-thingspace')}\n" if options.version else root.format_help()
         sys.stdout.write(text)
         return 0
     try:
-        with _log_shown(options.command):
-            module = "_tokens" if options.command in _OF_TOKENS else f"_{options.command}"
-            status: int = getattr(import_module(f".{module}", __name__), options.command)(options)
+        with _log_shown(command):
+            module = import_module(_MODULES.get(command, f"._{command}"), __name__)
+            status: int = getattr(module, command)(options)
         sys.stdout.flush()
     except UsageError as wrong:
         complain(wrong)
         return 2
     except requests.RequestException as failure:
-        from ._failures import told
-
         complain(told(failure))
         return 1
     except BrokenPipeError:  # whoever read our output has seen enough
@@ -143,15 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _log_shown(command: str) -> Iterator[None]:
-    """Show the library's log on stderr: warnings, or what ``THINGSPACE_LOG`` says.
-
-    The program of ``run`` has a log of its own. A refused login is what the command itself complains of.
-    """
+    """Show the library's log on stderr: warnings, or what ``THINGSPACE_LOG`` says."""
     wanted = os.environ.get("THINGSPACE_LOG", "")
     if wanted.lower() not in ("", "info", "debug"):
         raise UsageError(f"THINGSPACE_LOG is {wanted!r}: set it to info or debug")
     log, handler = logging.getLogger("requests_thingspace"), logging.StreamHandler()
-    before, refused = log.level, "login_refused"
+    before, refused = log.level, "login_refused"  # of which the command itself complains
     if wanted:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.setLevel(wanted.upper())
@@ -159,7 +149,7 @@ def _log_shown(command: str) -> Iterator[None]:
         handler.setFormatter(logging.Formatter("thingspace: %(message)s"))
         handler.setLevel(logging.WARNING)
         handler.addFilter(lambda record: all(getattr(a, "name", "") != refused for a in record.args or ()))
-    if wanted or command != "run":
+    if wanted or command != "run":  # whose program has a log of its own
         log.addHandler(handler)
     try:
         yield
@@ -172,7 +162,6 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with mistakes told on one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -182,26 +171,18 @@ def _parser() -> _Parser:
     purpose = "Verizon ThingSpace authentication, from the command line."
     root = _Parser(prog="thingspace", description=purpose, epilog=_CREDENTIALS, formatter_class=raw)
     root.add_argument("--version", action="store_true", help="show the version and exit")
-    root.set_defaults(command=None)
-    names = root.add_subparsers(title="commands", metavar="COMMAND")
-    for name, (purpose, options) in _COMMANDS.items():
-        sentence, epilog = f"{purpose[0].upper()}{purpose[1:]}.", _EPILOGS.get(name)
+    names = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name, (purpose, epilog, options) in _COMMANDS.items():
+        sentence = f"{purpose[0].upper()}{purpose[1:]}."
         added = names.add_parser(name, help=purpose, description=sentence, epilog=epilog, formatter_class=raw)
-        added.set_defaults(command=name)
         if name != "sandbox":
             added.add_argument("--profile", metavar="NAME", help="use the credentials of this profile")
         either = added.add_mutually_exclusive_group() if "--json" in options else added
         for option, text in options.items():
             flag, _, value = option.partition(" ")
-            kind: dict[str, Any] = (
-                {"metavar": value, **_NUMBERS.get(flag, {})} if value else {"action": "store_true"}
-            )
-            (either if flag in ("--header", "--json") else added).add_argument(flag, help=text, **kind)
-    _add_program(names.choices["run"])
-    return root
-
-
-def _add_program(run: _Parser) -> None:
+            how: Any = {"metavar": value, **_NUMBERS.get(flag, {})} if value else {"action": "store_true"}
+            (either if flag in ("--header", "--json") else added).add_argument(flag, help=text, **how)
+    run = names.choices["run"]
     run.usage = (
         "thingspace run [-h] [--profile NAME | --sandbox [--sandbox-faults PLAN]] "
         "(SCRIPT | -m MODULE) [ARGUMENT ...]"
@@ -209,3 +190,4 @@ def _add_program(run: _Parser) -> None:
     run.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m does")
     text = "the script or module, and its own arguments"
     run.add_argument("program", metavar="SCRIPT", nargs=argparse.PARSER, help=text)
+    return root

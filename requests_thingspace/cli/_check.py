@@ -1,8 +1,7 @@
 """``thingspace check``: step by step, what works and what does not.
 
-Each step that fails names the mistake and its remedy, with "may" if ThingSpace's answer does not decide it;
-no secret goes to another environment to find out. A step that is pointless after a failure is not tried, and
-says so. There is at most one login. Nothing is stored, and nothing that is stored is used.
+Each step that fails names the mistake and its remedy, with "may" if ThingSpace's answer does not decide it.
+There is at most one login. Nothing is stored, and nothing that is stored is used.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ import ssl
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -27,13 +26,11 @@ from requests.utils import get_environ_proxies, select_proxy
 from requests_thingspace import LoginRefusedError, ThingspaceAuth
 
 from ._credentials import auth_of_user, secret_now, sources_of_user
-from ._failures import explained, is_refusal
-from ._output import answered, coloured, complain, span
-from ._refused_logins import json_object
+from ._own_calls import json_object
+from ._words import answered, complain, explained, is_refusal, span
 
-_CLOCK_LIMIT = 300.0  # seconds by which this machine's clock may differ from the server's
+_CLOCK_LIMIT = 300.0  # seconds between this machine's clock and the server's Date (RFC 9110 section 6.6.1)
 _TIMEOUT = 15.0  # seconds to connect, and again to wait for the answer
-_HANDSHAKE_TIMEOUT = 2.0  # seconds, on loopback
 _COLOURS = {"ok": "32", "failed": "31", "not tried": "2"}  # SGR (ECMA-48 section 8.3.117)
 _SESSION_VARIABLES = ("THINGSPACE_SESSION_TOKEN", "VZ_M2M_TOKEN_VZ_M2M_TOKEN", "SESSION_TOKEN_SESSION_TOKEN")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -45,65 +42,55 @@ _PORTAL_LOGIN = (
     "{} looks like an e-mail address, so it may be your login to the ThingSpace portal: the M2M session "
     "needs the UWS user that Verizon gave you with the account. "
 )
-_CODES = {
+_CODES = {  # what parts of an errorCode mean for the account
     ".SessionToken.": f"ThingSpace knows no session of this token, or the session is over. {_API_TOKEN}",
     "Account": "The account name may be misspelt, or another user's: take it from the portal, in the form "
     "0000123456-00001, for --account or THINGSPACE_ACCOUNT_NAME.",
 }
-"""What parts of an errorCode mean for the account."""
-
-Finding = tuple[str, ...]
-"""``ok``, ``failed`` or ``not tried``; why; and the remedy if there is one."""
-
-
-class Step(NamedTuple):
-    """One thing that was looked at, and the finding."""
-
-    name: str
-    outcome: str
-    text: str
-    hint: str = ""
+Finding = tuple[str, ...]  # "ok", "failed" or "not tried"; why; and the remedy if there is one
 
 
 def check(options: Namespace) -> int:
     """Take every step, and report each."""
-    one = _Check(options)
+    one, taken = _Check(options), list[dict[str, str]]()
     if options.login:
         complain("--login logs in once; a failed login counts, and ThingSpace locks an account after five")
-    taken = list(one.steps() if options.json else _told(one.steps()))
-    well = all(step.outcome != "failed" for step in taken)
+    for step in one.steps(with_login=options.login):
+        taken.append(step)
+        if not options.json:
+            _tell(**step)
+    well = all(step["outcome"] != "failed" for step in taken)
     if options.json:
-        document = {"ok": well, "origin": one.origin, "steps": [step._asdict() for step in taken]}
+        document = {"ok": well, "origin": one.origin, "steps": taken}
         sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
     return 0 if well else 1
 
 
-def _told(steps: Iterable[Step]) -> Iterator[Step]:
-    """Report each step on one line when it is done, with cause and remedy."""
-    for step in steps:
-        outcome = coloured(f"{step.outcome:<9}", _COLOURS[step.outcome], sys.stdout)
-        remedy = f". {step.hint}" if step.hint else ""
-        sys.stdout.write(f"{outcome}  {step.name:<14}  {step.text}{remedy}\n")
-        sys.stdout.flush()
-        yield step
+def _tell(name: str, outcome: str, text: str, hint: str) -> None:
+    """Report a step on one line, with cause and remedy, on a terminal in colours (no-color.org)."""
+    shown = f"{outcome:<9}"
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        shown = f"\x1b[{_COLOURS[outcome]}m{shown}\x1b[0m"
+    remedy = f". {hint}" if hint else ""
+    sys.stdout.write(f"{shown}  {name:<14}  {text}{remedy}\n")
+    sys.stdout.flush()
 
 
 class _Check:
     """The steps in their order, and what each leaves to those after it."""
 
     def __init__(self, options: Namespace) -> None:
-        self._auth = auth_of_user(login=options.login, profile=options.profile)  # without a cache
-        self._with_login = options.login
+        self._auth = auth_of_user(options.profile, login=options.login, cached=False)
         self._environ: Mapping[str, str] = {} if options.profile else os.environ
         self._account = options.account or os.environ.get("THINGSPACE_ACCOUNT_NAME") or ""
-        self._profile = sources_of_user(options.profile, secrets=False).profile
+        self._profile = sources_of_user(options.profile, secrets=False)[0]
         self.origin = self._auth.environment.origins[0]
         self._host = urlsplit(self.origin).hostname or ""
         self._date: str | None = None
         self._token: Any = None
         self._session_token: str | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self, *, with_login: bool) -> Iterator[dict[str, str]]:
         """Take all steps; a failure makes those after it pointless, except that of the clock."""
         looks: dict[str, Callable[[], Finding]] = {
             "settings": self._settings,
@@ -112,16 +99,20 @@ class _Check:
             "clock": self._clock,
             "key and secret": self._key_and_secret,
             "token": self._life_of_token,
-            "login": self._login if self._with_login else self._given_session,
+            "login": self._login if with_login else self._given_session,
             "account": self._read_account,
         }
         failed = False
         try:
             for name, look in looks.items():
-                skipped = "not tried", "skipped: an earlier step failed"
-                step = Step(name, *(skipped if failed else _found(look)))
-                failed = failed or (step.outcome == "failed" and name != "clock")
-                yield step
+                try:
+                    finding = ("not tried", "skipped: an earlier step failed") if failed else look()
+                except requests.RequestException as failure:
+                    said, hint = explained(failure)
+                    finding = "failed", said, hint or "Try again later."
+                outcome, text, *remedy = finding
+                failed = failed or (outcome == "failed" and name != "clock")
+                yield {"name": name, "outcome": outcome, "text": text, "hint": "".join(remedy)}
         finally:
             with suppress(requests.RequestException):  # it ends by itself after 20 minutes
                 self._auth.logout()
@@ -151,17 +142,16 @@ class _Check:
         return "ok", f"{self._host} is {address}"
 
     def _tls(self) -> Finding:
-        is_plain, failed, answer = self.origin.startswith("http:"), ("", ""), None
+        is_plain, answer, said, hint = self.origin.startswith("http:"), None, "", ""
         try:
             answer = _get(f"{self.origin}/api/")
         except OSError as failure:  # a CA bundle that cannot be read is no RequestException
-            failed = explained(failure)
+            said, hint = explained(failure)
         if is_plain and (answer is None or answer.status_code == 400) and self._speaks_tls():
-            said = f"{self.origin}: plain http is spoken to a port that speaks TLS"
-            return "failed", said, "Write https:// in THINGSPACE_BASE_URL."
+            said = "plain http is spoken to a port that speaks TLS"
+            return "failed", f"{self.origin}: {said}", "Write https:// in THINGSPACE_BASE_URL."
         if answer is None:
-            hint = failed[1] or "Check REQUESTS_CA_BUNDLE if it is set."
-            return "failed", f"{self.origin}: {failed[0]}", hint
+            return "failed", f"{self.origin}: {said}", hint or "Check REQUESTS_CA_BUNDLE if it is set."
         self._date = answer.headers.get("Date")
         said = "without TLS, on loopback" if is_plain else "the certificate is accepted"
         return "ok", f"{self.origin} answers, {said}"
@@ -170,15 +160,12 @@ class _Check:
         """Whether a TLS handshake succeeds with whoever it is; nothing is sent after it."""
         anyone, port = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), urlsplit(self.origin).port or 80
         anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
-        try:
-            with socket.create_connection((self._host, port), timeout=_HANDSHAKE_TIMEOUT) as plain:
-                anyone.wrap_socket(plain, server_hostname=self._host).close()
-        except OSError:
-            return False
-        return True
+        with suppress(OSError), socket.create_connection((self._host, port), 2.0) as plain:  # on loopback
+            anyone.wrap_socket(plain, server_hostname=self._host).close()
+            return True
+        return False
 
     def _clock(self) -> Finding:
-        """Whether this machine's clock agrees with the server's (RFC 9110 section 6.6.1)."""
         try:
             ahead = time.time() - parsedate_to_datetime(self._date or "").timestamp()
         except (TypeError, ValueError):  # TypeError before Python 3.10
@@ -202,11 +189,10 @@ class _Check:
     def _are_swapped(self) -> bool:
         """Whether this very ThingSpace accepts them the other way round; it has seen both already."""
         key, secret = secret_now(self._auth.client_secret), self._auth.client_id
-        try:
+        with suppress(ValueError, OSError):  # every requests.RequestException is an OSError
             ThingspaceAuth(key, secret, environment=self._auth.environment, timeout=_TIMEOUT).get_token()
-        except (ValueError, OSError):  # every requests.RequestException is an OSError
-            return False
-        return True
+            return True
+        return False
 
     def _life_of_token(self) -> Finding:
         life = "ThingSpace does not say when it expires"
@@ -228,7 +214,6 @@ class _Check:
         return "ok", "ThingSpace accepts it; the session ends with this check"
 
     def _given_session(self) -> Finding:
-        """Without a login: what a variable holds as a session token."""
         variable = next((name for name in _SESSION_VARIABLES if self._environ.get(name)), None)
         if variable is None:
             return "not tried", "add --login to try it once; a failed login counts"
@@ -253,11 +238,8 @@ class _Check:
         code = str(document.get("errorCode") or "")
         hint = "Try again later." if answer.status_code >= 500 else "The user may have no right to see it."
         hint = next((_CODES[part] for part in _CODES if part in code), hint)
-        return (
-            "failed",
-            answered(f"ThingSpace refused to show {self._account}", answer.status_code, code),
-            hint,
-        )
+        said = answered(f"ThingSpace refused to show {self._account}", answer.status_code, code)
+        return "failed", said, hint
 
     def _variable(self, name: str) -> str:
         return self._environ.get(f"THINGSPACE_{name}", "")
@@ -265,14 +247,6 @@ class _Check:
     def _named(self, name: str) -> str:
         """The name by which the user finds a credential."""
         return f"THINGSPACE_{name}" if self._profile is None else f"{name} of profile {self._profile!r}"
-
-
-def _found(look: Callable[[], Finding]) -> Finding:
-    try:
-        return look()
-    except requests.RequestException as failure:
-        said, hint = explained(failure)
-        return "failed", said, hint or "Try again later."
 
 
 def _get(url: str, headers: dict[str, str] | None = None) -> requests.Response:

@@ -1,37 +1,36 @@
 """ThingSpace authentication on every requests Session of this process.
 
-One method is patched, ``requests.Session.get_adapter``. Each Session asks it for each request that it
-sends, redirects included; so it does not matter when a Session was made, by which subclass, or what is
-mounted on it. The adapters that a script has mounted stay as they are and send its requests; for a URL
-that is not covered, nothing comes before them.
+One method is patched, ``requests.Session.get_adapter``, which each Session asks for each request that it
+sends, redirects included. The adapters that a script has mounted go on to send its requests. Another HTTP
+library that calls ThingSpace gets no token, and stderr says so: Python reports who looks up a host.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from traceback import walk_stack
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from requests_thingspace import ThingspaceAdapter, ThingspaceAuth
 
-from ._other_libraries import report_other_libraries
 from ._own_calls import Call, OwnCalls
+from ._words import complain
 
 _CHILDREN = "multiprocessing.reduction"  # imported next after multiprocessing.process
 _SESSION_HEADERS = ("VZ-M2M-Token", "SessionToken")
+_LIBRARIES = ("httpx", "aiohttp", "httplib2", "tornado", "urllib3", "urllib", "http")  # the topmost first
+_ASYNC = ("aiohttp", "httpx")  # which look up in another thread, that none of their modules started
 
 
 def authenticate_every_session(own_calls: OwnCalls, lead: Callable[[], None] | None = None) -> _SetUp:
-    """Stamp every covered request of every Session from now on, in child processes too.
-
-    The script's `own_calls` may be answered; `lead` leads this process to a sandbox, if there is one.
-    """
+    """Stamp every covered request from now on, in child processes too; `lead` leads to a sandbox."""
     if lead is not None:
         lead()
     auth, adapter_for = own_calls.auth, requests.Session.get_adapter
@@ -50,16 +49,21 @@ def authenticate_every_session(own_calls: OwnCalls, lead: Callable[[], None] | N
 
     requests.Session.get_adapter = get_adapter  # type: ignore[method-assign]
     set_up = _SetUp(own_calls, lead)
-    set_up.in_children()
-    report_other_libraries(auth.environment.origins)
+    if _CHILDREN in sys.modules:  # pragma: no branch - what measures has imported it
+        set_up.hand_down()
+    _watch(set_up, auth.environment.origins)
     return set_up
 
 
 def _is_asked_by_this_library() -> bool:
     """Whether requests is called by an auth that the script made, which knows best which token it needs."""
-    callers = (frame.f_globals.get("__name__", "") for frame, _ in walk_stack(sys._getframe(2)))
-    caller = next((name for name in callers if name.partition(".")[0] != "requests"), "")
-    return caller.startswith("requests_thingspace.") and not caller.startswith("requests_thingspace.cli.")
+    caller = next((m for m in _stack() if not m.startswith(("requests.", "requests_thingspace.cli."))), "")
+    return caller.startswith("requests_thingspace.")
+
+
+def _stack() -> Iterator[str]:
+    """The modules of the functions that led here, the nearest first."""
+    return (frame.f_globals.get("__name__", "") for frame, _ in walk_stack(sys._getframe(1)))
 
 
 class _SentByScript(HTTPAdapter):
@@ -89,10 +93,7 @@ class _AdapterForScript(ThingspaceAdapter, _SentByScript):
         return super().send(request, *rest, **settings) if answer is None else answer
 
     def stamped(self, request: requests.PreparedRequest, header: str, transport: Any) -> Any:
-        """Replace a session token of the script's own too, which is stale sooner or later.
-
-        The session of another user stays, and so does any if we have no M2M login.
-        """
+        """Replace the script's own session token too, if we have an M2M login and it is no other user's."""
         if isinstance(request, _Probe):
             super().stamped(request, header, transport)
             raise _Stamped
@@ -133,17 +134,38 @@ class _SetUp:
     def __reduce__(self) -> tuple[Any, ...]:
         return authenticate_every_session, self._given
 
-    def in_children(self) -> None:
-        """Reach them once the script imports multiprocessing; if we did, that would take a while."""
-        if _CHILDREN in sys.modules:  # pragma: no branch - what measures has imported it
-            self._hand_down()
-        sys.addaudithook(self._hook)
-
-    def _hook(self, event: str, of: Any) -> None:  # pragma: no cover - Python traces no audit hooks
-        if event == "import" and of[0] == _CHILDREN:
-            with suppress(Exception):  # whatever it raised would reach the script
-                self._hand_down()
-
-    def _hand_down(self) -> None:
+    def hand_down(self) -> None:
         """A process copies this mapping to its children: pickled if they start afresh (spawn, forkserver)."""
         sys.modules["multiprocessing.process"].current_process()._config["requests_thingspace"] = self
+
+
+def _watch(set_up: _SetUp, origins: Iterable[str]) -> None:
+    """Wait for the script to import multiprocessing, which takes a while, and for other libraries' calls."""
+    places = {(urlsplit(one).hostname, str(urlsplit(one).port or 443)) for one in origins}
+    reported = set[str]()
+
+    def look(event: str, of: Any) -> None:  # pragma: no cover - Python traces no audit hooks
+        with suppress(Exception):  # whatever it raised would reach the script
+            if event == "import" and of[0] == _CHILDREN:
+                set_up.hand_down()
+            elif event == "socket.getaddrinfo":
+                host, port = (one.decode() if isinstance(one, bytes) else str(one) for one in of[:2])
+                host = host.lower().rstrip(".")
+                name = _library() if (host, "443" if port == "https" else port) in places else None
+                if name is not None and name not in reported:
+                    reported.add(name)
+                    what = f"{name} is calling {host}"
+                    complain(f"{what}: run authenticates requests only, so {name} gets no token")
+
+    sys.addaudithook(look)
+
+
+def _library() -> str | None:  # pragma: no cover - Python traces no audit hooks
+    """The library that is looking up a name in this thread; ``None`` if it is requests, or unknown."""
+    on_stack = {name.partition(".")[0] for name in _stack()}
+    if "requests" in on_stack:
+        return None
+    named = [name for name in _LIBRARIES if name in on_stack]
+    if not named and "concurrent" in on_stack:
+        named = [name for name in _ASYNC if name in sys.modules]
+    return named[0] if named else None

@@ -1,20 +1,22 @@
 """The script's own token, login, logout and revoke calls.
 
-A call is answered from the shared tokens only if it certainly asks for what we have: the same key and
-secret and the same scopes, or the same user and password. Everything else is sent as it is, and a token
-that ThingSpace then gives for another key or user is the script's own business. No frame that waits for the
-network holds a secret.
+A call is answered from the shared tokens only if it certainly asks for what we have: the same key, secret and
+scopes, or the same user and password. Everything else is sent as it is, but for a login that ThingSpace has
+refused before: five lock the account. No frame that waits for the network holds a secret.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import io
 import json
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from copy import copy
 from http.client import responses
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -23,19 +25,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from requests_thingspace import LoginRefusedError, ThingspaceAuth
+from requests_thingspace import LoginRefusedError, SessionToken, ThingspaceAuth
 
 from ._credentials import secret_now
-from ._output import complain
-from ._refused_logins import LoginOfScript, RefusedLogins, json_object
+from ._words import complain
 
 _MOST_REMEMBERED = 1000  # tokens of other keys and users
-_UNKNOWN_LIFE = 3600  # seconds; what a script is told of a token without an expiry
 
 
 class Call(NamedTuple):
-    """A call that is about to be sent."""
-
     request: requests.PreparedRequest
     send: Callable[[], requests.Response]  # as it is
     renew: Callable[[str], None]  # gets a current "bearer" or "session" with this call's proxies and verify
@@ -43,6 +41,8 @@ class Call(NamedTuple):
 
 class OwnCalls:
     """Answers calls for the credentials of `auth`; if it `adopts`, those that the script shows first."""
+
+    _one_login = threading.Lock()  # at a time in this process, if no cache sees to it
 
     def __init__(self, auth: ThingspaceAuth, *, adopts: bool = False) -> None:
         here = auth.environment
@@ -54,12 +54,11 @@ class OwnCalls:
             urlsplit(here.revoke_url).path: self._revoke,
         }
         self._adopts = {"key", "user"} if adopts else set()
-        self._refused = RefusedLogins(auth.cache)
+        self._refused: dict[str, LoginRefusedError] = {}  # by the fingerprints of the logins
         self._anothers: dict[str, None] = {}  # fingerprints of tokens of other keys and users
         self._told: set[str] = set()
 
     def concern(self, url: str) -> bool:
-        """Whether `url` is that of a token, login, logout or revoke call."""
         return urlsplit(url).path in self._answers
 
     def is_anothers(self, value: str | bytes) -> bool:
@@ -86,7 +85,7 @@ class OwnCalls:
         token = self._current(call, "bearer")
         if token is None:
             return self._adopted(call.send(), "token")
-        left = _UNKNOWN_LIFE if token.expires_at is None else int(token.expires_at - time.time())
+        left = 3600 if token.expires_at is None else int(token.expires_at - time.time())
         document = {"access_token": token.access_token, "scope": " ".join(("", *token.scope))}
         document |= {"token_type": "Bearer", "expires_in": max(left, 1)}
         return self._response(call, "token call", document)
@@ -100,7 +99,7 @@ class OwnCalls:
             token = self._current(call, "session") if login.is_ours else None
             if token is not None:
                 return self._response(call, "login", {"sessionToken": token.session_token})
-            response = self._refused.send(login)
+            response = self._sent_once(login)
         except LoginRefusedError as refusal:
             document = {"errorCode": str(refusal.code), "errorMessage": str(refusal.description)}
             return self._response(call, "refused login", document, refusal.status or 400)
@@ -146,14 +145,26 @@ class OwnCalls:
         given = json_object(body) if isinstance(body, (str, bytes)) else {}
         if given.keys() != {"username", "password"} or not all(isinstance(v, str) for v in given.values()):
             return None
-        username, password = given["username"], given["password"]
         if "user" in self._adopts:
             self._adopts.discard("user")
-            self.auth.username, self.auth.password = username, password
-        key = secret_now(self.auth.client_secret)
-        login = LoginOfScript(self.auth, username, password, key=key, send=call.send)
-        login.is_ours = (username, password) == (self.auth.username, secret_now(self.auth.password))
-        return login
+            self.auth.username, self.auth.password = given["username"], given["password"]
+        return LoginOfScript(self.auth, **given, send=call.send)
+
+    def _sent_once(self, login: LoginOfScript) -> requests.Response:
+        """ThingSpace's answer; a LoginRefusedError, and nothing is sent, if it was refused before."""
+        name = login.fingerprint()
+        cache: Any = self.auth.cache
+        try:
+            with self._one_login if cache is None else nullcontext(), suppress(_NotRefused):
+                if name in self._refused:
+                    raise copy(self._refused[name])
+                login.fetch_token() if cache is None else cache(None, login)
+        except LoginRefusedError as refusal:
+            self._refused[name] = refusal
+            if login.response is None:
+                raise
+        response: requests.Response = login.response
+        return response
 
     def _current(self, call: Call, credential: str) -> Any:
         """A current token of ours, ``None`` if none could be obtained; a LoginRefusedError passes."""
@@ -190,11 +201,65 @@ class OwnCalls:
         """A response as it comes from ThingSpace, though nothing was sent."""
         credential = "bearer" if kind == "token call" else "session"
         self.auth.publish("call_answered", credential=credential, status=status, reason=kind)
-        body, kind_of_body = io.BytesIO(json.dumps(document).encode()), {"Content-Type": "application/json"}
+        body, headers = io.BytesIO(json.dumps(document).encode()), {"Content-Type": "application/json"}
         words = responses.get(status, "")
-        raw = HTTPResponse(body, headers=kind_of_body, status=status, reason=words, preload_content=False)
+        raw = HTTPResponse(body, headers=headers, status=status, reason=words, preload_content=False)
         response: requests.Response = HTTPAdapter().build_response(call.request, raw)
         return response
+
+
+class LoginOfScript:
+    """A login of the script's own, in the shape of a manager, as a token cache asks for it.
+
+    Only a refusal stays there, until ``thingspace logout`` forgets it: any other answer leaves it by an
+    exception. The password is not kept, but a hash of it, whose key is the client secret.
+    """
+
+    token_class = SessionToken
+    response: Any = None  # ThingSpace's answer, if it was asked
+
+    def __init__(self, auth: ThingspaceAuth, username: str, password: str = "", send: Any = None) -> None:
+        place, key = auth.environment.login_url, secret_now(auth.client_secret)
+        words = json.dumps([place, username, password])
+        self.cache_key = hashlib.sha256(f"thingspace run\0{place}\0{username}".encode()).hexdigest()
+        self.is_ours = (username, password) == (auth.username, secret_now(auth.password))
+        self.publish = auth.publish
+        self.fingerprint = hmac.new(key.encode(), words.encode(), hashlib.sha256).hexdigest
+        self._send = send
+
+    def fetch_token(self) -> Any:
+        """Send the login, and raise what came of it; the gateway and a failing server refuse nothing."""
+        self.response = self._send()
+        status, document = self.response.status_code, json_object(self.response.content)
+        is_refusal = 400 <= status < 500 if document.get("errorCode") else status in (400, 403)
+        if not document or "fault" in document or not is_refusal:
+            raise _NotRefused
+        refusal = LoginRefusedError(
+            "ThingSpace refused a login of the script's own.",
+            status=status,
+            code=str(document.get("errorCode"))[:100],
+            description=str(document.get("errorMessage"))[:300],
+        )
+        refusal.refused_credentials = self.fingerprint()
+        raise refusal
+
+    def is_usable(self, *_: Any) -> bool:
+        """No token that a cache may hold is one that the script has asked for."""
+        return False
+
+    was_reset = is_usable
+
+
+class _NotRefused(Exception):  # noqa: N818 - a way out of the cache, which keeps only refusals
+    pass
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """What `text` says, empty if it is no JSON object."""
+    with suppress(ValueError, RecursionError):
+        document = json.loads(text)
+        return document if isinstance(document, dict) else {}
+    return {}
 
 
 def _form_in(request: requests.PreparedRequest) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """``thingspace run``: a script or module, in this process as ``python`` would run it, authenticated.
 
-The program sees what python shows it: ``sys.argv``, ``sys.path[0]``, its name ``__main__``, tracebacks that
-begin with its own lines; and its exit status is ours.
+It sees what python shows it: ``sys.argv``, ``sys.path[0]``, its name ``__main__``, tracebacks that begin with
+its own lines. Its exit status is ours.
 """
 
 from __future__ import annotations
@@ -12,35 +12,20 @@ from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from importlib.machinery import SourceFileLoader
-from types import CodeType, ModuleType, TracebackType
+from types import CodeType, ModuleType
 from typing import Any
 
-from ._credentials import auth_of_user, shared_cache
+from ._credentials import auth_of_user
 from ._every_session import authenticate_every_session
-from ._output import UsageError
 from ._own_calls import OwnCalls
+from ._words import UsageError
 
-Load = Callable[[ModuleType], CodeType]
-"""Gives the program's code, and its module ``__main__`` the attributes that python would give it."""
+Load = Callable[[ModuleType], CodeType]  # gives the module ``__main__`` its attributes, and us its code
 
 
 def run(options: Namespace) -> int:
-    """Run a script, or a module, with every requests Session of it authenticated."""
     program, *arguments = options.program
-    load: Load
-    if options.module:
-        load, shown, folder = partial(_load_module, program), "-m", os.getcwd()
-    else:
-        load, shown, folder = _read(program), program, os.path.dirname(os.path.realpath(program))
-    _authenticate(options)
-    sys.argv[:] = [shown, *arguments]
-    if not getattr(sys.flags, "safe_path", False):  # python -P has put no folder there
-        sys.path[0] = folder
-    return _run(load)
-
-
-def _authenticate(options: Namespace) -> None:
-    """Stamp the program's requests with the user's tokens, or lead them to a sandbox."""
+    load: Load = partial(_load_module, program) if options.module else _read(program)
     if options.sandbox:
         from ._sandbox import sandbox_for_script
 
@@ -49,8 +34,11 @@ def _authenticate(options: Namespace) -> None:
     elif options.sandbox_faults:
         raise UsageError("--sandbox-faults needs --sandbox")
     else:
-        auth = auth_of_user(login=None, cache=shared_cache, profile=options.profile)
-        authenticate_every_session(OwnCalls(auth))
+        authenticate_every_session(OwnCalls(auth_of_user(options.profile, login=None)))
+    sys.argv[:] = ["-m" if options.module else program, *arguments]
+    if not getattr(sys.flags, "safe_path", False):  # python -P has put no folder there
+        sys.path[0] = os.getcwd() if options.module else os.path.dirname(os.path.realpath(program))
+    return _run(load)
 
 
 def _read(path: str) -> Load:
@@ -95,17 +83,9 @@ def _run(load: Load) -> int:
     except (SystemExit, UsageError):
         raise
     except BaseException as failure:  # noqa: BLE001 - whatever the program raises
-        trace = _its_own_lines(failure.__traceback__)
+        trace = failure.__traceback__
+        while trace and trace.tb_frame.f_globals.get("__name__", "").startswith((__name__, "importlib.")):
+            trace = trace.tb_next  # the program's own lines come after ours and importlib's
         sys.excepthook(type(failure), failure.with_traceback(trace), trace)
         return 130 if isinstance(failure, KeyboardInterrupt) else 1
     return 0
-
-
-def _its_own_lines(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without the lines here and in importlib that lead to the program."""
-    while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "")
-        if module != __name__ and module.partition(".")[0] != "importlib":
-            break
-        trace = trace.tb_next
-    return trace

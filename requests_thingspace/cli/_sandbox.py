@@ -1,7 +1,7 @@
 """``thingspace sandbox`` and ``thingspace run --sandbox``: a ThingSpace on this machine.
 
-A program under ``run`` keeps its URLs, and nothing outside of its process changes: no variable is exported,
-and no proxy plays a part. ``HTTPAdapter.send`` is patched, by which every adapter of requests sends at last.
+A program under ``run`` keeps its URLs: ``HTTPAdapter.send`` is patched, by which every adapter of requests
+sends at last. Nothing outside of its process changes, and no proxy plays a part.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from requests_thingspace import PRODUCTION, ThingspaceAuth
 
-from ._output import UsageError, complain
+from ._words import UsageError, complain
 
 _WELCOME = """\
 A ThingSpace of your own, at {sandbox.origin}
@@ -46,19 +46,11 @@ curl -H "$(thingspace token --header)" -H "$(thingspace token --session --header
 
 Other HTTPS calls still work there: the CA file includes the public CAs. Each call is logged here:
 """
-_GOODBYE = """
-The sandbox has stopped, and its CA file is deleted. In the other terminal:
-
-unset {names}
-"""
 _WHOEVER = "sandbox"  # until the script shows its own key and user
 
 
 def sandbox(options: Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM: first ``export NAME=value`` lines, then a line for each call.
-
-    A person at a terminal is told what the lines are for, and how to take them back.
-    """
+    """Serve until Ctrl-C or SIGTERM: first ``export NAME=value`` lines, then a line for each call."""
     calls = SimpleQueue[Any]()  # the end of it is ``None``
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *_: calls.put(None)) for number in numbers}
@@ -68,10 +60,15 @@ def sandbox(options: Namespace) -> int:
             values = _variables(served)
             exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
             _tell(_WELCOME.format(sandbox=served, exports=exports) if for_a_person else exports)
-            for call in iter(partial(_next, calls), None):
-                _tell(f"{call.method} {call.path} {call.status} {call.seconds * 1000:.0f} ms")
+            while True:
+                with suppress(Empty):  # on Windows no signal ends a wait without a timeout
+                    call = calls.get(timeout=0.5)
+                    if call is None:
+                        break
+                    _tell(f"{call.method} {call.path} {call.status} {call.seconds * 1000:.0f} ms")
         if for_a_person:
-            _tell(_GOODBYE.format(names=" ".join(values)))
+            _tell("\nThe sandbox has stopped, and its CA file is deleted. In the other terminal:\n")
+            _tell(f"unset {' '.join(values)}\n")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -92,16 +89,16 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def _next(calls: SimpleQueue[Any]) -> Any:
-    """Wait for a call, in slices: on Windows no signal ends a wait without a timeout."""
-    while True:
-        with suppress(Empty):
-            return calls.get(timeout=0.5)
-
-
 def _variables(served: Any) -> dict[str, str]:
-    """What makes a shell's programs use this sandbox."""
-    bundle = _bundle(served.ca_file)
+    """What makes a shell's programs use this sandbox, and trust what requests trusts here as well."""
+    chosen = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+    trusted = chosen if Path(chosen).is_file() else DEFAULT_CA_BUNDLE_PATH
+    bundle = Path(served.ca_file).with_name("bundle.pem")  # gone with it
+    try:
+        pieces = [Path(piece).read_text(encoding="utf-8") for piece in (served.ca_file, trusted)]
+        bundle.write_text("\n".join(pieces), encoding="utf-8")
+    except (OSError, ValueError) as wrong:
+        raise UsageError(f"{trusted}: {wrong}") from None
     return {
         "THINGSPACE_BASE_URL": served.origin,
         "THINGSPACE_CLIENT_ID": served.client_id,
@@ -109,28 +106,12 @@ def _variables(served: Any) -> dict[str, str]:
         "THINGSPACE_USERNAME": served.username,
         "THINGSPACE_PASSWORD": served.password,
         "THINGSPACE_ACCOUNT_NAME": served.account,
-        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), bundle),
+        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), str(bundle)),
     }
 
 
-def _bundle(ca_file: str) -> str:
-    """A file beside `ca_file`, gone with it, that holds the CAs that requests trusts here as well."""
-    chosen = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
-    trusted = chosen if Path(chosen).is_file() else DEFAULT_CA_BUNDLE_PATH
-    bundle = Path(ca_file).with_name("bundle.pem")
-    try:
-        pieces = [Path(piece).read_text(encoding="utf-8") for piece in (ca_file, trusted)]
-        bundle.write_text("\n".join(pieces), encoding="utf-8")
-    except (OSError, ValueError) as wrong:
-        raise UsageError(f"{trusted}: {wrong}") from None
-    return str(bundle)
-
-
 def sandbox_for_script(plan: str) -> tuple[ThingspaceAuth, Callable[[], None]]:
-    """Start a sandbox, with trouble by `plan`, that ends with this process and then sums up its calls.
-
-    The second thing that it gives leads this process, or a child of it, to the sandbox.
-    """
+    """An auth for a sandbox that ends with this process, and what leads a process to it."""
     served, events, owner = _started(lenient=True, plan=plan), Counter[str](), os.getpid()
 
     def end() -> None:
@@ -143,16 +124,15 @@ def sandbox_for_script(plan: str) -> tuple[ThingspaceAuth, Callable[[], None]]:
     atexit.register(end)
     count = partial(_count, events)  # which can be pickled
     auth = ThingspaceAuth(_WHOEVER, _WHOEVER, username=_WHOEVER, password=_WHOEVER, on_event=count)
-    hosts = [str(urlsplit(origin).hostname) for origin in PRODUCTION.origins]
-    return auth, partial(_lead, dict(zip(hosts, served.environment.origins)), served.ca_file)
+    return auth, partial(_lead, dict(zip(PRODUCTION.origins, served.environment.origins)), served.ca_file)
 
 
 def _count(events: Counter[str], event: Any) -> None:
     events[event.name] += 1
 
 
-def _lead(hosts: Mapping[str, str], ca_file: str) -> None:
-    """Send each request to Verizon's hosts to the origin that `hosts` says instead, and trust `ca_file`."""
+def _lead(places: Mapping[str, str], ca_file: str) -> None:
+    """Send requests for Verizon to the `places` that stand in for its origins, and trust `ca_file`."""
     send = HTTPAdapter.send
     names, ours = ("stream", "timeout"), dict[str, Any](verify=ca_file, cert=None, proxies={})
 
@@ -161,7 +141,7 @@ def _lead(hosts: Mapping[str, str], ca_file: str) -> None:
         if not PRODUCTION.covers(url):
             return send(self, request, *given, **settings)
         parts, there = urlsplit(url), request.copy()
-        there.url = parts._replace(netloc=urlsplit(hosts[str(parts.hostname)]).netloc).geturl()
+        there.url = parts._replace(netloc=urlsplit(places[f"https://{parts.hostname}"]).netloc).geturl()
         response = send(self, there, **{**dict(zip(names, given)), **settings, **ours})
         response.request, response.url = request, url
         return response

@@ -1,7 +1,5 @@
 """The command line as its users have it: a process of its own, with an empty home, against the sandbox."""
 
-from __future__ import annotations
-
 import functools
 import os
 import subprocess
@@ -26,6 +24,10 @@ NO_CREDENTIALS = dict.fromkeys(
 )
 
 
+def set_variables(environment):
+    return {name: value for name, value in environment.items() if value is not None}
+
+
 @pytest.fixture
 def environment(sandbox, tmp_path):
     """The environment of a user of the sandbox who has no proxy, no keyring, and an empty home."""
@@ -33,6 +35,10 @@ def environment(sandbox, tmp_path):
         **environment_of_user(sandbox, tmp_path),
         "PYTHONPATH": str(Path(requests_thingspace.__file__).parents[1]),
         "PYTHONWARNINGS": "error",
+        "OWN_KEY": sandbox.client_id,  # those of a script
+        "OWN_SECRET": sandbox.client_secret,
+        "OWN_USER": sandbox.username,
+        "OWN_PASSWORD": sandbox.password,
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
 
@@ -42,16 +48,9 @@ def execute(environment, tmp_path):
     """A function that carries out a program to its end; a variable given as ``None`` is not set."""
 
     def execute(*command, cwd=tmp_path, typed="", **variables):
-        outcome = subprocess.run(
-            [str(word) for word in command],
-            env={n: v for n, v in {**environment, **variables}.items() if v is not None},
-            cwd=cwd,
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        how = {"cwd": cwd, "input": typed, "capture_output": True, "text": True, "timeout": TIMEOUT}
+        env = set_variables({**environment, **variables})
+        outcome = subprocess.run([str(word) for word in command], env=env, check=False, **how)
         assert not any(secret in outcome.stdout + outcome.stderr for secret in SECRETS)
         return outcome
 
@@ -67,14 +66,17 @@ def thingspace(execute):
 @pytest.fixture
 def call(environment, monkeypatch, capsys):
     """A function that carries out one command in this process: its status, stdout and stderr."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(keyring.core, "_keyring_backend", None)  # it is chosen anew, by this environment
 
     def call(*arguments):
-        status = main(list(arguments))
+        try:
+            status = main(list(arguments))
+        except SystemExit as ended:  # by argparse
+            status = ended.code
         told = capsys.readouterr()
         assert not any(secret in told.out + told.err for secret in SECRETS)
         return status, told.out, told.err
@@ -92,11 +94,7 @@ def no_credentials(call, monkeypatch):
 @pytest.fixture
 def the_line(call):
     """A function that gives the only line of a command in this process that cannot be carried out."""
-
-    def the_line(*arguments):
-        return line_of(*call(*arguments))
-
-    return the_line
+    return lambda *arguments: line_of(*call(*arguments))
 
 
 def line_of(status, out, err):
@@ -115,10 +113,10 @@ def started(environment, tmp_path):
     """A context manager: a command that goes on until the block ends."""
 
     @contextmanager
-    def started(*arguments, **pipes):
-        command = [*COMMAND, *map(str, arguments)]
-        process = subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, **pipes)
-        with process:
+    def started(*command, **variables):
+        how = {"cwd": tmp_path, "text": True, "env": set_variables({**environment, **variables})}
+        how |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen([str(word) for word in command], **how) as process:
             try:
                 yield process
             finally:

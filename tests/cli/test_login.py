@@ -1,7 +1,5 @@
 """``thingspace login``, and the profiles that every command then uses."""
 
-from __future__ import annotations
-
 import functools
 import io
 import json
@@ -9,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import NO_CREDENTIALS, told_by
+from .conftest import NO_CREDENTIALS, line_of
 
 
 @pytest.fixture
@@ -24,15 +22,9 @@ def found(call):
     return lambda *arguments: json.loads(call("status", "--json", *arguments)[1])
 
 
-@pytest.fixture
-def other_key(monkeypatch):
-    """A function that sets another key pair in the environment."""
-
-    def other_key():
-        monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
-        monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
-
-    return other_key
+def set_other_key(monkeypatch):
+    monkeypatch.setenv("THINGSPACE_CLIENT_ID", "other")
+    monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "another")
 
 
 @pytest.fixture
@@ -43,21 +35,24 @@ def login(call, no_credentials, monkeypatch, sandbox):
     """
 
     def login(*arguments, secret=sandbox.client_secret, user=sandbox.username, password=sandbox.password):
-        lines = [sandbox.client_id, secret, user, password]
-        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        lines = "\n".join((sandbox.client_id, secret, user, password, ""))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
         return call("login", *arguments)
 
     return login
 
 
 def test_what_was_accepted_is_kept_and_used(login, call, sandbox, path, monkeypatch):
-    """One token call and one login, which is ended; then each command works without a variable."""
+    """One token call and one login, which is ended or ends by itself; then nothing needs a variable."""
     status, out, err = login()
     assert (status, out.count("\n")) == (0, 1)
     assert str(path) in out
     assert json.loads(path.read_text())["default"]["base_url"] == sandbox.origin
     assert "a failed one counts" in err
     assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.answers["logout", 200]) == (1, 1, 1)
+    sandbox.fail_next("logout", status=503)
+    status, _, err = login()
+    assert (status, "its session ends by itself" in err) == (0, True)
     monkeypatch.delenv("THINGSPACE_BASE_URL")
     assert call("token", "--session")[0] == 0
     assert call("check", "--login", "--account", sandbox.account)[0] == 0
@@ -65,12 +60,14 @@ def test_what_was_accepted_is_kept_and_used(login, call, sandbox, path, monkeypa
     assert call("logout")[1] == "The M2M session is ended.\n"
 
 
-def test_without_a_user_there_is_no_login(login, call, the_line, sandbox):
-    """The last two lines may be empty; what needs a login then says so."""
-    status, _, _ = login("--profile", "bare", user="", password="")
-    assert (status, sandbox.calls["login"]) == (0, 0)
-    assert call("token", "--profile", "bare")[0] == 0
-    assert "profile 'bare' has no M2M login" in the_line("token", "--session", "--profile", "bare")
+def test_without_a_user_there_is_no_login(login, call, found, the_line, sandbox, monkeypatch):
+    """The last two lines may be empty; what needs a login then says so, and another key needs none of it."""
+    assert (login(user="", password="")[0], sandbox.calls["login"]) == (0, 0)
+    assert call("token", "--profile", "default")[0] == 0
+    assert "profile 'default' has no M2M login" in the_line("token", "--session", "--profile", "default")
+    assert found()["profile"] == "default"
+    set_other_key(monkeypatch)
+    assert found()["profile"] is None
 
 
 @pytest.mark.parametrize(
@@ -84,57 +81,40 @@ def test_what_was_refused_is_not_kept(login, call, sandbox, wrong, refused):
         before = sandbox.calls["login"]
         status, out, err = login(*untested, **wrong)
         assert (status, out) == (1, "")
-        assert "nothing is kept" in err
-        assert f"ThingSpace {refused}" in err
+        assert f"nothing is kept: ThingSpace {refused}" in err
         assert sandbox.calls["login"] - before <= 1
     assert call("token", "--session")[0] == 0
 
 
-def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, call, found, monkeypatch):
-    """As on a machine without a network."""
-    monkeypatch.setenv("THINGSPACE_BASE_URL", "https://thingspace.invalid")
+def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, found, monkeypatch):
+    """As on a machine without a network; without THINGSPACE_BASE_URL it is for the real ThingSpace."""
+    monkeypatch.delenv("THINGSPACE_BASE_URL")
+    monkeypatch.setenv("THINGSPACE_PROFILE", "")  # which names no other profile
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # which leads nowhere
     status, _, err = login()
-    assert (status, call("status", "--json")[0]) == (1, 1)
+    assert (status, found()["profile"]) == (1, None)
     assert "thingspace login --untested" in err
     status, _, err = login("--untested")
     assert status == 0
     assert "kept untested" in err
-    assert found()["profile"] == "default"
+    assert (found()["profile"], found()["origin"]) == ("default", "https://thingspace.verizon.com")
 
 
-@pytest.mark.parametrize(
-    ("given", "missing"), [({"secret": ""}, "Client secret"), ({"password": ""}, "UWS password")]
-)
-def test_half_a_pair_is_not_kept(login, sandbox, given, missing):
-    """Nothing is sent, and all that is missing is named."""
-    status, out, err = login(**given)
-    assert (status, out) == (2, "")
-    assert f"this is missing: {missing}" in err
-    assert sandbox.calls["token"] == 0
-
-
-def test_a_closed_stdin_gives_nothing(no_credentials, the_line, monkeypatch):
-    """All that is missing is named at once."""
+def test_half_a_pair_is_not_kept(login, the_line, sandbox, monkeypatch):
+    """Nothing is sent, and all that is missing is named at once; stdin may be closed."""
+    assert "this is missing: Client secret" in line_of(*login(secret=""))
+    assert "this is missing: UWS password" in line_of(*login(password=""))
     monkeypatch.setattr(sys, "stdin", None)
     assert "this is missing: Client ID and Client secret (four lines of stdin" in the_line("login")
-
-
-def test_a_session_that_cannot_be_ended_is_no_reason_to_keep_nothing(login, sandbox):
-    """It ends by itself, and stderr says so."""
-    sandbox.fail_next("logout", status=503)
-    status, _, err = login()
-    assert status == 0
-    assert "its session ends by itself" in err
+    assert sandbox.calls["token"] == 0
 
 
 def test_a_profile_is_forgotten(login, call, the_line):
     """One that does not exist names those that do."""
     login()
     login("--profile", "work")
-    assert call("login", "--forget", "--profile", "work")[:2] == (
-        0,
-        "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n",
-    )
+    told = "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n"
+    assert call("login", "--forget", "--profile", "work")[:2] == (0, told)
     assert "those that exist: default" in the_line("login", "--forget", "--profile", "work")
 
 
@@ -150,7 +130,7 @@ def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch,
     assert "there is no profile 'wrok'; those that exist: default." in told
 
 
-def test_profile_wins_over_variables_and_they_over_the_default(login, found, other_key, monkeypatch):
+def test_profile_wins_over_variables_and_they_over_the_default(login, found, monkeypatch):
     """What comes from where can be read in the status."""
 
     def sources(*arguments):
@@ -161,7 +141,7 @@ def test_profile_wins_over_variables_and_they_over_the_default(login, found, oth
     login("--profile", "work")
     kept = "profile default"
     assert sources() == ("default", kept, kept)
-    other_key()
+    set_other_key(monkeypatch)
     assert sources() == ("default", "THINGSPACE_CLIENT_ID", kept)
     monkeypatch.setenv("THINGSPACE_PROFILE", "work")
     assert sources() == ("work", "THINGSPACE_CLIENT_ID", "profile work")
@@ -171,25 +151,15 @@ def test_profile_wins_over_variables_and_they_over_the_default(login, found, oth
     assert sources("--profile", "work") == ("work", "profile work", "profile work")
 
 
-def test_a_profile_without_a_user_gives_none(login, found, other_key):
-    """A key pair of the environment is complete without a profile's."""
-    login(user="", password="")
-    other_key()
-    assert found()["profile"] is None
-
-
-def test_what_was_kept_for_one_thingspace_goes_to_no_other(login, call, the_line, monkeypatch, sandbox):
-    """THINGSPACE_BASE_URL alone does not redirect a profile; --profile says which one is meant."""
+def test_what_was_kept_for_one_thingspace_goes_to_no_other(
+    login, call, found, the_line, monkeypatch, sandbox
+):
+    """THINGSPACE_BASE_URL does not redirect a profile, nor does a profile lend its login to another key."""
     login()
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://localhost:1")
     assert f"profile 'default' is for {sandbox.origin}" in the_line("token")
     assert call("token", "--profile", "default")[0] == 0
-
-
-def test_a_profile_of_another_thingspace_lends_no_login(login, found, other_key, monkeypatch):
-    """A key pair of the environment is for the place of the environment, and so must the login be."""
-    login()
-    other_key()
+    set_other_key(monkeypatch)
     monkeypatch.setenv("THINGSPACE_PROFILE", "default")
     monkeypatch.delenv("THINGSPACE_BASE_URL")
     known = found()
@@ -197,33 +167,13 @@ def test_a_profile_of_another_thingspace_lends_no_login(login, found, other_key,
     assert known["origin"] == "https://thingspace.verizon.com"
 
 
-def test_a_profile_without_a_place_is_for_the_real_thingspace(login, found, monkeypatch):
-    """As it was kept without THINGSPACE_BASE_URL; an empty variable names no other profile."""
-    monkeypatch.delenv("THINGSPACE_BASE_URL")
-    monkeypatch.setenv("THINGSPACE_PROFILE", "")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # which leads nowhere
-    assert login("--untested")[0] == 0
-    known = found()
-    assert (known["profile"], known["origin"]) == ("default", "https://thingspace.verizon.com")
-
-
 @pytest.mark.parametrize("content", ["no JSON", None])
 def test_profiles_that_cannot_be_read_are_told_on_one_line(login, the_line, path, content):
     """A broken file, or one that others can read."""
     login()
-    if content is None:
-        path.chmod(0o644)
-    else:
-        path.write_text(content)
+    path.chmod(0o644) if content is None else path.write_text(content)
     for command in (["status", "--profile", "default"], ["login", "--forget"]):
         assert "profiles.json" in the_line(*command)
-
-
-def test_a_missing_extra_is_named_before_anything_is_asked(thingspace, without):
-    """Nobody types four lines for nothing."""
-    assert "pip install 'requests-thingspace[file]'" in told_by(
-        thingspace("login", PYTHONPATH=without("platformdirs"))
-    )
 
 
 def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):

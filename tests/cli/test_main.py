@@ -1,7 +1,5 @@
 """What holds for every command: one line for a mistake, no traceback, the documented exit status."""
 
-from __future__ import annotations
-
 import importlib
 import logging
 import os
@@ -12,58 +10,37 @@ from importlib.metadata import version
 
 import pytest
 
-from requests_thingspace.cli import main
-from requests_thingspace.cli._output import coloured
-
-from .conftest import COMMAND, TIMEOUT, line_of
-
-
-@pytest.fixture
-def ended(capsys):
-    """A function that gives the status, stdout and stderr of a command that argparse ends."""
-
-    def ended(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
-    return ended
+from .conftest import COMMAND, TIMEOUT
 
 
 @pytest.mark.parametrize(
     "arguments", ["tokn", "token --jason", "token --header --json", "sandbox --port x", "run"]
 )
-def test_a_mistake_gets_one_line(ended, arguments):
+def test_a_mistake_gets_one_line(the_line, arguments):
     """It names the mistake and the way to the help; argparse would print the usage too."""
-    told = line_of(*ended(*arguments.split()))
+    told = the_line(*arguments.split())
     assert told.startswith("thingspace")
     assert "--help" in told
 
 
-def test_the_bare_command_prints_the_help(thingspace):
-    """Whoever tries it first sees what there is."""
-    outcome = thingspace()
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert outcome.stdout == thingspace("--help").stdout
-    assert outcome.stdout.startswith("usage: thingspace")
+def test_the_bare_command_prints_the_help(call):
+    """Whoever tries it first sees what there is; and a shell script goes by the exit statuses."""
+    status, told, _ = call("--help")
+    assert call() == (status, told, "") == (0, told, "")
+    assert told.startswith("usage: thingspace")
+    assert all(f"\n  {status} " in told for status in (0, 1, 2, 130))
 
 
 @pytest.mark.parametrize(
     "command", ["login", "status", "check", "token", "revoke", "logout", "run", "sandbox"]
 )
-def test_each_command_has_a_help(ended, command):
+def test_each_command_has_a_help(call, command):
     """It is short enough to be read, and no option takes a secret."""
-    code, told, _ = ended(command, "--help")
-    assert code == 0
+    status, told, _ = call(command, "--help")
+    assert status == 0
     assert told.startswith(f"usage: thingspace {command}")
     assert "--secret" not in told
     assert "--password" not in told
-
-
-def test_the_help_names_the_exit_statuses(ended):
-    """They are what a shell script goes by."""
-    assert all(f"\n  {status} " in ended("--help")[1] for status in (0, 1, 2, 130))
 
 
 def test_the_version(call):
@@ -77,7 +54,7 @@ def test_the_module_to_run_can_be_imported():
 
 
 @pytest.mark.parametrize(("level", "shown"), [("info", ["INFO"]), ("DEBUG", ["INFO", "DEBUG"])])
-def test_the_log_is_shown_if_it_is_asked_for(call, monkeypatch, caplog, level, shown):
+def test_the_log_is_shown_if_it_is_asked_for(call, monkeypatch, level, shown):
     """On stderr, with THINGSPACE_LOG in either case, and for as long as the command takes."""
     monkeypatch.setenv("THINGSPACE_LOG", level)
     log = logging.getLogger("requests_thingspace")
@@ -94,6 +71,12 @@ def test_the_log_is_shown_if_it_is_asked_for(call, monkeypatch, caplog, level, s
     assert (log.level, log.handlers) == before
 
 
+def test_a_level_of_the_log_that_there_is_not_is_named(the_line, monkeypatch):
+    """A misspelt level is not a silent one."""
+    monkeypatch.setenv("THINGSPACE_LOG", "verbose")
+    assert "THINGSPACE_LOG is 'verbose': set it to info or debug" in the_line("token")
+
+
 def test_warnings_are_shown_as_lines_of_the_command(call, tmp_path):
     """A cache that is broken is told of, by every command that uses it."""
     call("token")
@@ -104,25 +87,11 @@ def test_warnings_are_shown_as_lines_of_the_command(call, tmp_path):
     assert err.startswith("thingspace: ")
 
 
-def test_a_level_of_the_log_that_there_is_not_is_named(the_line, monkeypatch):
-    """A misspelt level is not a silent one."""
-    monkeypatch.setenv("THINGSPACE_LOG", "verbose")
-    assert "THINGSPACE_LOG is 'verbose': set it to info or debug" in the_line("token")
-
-
-def test_a_server_that_is_not_there_gets_one_line(call, monkeypatch):
-    """A failure of requests ends any command with status 1."""
-    monkeypatch.setenv("THINGSPACE_BASE_URL", "https://thingspace.invalid")
-    status, out, err = call("token")
-    assert (status, out, err.count("\n")) == (1, "", 1)
-    assert "https://thingspace.invalid" in err
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_is_quiet(started, sandbox):
     """While ThingSpace is slow: no traceback, status 130."""
     sandbox.slow("token", 60)
-    with started("token", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(*COMMAND, "token") as process:
         assert sandbox.wait_for_calls("token", 1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT)
@@ -131,31 +100,11 @@ def test_ctrl_c_is_quiet(started, sandbox):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it takes a POSIX pipe")
 @pytest.mark.parametrize("command", ["token", "check", "sandbox"])
-def test_a_reader_that_has_gone_is_no_error(environment, tmp_path, command):
+def test_a_reader_that_has_gone_is_no_error(environment, command):
     """As in ``thingspace ... | head -0``: no traceback, nothing from the flush at exit."""
     read, write = os.pipe()
     os.close(read)
-    outcome = subprocess.run(
-        [*COMMAND, command],
-        env=environment,
-        cwd=tmp_path,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    pipes = {"stdout": write, "stderr": subprocess.PIPE}
+    outcome = subprocess.run([*COMMAND, command], env=environment, timeout=TIMEOUT, check=False, **pipes)
     os.close(write)
     assert (outcome.returncode, outcome.stderr) == (1, b"")
-
-
-@pytest.mark.parametrize(("variable", "shown"), [("", "\x1b[31mno\x1b[0m"), ("1", "no")])
-def test_colours_are_for_terminals_and_those_who_want_them(monkeypatch, variable, shown):
-    """NO_COLOR (no-color.org) counts if it is not empty."""
-    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
-    monkeypatch.setenv("NO_COLOR", variable)
-    ours, theirs = pty.openpty()
-    with open(theirs, "w") as terminal:
-        assert coloured("no", "31", terminal) == shown
-    os.close(ours)
-    with open(os.devnull, "w") as file:
-        assert coloured("no", "31", file) == "no"

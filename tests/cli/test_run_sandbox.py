@@ -1,7 +1,5 @@
 """``thingspace run --sandbox``: a script without an account; Verizon's hosts are led to a sandbox."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 
@@ -18,26 +16,26 @@ def start(thingspace):
     own = {"OWN_KEY": "key", "OWN_SECRET": "secret", "OWN_USER": "user", "OWN_PASSWORD": "word"}
     there = {"THINGSPACE_BASE_URL": VERIZON, "HTTPS_PROXY": "http://127.0.0.1:9", "REQUESTS_CA_BUNDLE": None}
 
-    def start(*arguments, **variables):
-        return thingspace("run", "--sandbox", *arguments, **{**NO_CREDENTIALS, **own, **there, **variables})
+    def start(script, *arguments, **variables):
+        given = {**NO_CREDENTIALS, **own, **there, **variables}
+        return thingspace("run", "--sandbox", SCRIPTS / script, *arguments, **given)
 
     return start
 
 
 def test_the_scripts_key_and_user_are_taken_for_ours(start):
     """Its token call and login are answered, as they are in the field."""
-    outcome = start(SCRIPTS / "starts.py")
+    outcome = start("starts.py")
     assert json.loads(outcome.stdout)["status"] == 200, outcome.stderr
     assert outcome.stderr == (
         "thingspace: sandbox: calls by kind: 1 token, 1 login, 1 api; sent again after a refusal: 0\n"
     )
 
 
-@pytest.mark.parametrize("whose", ["key", "user"])
-def test_another_key_or_user_is_not(start, whose):
+@pytest.mark.parametrize(("whose", "refusal"), [("key", 401), ("user", 400)])
+def test_another_key_or_user_is_not(start, whose, refusal):
     """As in the field, its tokens are the script's own, and end."""
-    outcome = start(SCRIPTS / "two_owners.py", whose)
-    refusal = 401 if whose == "key" else 400
+    outcome = start("two_owners.py", whose)
     assert json.loads(outcome.stdout) == {"ours": [200, 200], "another's": [200, refusal]}, outcome.stderr
 
 
@@ -45,40 +43,39 @@ def test_another_key_or_user_is_not(start, whose):
 def test_child_processes_are_led_there_too(start, method):
     """Those that inherit the sandbox do not end it."""
     # without PYTHONWARNINGS, since coverage may warn in a child, and python of a fork beside threads
-    outcome = start(SCRIPTS / "children.py", method, PYTHONWARNINGS=None)
+    outcome = start("children.py", method, PYTHONWARNINGS=None)
     assert (outcome.returncode, outcome.stdout) == (0, "200\n200 200 200\n"), outcome.stderr
     assert outcome.stderr.count("sandbox: calls by kind") == 1
 
 
 def test_a_script_that_uses_this_library_is_led_there_too(start):
     """An auth and an adapter of its own, whose token calls are their own."""
-    outcome = start(SCRIPTS / "own_auth.py")
+    outcome = start("own_auth.py")
     assert (outcome.returncode, outcome.stdout) == (0, "200 200 200 200\n"), outcome.stderr
 
 
-def test_other_hosts_are_left_alone(start, sandbox):
+def test_other_hosts_are_left_alone(start, sandbox, tmp_path):
     """A request to anywhere else goes there."""
-    outcome = start(
-        SCRIPTS / "elsewhere.py", f"{sandbox.origin}/sandbox/echo", REQUESTS_CA_BUNDLE=sandbox.ca_file
+    script, elsewhere = tmp_path / "script.py", f"{sandbox.origin}/sandbox/echo"
+    script.write_text(
+        "import requests\n"
+        f"answer = requests.get({elsewhere!r}, proxies={{'https': ''}})\n"
+        "print(answer.url, answer.status_code)\n"
+        f"answer = requests.get('{VERIZON}/api/fota/v3/x', params={{'y': '1'}})\n"
+        "print(answer.request.url, answer.status_code)\n"
     )
-    assert outcome.stdout == f"{sandbox.origin}/sandbox/echo 401\n{VERIZON}/api/fota/v3/x?y=1 200\n"
+    outcome = start(script, REQUESTS_CA_BUNDLE=sandbox.ca_file)
+    assert outcome.stdout == f"{elsewhere} 401\n{VERIZON}/api/fota/v3/x?y=1 200\n"
     assert sandbox.calls["api"] == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "hint"),
-    [
-        (("--sandbox", "--sandbox-faults", "5:sleep"), "N:end-session"),
-        (("--sandbox-faults", "5:revoke"), "--sandbox"),
-    ],
-)
-def test_a_mistake_gets_one_line(thingspace, arguments, hint):
-    """A plan that cannot be read, and one that nobody would carry out."""
-    assert hint in told_by(thingspace("run", *arguments, SCRIPTS / "ends.py", "well"))
+def test_a_mistake_gets_one_line(thingspace, without):
+    """A plan that cannot be read, one that nobody would carry out, a missing extra."""
 
+    def line(*options, **variables):
+        return told_by(thingspace("run", *options, SCRIPTS / "ends.py", "well", **variables))
 
-def test_without_the_extra_it_says_what_to_install(thingspace, without):
-    """One line, with the command."""
-    assert "pip install 'requests-thingspace[sandbox]'" in told_by(
-        thingspace("run", "--sandbox", SCRIPTS / "ends.py", "well", PYTHONPATH=without("trustme"))
-    )
+    assert "N:end-session" in line("--sandbox", "--sandbox-faults", "5:sleep")
+    assert "--sandbox" in line("--sandbox-faults", "5:revoke")
+    missing = line("--sandbox", PYTHONPATH=without("trustme"))
+    assert "pip install 'requests-thingspace[sandbox]'" in missing

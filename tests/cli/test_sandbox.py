@@ -1,12 +1,7 @@
 """``thingspace sandbox``: exports first, then a line per call, and a clean end."""
 
-from __future__ import annotations
-
-import io
-import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,27 +9,10 @@ import pytest
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from requests_thingspace.cli._sandbox import _bundle
-
-from ..users import python
 from .conftest import COMMAND, NO_CREDENTIALS, TIMEOUT, told_by
 
-NAMES = ["THINGSPACE_BASE_URL", "THINGSPACE_CLIENT_ID", "THINGSPACE_CLIENT_SECRET", "THINGSPACE_USERNAME"]
-NAMES += ["THINGSPACE_PASSWORD", "THINGSPACE_ACCOUNT_NAME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
-NAMES += ["SSL_CERT_FILE"]
-
-
-class Out(io.StringIO):
-    """A stdout that calls a function once, when it is flushed for the first time."""
-
-    def __init__(self, then, *, is_terminal):
-        super().__init__()
-        self.then = then
-        self.isatty = lambda: is_terminal
-
-    def flush(self):
-        then, self.then = self.then, lambda: None
-        then()
+BUNDLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+NAMES = ["THINGSPACE_BASE_URL", *NO_CREDENTIALS, "THINGSPACE_ACCOUNT_NAME", *BUNDLES]
 
 
 def exports(text):
@@ -43,91 +21,75 @@ def exports(text):
 
 
 @pytest.fixture
-def served(call, monkeypatch):
-    """A function that serves until `then` is done, which ends it by a signal; and gives what was told."""
+def served(call, monkeypatch, capsys):
+    """A function that serves, uses what is exported, ends it by a signal, and gives what was told."""
 
-    def served(then, *, is_terminal=False, number=signal.SIGTERM):
-        def then_stop():
-            then(out)
+    def served(use, *, is_terminal=False, number=signal.SIGTERM):
+        told = []
+
+        def first_flush():
+            monkeypatch.delattr(sys.stdout, "flush")
+            told.append(capsys.readouterr().out)
+            use(exports(told[0]))
             signal.raise_signal(number)
 
-        out = Out(then_stop, is_terminal=is_terminal)
-        monkeypatch.setattr("sys.stdout", out)
-        assert call("sandbox")[0] == 0
-        return out.getvalue()
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+        monkeypatch.setattr(sys.stdout, "flush", first_flush)
+        status, out, _ = call("sandbox")
+        assert status == 0
+        return told[0] + out
 
     return served
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_exports_and_then_a_line_per_call(served, number):
-    """Either signal ends it, gives back its handler, and the CA file goes."""
+@pytest.mark.parametrize(("number", "is_terminal"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_it_prints_exports_and_then_a_line_per_call(served, number, is_terminal):
+    """Either signal ends it; the CA file goes, so that a person is told what to paste and what to unset."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
-    def ask_token(out):
-        values = exports(out.getvalue())
+    def ask_token(values):
         key = values["THINGSPACE_CLIENT_ID"], values["THINGSPACE_CLIENT_SECRET"]
-        url, grant = f"{values['THINGSPACE_BASE_URL']}/api/ts/v1/oauth2/token", "client_credentials"
+        url, form = (
+            f"{values['THINGSPACE_BASE_URL']}/api/ts/v1/oauth2/token",
+            {"grant_type": "client_credentials"},
+        )
         bundle = values["REQUESTS_CA_BUNDLE"]
-        requests.post(url, auth=key, data={"grant_type": grant}, verify=bundle, timeout=10).raise_for_status()
+        requests.post(url, auth=key, data=form, verify=bundle, timeout=10).raise_for_status()
 
-    told = served(ask_token, number=number)
+    told = served(ask_token, number=number, is_terminal=is_terminal)
     assert list(exports(told)) == NAMES
-    assert re.fullmatch(r"POST /api/ts/v1/oauth2/token 200 \d+ ms", told.splitlines()[-1])
+    assert re.search(r"\nPOST /api/ts/v1/oauth2/token 200 \d+ ms\n", told)
+    assert ("curl -H" in told) is ("Ctrl-C ends it" in told) is is_terminal
+    assert told.endswith(f"\nunset {' '.join(NAMES)}\n\n") is is_terminal
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert not Path(exports(told)["REQUESTS_CA_BUNDLE"]).parent.exists()
 
 
-def test_a_person_is_told_what_to_paste_and_what_to_unset(served, monkeypatch):
-    """The bundle holds the public CAs too; when it is gone, so that it breaks nothing, it can be unset."""
-    bundles = []
-
-    def read_bundle(out):
-        bundles.append(Path(exports(out.getvalue())["CURL_CA_BUNDLE"]).read_text())
-
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    told = served(read_bundle, is_terminal=True)
-    assert Path(DEFAULT_CA_BUNDLE_PATH).read_text() in bundles[0]
-    assert "curl -H" in told
-    assert "Ctrl-C ends it" in told
-    assert told.endswith(f"\nunset {' '.join(NAMES)}\n\n")
-
-
-def test_a_client_that_asks_openssl_trusts_it_too(served):
-    """As httpx, aiohttp and urllib do."""
-    connected = []
-
-    def connect(out):
-        values = exports(out.getvalue())
-        script = "import socket, ssl, sys; sock = socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
-        script += "; ssl.create_default_context().wrap_socket(sock, server_hostname='127.0.0.1')"
-        port = values["THINGSPACE_BASE_URL"].rpartition(":")[2]
-        connected.append(python("-c", script, port, env={**os.environ, **values}))
-
-    served(connect)
-    assert connected[0].returncode == 0, connected[0].stderr
-
-
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_bundle_holds_what_is_trusted_already(tmp_path, monkeypatch, variable):
+@pytest.mark.parametrize("company", ["the company's CA", None])
+def test_the_bundle_holds_what_is_trusted_already(served, tmp_path, monkeypatch, variable, company):
     """Behind a proxy that inspects TLS other HTTPS goes on as well; else the public CAs do."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    company, own = tmp_path / "company.pem", tmp_path / "ca.pem"
-    own.write_text("own")
-    monkeypatch.setenv(variable, str(company))
-    assert Path(_bundle(str(own))).read_text() == f"own\n{Path(DEFAULT_CA_BUNDLE_PATH).read_text()}"
-    company.write_text("company's")
-    assert Path(_bundle(str(own))).read_text() == "own\ncompany's"
+    trusted, bundles = tmp_path / "company.pem", []
+    if company is not None:
+        trusted.write_text(company)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.setenv(variable, str(trusted))
+    served(lambda values: bundles.extend(Path(values[name]).read_text() for name in BUNDLES))
+    assert len(set(bundles)) == 1
+    assert bundles[0].startswith("-----BEGIN")
+    assert bundles[0].endswith("\n\n" + (company or Path(DEFAULT_CA_BUNDLE_PATH).read_text()))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
-    """In a pipe: another process uses it with nothing but the lines; each call is shown; Ctrl-C ends it."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started("sandbox", "--token-life", "120", **pipes) as process:
-        lines = [process.stdout.readline() for _ in range(9)]
-        shell = "".join(lines) + " ".join([*COMMAND, "check", "--login"])
+    """In a pipe: others use it with nothing but the lines, also those that ask OpenSSL (httpx, urllib)."""
+    connect = (
+        "c = http.client.HTTPSConnection(os.environ['THINGSPACE_BASE_URL'][8:]); c.request('GET', '/api/')"
+    )
+    by_openssl = f'{sys.executable} -c "import http.client, os; {connect}; c.getresponse()"'
+    with started(*COMMAND, "sandbox", "--token-life", "120") as process:
+        lines = [process.stdout.readline() for _ in NAMES]
+        shell = "".join(lines) + f"{by_openssl} && {' '.join(COMMAND)} check --login"
         nothing = {**NO_CREDENTIALS, "THINGSPACE_BASE_URL": None, "REQUESTS_CA_BUNDLE": None}
         outcome = execute("/bin/sh", "-c", shell, **nothing)
         call = process.stdout.readline()
@@ -135,7 +97,7 @@ def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
         _, err = process.communicate(timeout=TIMEOUT)
     assert outcome.returncode == 0, outcome.stdout
     assert "expires in 2 min 0 s" in outcome.stdout or "expires in 1 min" in outcome.stdout
-    assert call.startswith("GET /api/")
+    assert call.startswith("GET /api/ ")
     assert (process.returncode, err) == (0, "")
 
 
@@ -143,7 +105,7 @@ def test_a_sandbox_that_cannot_be_served_gets_one_line(
     thingspace, the_line, sandbox, without, tmp_path, monkeypatch
 ):
     """A port in use, a number out of range, a CA file that is none, a missing extra."""
-    port = str(requests.utils.urlparse(sandbox.origin).port)
+    port = sandbox.origin.rpartition(":")[2]
     assert port in the_line("sandbox", "--port", port)
     assert the_line("sandbox", "--token-life", "0")
     bundle = tmp_path / "bundle.pem"

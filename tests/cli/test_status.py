@@ -1,7 +1,5 @@
 """``thingspace status`` says what is in use, and asks neither a network nor a keyring for it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -13,72 +11,60 @@ import pytest
 
 from requests_thingspace import FileTokenCache
 
-NAMES = {
-    "profile",
-    "client_id",
-    "token",
-    "session",
-    "refused",
-    "cache",
-    "sources",
-    "origin",
-    "username",
-    "next",
-}
+from .conftest import NO_CREDENTIALS
 
 
 @pytest.fixture
 def status(call, sandbox):
-    """A function that gives the exit status and the JSON, and proves that nothing was sent."""
+    """A function that gives the exit status, the JSON and the lines, and proves that nothing was sent."""
 
-    def status(*arguments):
+    def status():
         before = sandbox.calls
-        code, out, _ = call("status", "--json", *arguments)
+        code, out, _ = call("status", "--json")
+        lines = call("status")[1]
         assert sandbox.calls == before
-        return code, json.loads(out)
+        return code, json.loads(out), lines
 
     return status
 
 
+def until(condition):
+    deadline = time.time() + 10
+    while not condition():
+        assert time.time() < deadline
+
+
 def fingerprint(text):
-    """As the log shows a token."""
     return hashlib.sha256(text.strip().encode()).hexdigest()[:8]
 
 
 def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
     """With what is left of the bearer; the exit status says that it is usable."""
     bearer, session = call("token")[1], call("token", "--session")[1]
-    code, found = status()
-    assert (code, set(found)) == (0, NAMES)
+    code, found, lines = status()
+    names = "cache client_id next origin profile refused session sources token username"
+    assert (code, sorted(found)) == (0, names.split())
     assert found["client_id"] == sandbox.client_id
     assert found["token"]["fingerprint"] == fingerprint(bearer)
     assert 3500 < found["token"]["seconds_left"] <= 3600
     assert found["session"]["fingerprint"] == fingerprint(session)
     assert (found["refused"], found["next"], found["cache"]["state"]) == (None, None, "works")
-    assert set(found["sources"].values()) == {
-        f"THINGSPACE_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
-    }
+    assert set(found["sources"].values()) == set(NO_CREDENTIALS)
+    assert "expires in 1 h 0 min" in lines or "expires in 59 min" in lines
+    assert "next" not in lines
 
 
-def test_a_person_reads_lines(call, sandbox):
-    """The same, and the next step where there is one."""
-    code, out, _ = call("status")
+def test_the_next_step_is_told(status, monkeypatch):
+    """To fetch a token, or before that to log in; nothing is asked."""
+    code, _, lines = status()
     assert code == 1
-    assert "token      none is stored" in out
-    assert out.endswith("next       fetch a token with: thingspace token\n")
-    call("token", "--session")
-    code, out, _ = call("status")
-    assert code == 0
-    assert "expires in 1 h 0 min" in out or "expires in 59 min" in out
-    assert "next" not in out
-
-
-def test_without_credentials_it_says_what_to_do(status, call, no_credentials):
-    """Nothing is asked, on a terminal neither."""
-    code, found = status()
+    assert "token      none is stored" in lines
+    assert lines.endswith("next       fetch a token with: thingspace token\n")
+    for name in NO_CREDENTIALS:
+        monkeypatch.delenv(name)
+    code, found, _ = status()
     assert (code, found["client_id"]) == (1, None)
     assert found["next"] == "keep your credentials with: thingspace login"
-    assert "none" in call("status")[1]
 
 
 def test_half_of_the_credentials_is_enough(status, call, monkeypatch):
@@ -86,40 +72,35 @@ def test_half_of_the_credentials_is_enough(status, call, monkeypatch):
     call("token")
     for name in ("CLIENT_SECRET", "USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"THINGSPACE_{name}")
-    code, found = status()
+    code, found, lines = status()
     assert (code, found["username"], found["session"]) == (0, None, None)
-    assert "secret     from the keyring, or a prompt" in call("status")[1]
+    assert "secret     from the keyring, or a prompt" in lines
 
 
 def test_what_the_cache_knows_is_told(status, call, monkeypatch):
     """Who fetched the token, when, and how often one was fetched; a cache need not know any of it."""
     call("token")
     me = f"{socket.gethostname()}, process {os.getpid()}"
-    told = status()[1]["token"]
-    assert time.time() - 60 < told["since"] < time.time()
-    assert (told["by"], told["fetches_this_hour"]) == (me, 1)
-    assert f", fetched by {me}, token calls this hour: 1" in call("status")[1]
+    _, found, lines = status()
+    assert time.time() - 60 < found["token"]["since"] < time.time()
+    assert (found["token"]["by"], found["token"]["fetches_this_hour"]) == (me, 1)
+    assert f", fetched by {me}, token calls this hour: 1" in lines
     monkeypatch.setattr(FileTokenCache, "describe", lambda *_: {})
-    assert set(status()[1]["token"]) == {"fingerprint", "expires_at", "seconds_left"}
-    assert "fetched by" not in call("status")[1]
+    _, found, lines = status()
+    assert set(found["token"]) == {"fingerprint", "expires_at", "seconds_left"}
+    assert "fetched by" not in lines
 
 
-def test_an_expired_token_is_not_usable(status, call, sandbox):
-    """It is as good as none."""
+def test_an_expired_token_is_as_good_as_none(status, call, sandbox):
+    """One without an expiry is usable, and nothing is said of what is left."""
     sandbox.fail_next("token", status=200, body={"access_token": "a-token", "expires_in": 1})
     call("token")
-    deadline = time.time() + 10
-    while status()[0] == 0:
-        assert time.time() < deadline
+    until(lambda: status()[0] == 1)
     assert status()[1]["token"] is None
-
-
-def test_a_token_without_an_expiry_is_usable(status, call, sandbox):
-    """Nothing is said of what is left."""
-    sandbox.fail_next("token", status=200, body={"access_token": "a-token"})
-    call("token")
-    code, found = status()
-    assert (code, found["token"]["fingerprint"]) == (0, fingerprint("a-token"))
+    sandbox.fail_next("token", status=200, body={"access_token": "another"})
+    until(lambda: call("token")[1] == "another\n")
+    code, found, _ = status()
+    assert (code, found["token"]["fingerprint"]) == (0, fingerprint("another"))
     assert "seconds_left" not in found["token"]
 
 
@@ -128,12 +109,11 @@ def test_a_refused_login_is_told_until_one_is_accepted(status, call, monkeypatch
     monkeypatch.setenv("THINGSPACE_PASSWORD", "a-mistake")
     _, _, err = call("token", "--session")
     assert err.count("\n") == 1
-    _, found = status()
-    assert found["refused"] == (
-        "ThingSpace refused the login: HTTP 400 UnifiedWebService.REQUEST_FAILED.LoginFailed"
-    )
+    _, found, lines = status()
+    refusal = "ThingSpace refused the login: HTTP 400 UnifiedWebService.REQUEST_FAILED.LoginFailed"
+    assert found["refused"] == refusal
     assert found["next"].startswith("correct the credentials")
-    assert "refused    " in call("status")[1]
+    assert f"refused    {refusal}\n" in lines
     monkeypatch.setenv("THINGSPACE_PASSWORD", sandbox.password)
     call("token", "--session")
     assert status()[1]["refused"] is None
@@ -144,9 +124,7 @@ def test_a_refused_key_is_told_while_it_is_remembered(status, call, monkeypatch)
     monkeypatch.setenv("THINGSPACE_CLIENT_SECRET", "a-mistake")
     call("token")
     assert status()[1]["refused"] == "ThingSpace refused the token request: HTTP 401 invalid_client"
-    deadline = time.time() + 10
-    while status()[1]["refused"] is not None:
-        assert time.time() < deadline
+    until(lambda: status()[1]["refused"] is None)
 
 
 def test_a_cache_in_trouble_is_told(status, call, tmp_path):
@@ -154,17 +132,10 @@ def test_a_cache_in_trouble_is_told(status, call, tmp_path):
     call("token")
     (path,) = tmp_path.glob("**/tokens.json")
     path.write_text("no JSON")
-    code, found = status()
+    code, found, _ = status()
     assert (code, found["token"]) == (1, None)
     assert found["cache"]["state"].startswith("does not work: ")
     assert "fix the token cache" in found["next"]
-
-
-def test_without_the_extra_nothing_is_kept(thingspace, without):
-    """It says what to install."""
-    outcome = thingspace("status", "--json", PYTHONPATH=without("platformdirs"))
-    assert outcome.returncode == 1
-    assert "requests-thingspace[file]" in json.loads(outcome.stdout)["next"]
 
 
 def test_it_is_quick(execute):

@@ -1,116 +1,92 @@
 """``thingspace token``, ``revoke`` and ``logout``, in several processes that share a file."""
 
-from __future__ import annotations
-
 import json
 
-import pytest
 import requests
 
 from requests_thingspace import OAuthToken
 
-
-@pytest.fixture
-def account(sandbox):
-    """A function that calls the API with nothing but the given headers, as curl does."""
-
-    def account(*headers):
-        pairs = dict(header.strip().split(": ", 1) for header in headers)
-        url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
-        return requests.get(url, headers=pairs, verify=sandbox.ca_file, timeout=30).status_code
-
-    return account
+from .conftest import told_by
 
 
-def test_the_headers_are_what_curl_needs(thingspace, account, sandbox):
+def account(sandbox, *headers):
+    """The status of an API call with nothing but the given headers, as by curl."""
+    pairs = dict(header.strip().split(": ", 1) for header in headers)
+    url = f"{sandbox.origin}/api/m2m/v1/accounts/{sandbox.account}"
+    return requests.get(url, headers=pairs, verify=sandbox.ca_file, timeout=30).status_code
+
+
+def test_the_headers_are_what_curl_needs(thingspace, sandbox):
     """Each is one line; both together are let in, and four processes make one token call."""
     bearer = thingspace("token", "--header")
     session = thingspace("token", "--session", "--header")
     assert (bearer.returncode, bearer.stderr, session.returncode, session.stderr) == (0, "", 0, "")
-    assert account(bearer.stdout, session.stdout) == 200
+    assert account(sandbox, bearer.stdout, session.stdout) == 200
     assert f"Bearer {thingspace('token').stdout}" in bearer.stdout
     assert thingspace("token", "--session").stdout in session.stdout
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
-def test_json_is_read_back_as_a_token(call):
-    """A program gets the expiry and the scopes too."""
+def test_json_is_read_back_as_a_token(call, sandbox):
+    """A program gets the expiry and the scopes too; the session token has neither."""
     status, out, _ = call("token", "--json")
     token = OAuthToken.from_dict(json.loads(out))
-    assert status == 0
-    assert not token.is_expired()
-    assert "ts.mec.fullaccess" in token.scope
-
-
-def test_json_of_a_session_holds_the_session_token(call, account):
-    """The session token has no expiry, so there is nothing else to tell."""
+    assert (status, token.is_expired(), "ts.mec.fullaccess" in token.scope) == (0, False, True)
     session = json.loads(call("token", "--session", "--json")[1])
-    bearer = call("token", "--header")[1]
-    assert account(bearer, f"VZ-M2M-Token: {session['session_token']}") == 200
+    headers = f"Authorization: Bearer {token.access_token}", f"VZ-M2M-Token: {session['session_token']}"
+    assert account(sandbox, *headers) == 200
 
 
 def test_a_token_needs_no_m2m_password(call, monkeypatch, sandbox):
     """A username without a password is no reason to refuse the bearer."""
     monkeypatch.delenv("THINGSPACE_PASSWORD")
-    assert call("token")[0] == 0
-    assert sandbox.calls["login"] == 0
+    assert (call("token")[0], sandbox.calls["login"]) == (0, 0)
 
 
 def test_without_the_extra_each_call_asks_and_says_so(thingspace, without, sandbox):
-    """The token still comes, alone on stdout, and stderr tells once how to keep it."""
+    """The token still comes, alone on stdout, and stderr tells once how to keep it; nothing is asked."""
     path = without("platformdirs")
     outcomes = [thingspace("token", PYTHONPATH=path) for _ in range(2)]
-    assert [outcome.returncode for outcome in outcomes] == [0, 0]
-    assert len(outcomes[0].stdout.split()) == 1
+    assert [(one.returncode, len(one.stdout.split())) for one in outcomes] == [(0, 1), (0, 1)]
     assert outcomes[0].stderr.count("\n") == 1
     assert "requests-thingspace[file]" in outcomes[0].stderr
     assert sandbox.calls["token"] == 2
     assert thingspace("logout", PYTHONPATH=path).stdout == "There is no M2M session to end.\n"
+    assert "requests-thingspace[file]" in told_by(thingspace("login", PYTHONPATH=path))
+    status = thingspace("status", "--json", PYTHONPATH=path)
+    assert status.returncode == 1
+    assert "requests-thingspace[file]" in json.loads(status.stdout)["next"]
 
 
-def test_revoke_ends_the_token_for_everyone(call, account, sandbox):
-    """The next token is another one."""
-    before = call("token")[1]
+def test_revoke_ends_the_token_for_everyone(call, sandbox):
+    """Also where another one is stored, which was revoked elsewhere; the next token is another one."""
+    stored = call("token")[1]
+    sandbox.revoke_tokens()
+    in_use = sandbox.auth(username=None, password=None).get_token().access_token
     assert call("revoke")[:2] == (0, "The OAuth token is revoked: whoever shared it needs a new one.\n")
-    assert account(f"Authorization: Bearer {before}") == 401
-    assert call("token")[1] != before
+    assert account(sandbox, f"Authorization: Bearer {in_use}") == 401
+    assert call("token")[1] not in (stored, f"{in_use}\n")
     assert sandbox.calls["revoke"] == 1
 
 
-def test_revoke_ends_the_token_in_use_even_if_another_one_is_stored(call, sandbox):
-    """What is stored may have been revoked elsewhere: ThingSpace's own answer counts."""
-    call("token")
-    sandbox.revoke_tokens()
-    in_use = sandbox.auth(username=None, password=None).get_token().access_token
-    call("revoke")
-    assert sandbox.auth(username=None, password=None).get_token().access_token != in_use
-
-
-def test_logout_ends_the_stored_session(call, account, sandbox):
+def test_logout_ends_the_stored_session(call, sandbox):
     """It needs no login for that, neither then nor when there is none any more."""
     headers = call("token", "--header")[1], call("token", "--session", "--header")[1]
     assert call("logout")[:2] == (0, "The M2M session is ended.\n")
-    assert account(*headers) == 400
+    assert account(sandbox, *headers) == 400
     assert call("logout")[:2] == (0, "There is no M2M session to end.\n")
     assert (sandbox.calls["login"], sandbox.calls["logout"]) == (1, 1)
 
 
-def test_logout_makes_way_for_a_new_session(call, account, sandbox):
-    """A stored session that ThingSpace has ended is dropped."""
-    call("token", "--session")
-    sandbox.end_sessions()
-    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
-    assert account(call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
-
-
-def test_logout_that_fails_is_told(call, sandbox):
-    """An outage is not taken for a session that had ended."""
+def test_logout_makes_way_for_a_new_session(call, sandbox):
+    """An outage is not taken for a session that had ended; one that ThingSpace has ended is dropped."""
     call("token", "--session")
     sandbox.fail_next("logout", status=503)
     status, out, err = call("logout")
-    assert (status, out) == (1, "")
-    assert "HTTP 503" in err
-    assert err.count("\n") == 1
+    assert (status, out, err.count("\n"), "HTTP 503" in err) == (1, "", 1, True)
+    sandbox.end_sessions()
+    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
+    assert account(sandbox, call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
 
 
 def test_a_refused_login_is_remembered_until_logout(call, monkeypatch, sandbox):

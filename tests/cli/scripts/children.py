@@ -1,20 +1,17 @@
 """Calls from child processes of the kind that is named, from a process and from a pool."""
 
-# ruff: noqa: T201 - a job tells by print what it did
-
 import concurrent.futures
 import multiprocessing
-import os
 import sys
 
 import requests
+from by_hand import account
 
 session = requests.Session()
 
 
 def call(_):
-    url = os.environ["THINGSPACE_BASE_URL"] + "/api/m2m/v1/accounts/TestAccount-1"
-    return session.get(url, headers={"Authorization": "Bearer stale"}).status_code
+    return session.get(account, headers={"Authorization": "Bearer stale"}).status_code
 
 
 def tell(connection):

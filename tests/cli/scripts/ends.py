@@ -1,7 +1,5 @@
 """Ends as it is told to."""
 
-# ruff: noqa: T201 - a job tells by print what it did
-
 import atexit
 import signal
 import sys
@@ -22,10 +20,8 @@ def end(how):
         finished = threading.Event()
         atexit.register(lambda: print("at exit", sys.modules["__main__"].end is end))
         threading.Thread(target=lambda: finished.wait(0.2) or print("thread", sys.argv[1:])).start()
-    if how == "status":
-        sys.exit(7)
-    if how == "text":
-        sys.exit("the fleet is gone")
+    if how in ("status", "text"):
+        sys.exit({"status": 7, "text": "the fleet is gone"}[how])
 
 
 end(sys.argv[1])

@@ -1,25 +1,15 @@
 """Token and login calls that are not quite what they should be, each with what came of it."""
 
-# ruff: noqa: T201 - a job tells by print what it did
-
 import io
 import json
-import os
 
 import requests
+from by_hand import base, fetch_token, key, user
 
-base = os.environ["THINGSPACE_BASE_URL"]
-token_url = base + "/api/ts/v1/oauth2/token"
-login_url = base + "/api/m2m/v1/session/login"
-key = (os.environ["THINGSPACE_CLIENT_ID"], os.environ["THINGSPACE_CLIENT_SECRET"])
-grant = {"grant_type": "client_credentials"}
-form = {"Content-Type": "application/x-www-form-urlencoded"}
-plain = {"Content-Type": "text/plain"}
-user = {"username": "sandbox-user", "password": os.environ["THINGSPACE_PASSWORD"]}
-
-session = requests.Session()
-good = session.post(token_url, data=grant, auth=key).json()["access_token"]
-bearer = {"Authorization": "Bearer " + good}
+token_url, login_url = base + "/api/ts/v1/oauth2/token", base + "/api/m2m/v1/session/login"
+grant, good = {"grant_type": "client_credentials"}, {"username": user[0], "password": user[1]}
+form, plain = {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "text/plain"}
+bearer = {"Authorization": "Bearer " + fetch_token(key)["access_token"]}
 calls = {
     "the grant in the query": ("POST", token_url, {"params": grant, "auth": key, "headers": form}),
     "no form": ("POST", token_url, {"data": b"grant_type=client_credentials", "auth": key, "headers": plain}),
@@ -34,11 +24,11 @@ calls = {
     "a path": ("POST", base + "/api/ts/v2/oauth2/token", {"data": grant, "auth": key}),
     "no JSON": ("POST", login_url, {"data": b"{", "headers": bearer}),
     "a list": ("POST", login_url, {"json": [], "headers": bearer}),
-    "no text": ("POST", login_url, {"json": {**user, "password": 1}, "headers": bearer}),
-    "a login with more": ("POST", login_url, {"json": {**user, "force": True}, "headers": bearer}),
+    "no text": ("POST", login_url, {"json": {**good, "password": 1}, "headers": bearer}),
+    "a login with more": ("POST", login_url, {"json": {**good, "force": True}, "headers": bearer}),
 }
 outcomes = {}
 for name, (method, url, arguments) in calls.items():
-    answer = session.request(method, url, **arguments)
+    answer = requests.request(method, url, **arguments)
     outcomes[name] = [answer.status_code, list(answer.json())]
 print(json.dumps(outcomes))

@@ -1,14 +1,13 @@
-"""What went wrong on the way to ThingSpace, in words, and what to do about it.
+"""What a person reads: complaints, and what went wrong on the way to ThingSpace with what to do about it.
 
-requests wraps the reason of a failure several times over; the pure functions here look for it. A failure of
-this library's own calls wraps nothing and has its own words.
+requests wraps a reason several times over. A failure of our own calls wraps nothing and has its own words.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+import sys
 from typing import Any
 
 import requests
@@ -16,8 +15,6 @@ from urllib3.connection import CertificateError  # type: ignore[attr-defined]  #
 from urllib3.exceptions import ConnectTimeoutError
 
 from requests_thingspace import LoginError, LoginRefusedError, ThingspaceError, TokenRequestError
-
-from ._output import answered
 
 _REFUSED_KEY = (
     "The key or the secret may be wrong, or of another environment: compare both with ThingSpace's Key "
@@ -36,14 +33,12 @@ _UNKNOWN_CA = (
     "Something on the way may decrypt TLS: if your network does so on purpose, set REQUESTS_CA_BUNDLE to a "
     "file with its CA certificate.",
 )
-_FLAWS: dict[Any, tuple[str, str]] = {  # X509_V_ERR_*
+_FLAWS: dict[Any, tuple[str, str]] = {  # of a certificate: X509_V_ERR_*
     **dict.fromkeys((18, 19, 20, 21), _UNKNOWN_CA),  # self-signed, or its issuer is
     **dict.fromkeys((9, 10), ("is not valid now: {}", "Check the clock of this machine first.")),
     **dict.fromkeys((None, 62, 64), ("is for another host: {}", "Check the URL.")),  # None: urllib3 found it
 }
-"""What is wrong with a certificate."""
-
-_TROUBLES: tuple[tuple[Any, str, str], ...] = (
+_TROUBLES: tuple[tuple[Any, str, str], ...] = (  # kinds of cause, the nearest explanation first
     (requests.exceptions.ProxyError, "the proxy cannot be used",
      "Check HTTPS_PROXY and NO_PROXY, and the proxy's own credentials."),
     (socket.gaierror, "the host's name is not found",
@@ -57,7 +52,26 @@ _TROUBLES: tuple[tuple[Any, str, str], ...] = (
      "A firewall may drop the packets; behind a proxy, set HTTPS_PROXY."),
     (requests.ConnectionError, "the connection broke", "Check the network, and try again."),
 )  # fmt: skip
-"""Kinds of cause, the nearest explanation first."""
+
+
+class UsageError(Exception):
+    """A credential, an extra or what was named is missing or of no use: told on one line, with status 2."""
+
+
+def complain(text: object) -> None:
+    sys.stderr.write(f"thingspace: {' '.join(str(text).split())}\n")
+
+
+def span(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def answered(said: str, status: object, code: object) -> str:
+    return f"{said}: HTTP {status} {code or ''}".rstrip()
 
 
 def told(failure: BaseException) -> str:
@@ -70,7 +84,10 @@ def explained(failure: BaseException) -> tuple[str, str]:
     """What `failure` is and a hint; the hint is empty if the failure says all there is to say."""
     if isinstance(failure, ThingspaceError) and failure.status is not None:
         return _of_thingspace(failure)
-    causes = list(_causes(failure))
+    causes = [failure]
+    for cause in causes:  # which grow by all that they wrap
+        within = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
+        causes += [one for one in within if isinstance(one, BaseException) and one not in causes]
     for cause in causes:
         if isinstance(cause, (ssl.SSLCertVerificationError, CertificateError)):
             said, hint = _FLAWS.get(getattr(cause, "verify_code", None), ("is not accepted: {}", ""))
@@ -101,15 +118,3 @@ def _of_thingspace(failure: ThingspaceError) -> tuple[str, str]:
         hint = "Try again later." if failure.retryable else "Check THINGSPACE_BASE_URL if it is set."
     words = f" ({failure.description.rstrip('.')})" if failure.description else ""
     return f"{answered(said, failure.status, failure.code)}{words}", hint
-
-
-def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """`failure` and everything that it wraps."""
-    ahead, seen = [failure], set[int]()
-    while ahead:
-        error = ahead.pop(0)
-        if id(error) not in seen:
-            seen.add(id(error))
-            yield error
-            within = (*error.args, getattr(error, "reason", None), error.__cause__, error.__context__)
-            ahead.extend(e for e in within if isinstance(e, BaseException))
