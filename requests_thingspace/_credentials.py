@@ -98,6 +98,7 @@ class Credential:
         self.manager.use(None)
         if self._cache is not None and not is_in_lookup:
             self._cache.forget(self.manager)
+            self.manager.use(None)  # another thread may have found the old token there meanwhile
 
 
 Tried = dict[Credential, Secret[str]]

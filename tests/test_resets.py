@@ -188,3 +188,23 @@ def test_a_rejection_that_a_reset_has_lost_is_made_again(connect, echo, sandbox)
     assert session.get(echo).status_code == 200
     sandbox.revoke_tokens()
     assert session.get(echo).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["revoke", "logout", "reset"])
+def test_what_is_taken_from_the_cache_before_it_is_cleared_is_dropped(auth, tmp_path, beside, end):
+    """Another thread finds the old tokens there when this one has dropped them already."""
+
+    class Cache(FileTokenCache):
+        meanwhile = staticmethod(lambda: None)
+
+        def clear(self, key):
+            self.meanwhile()
+            super().clear(key)
+
+    cache = Cache(tmp_path / "tokens.json")
+    mine = auth(cache=cache)
+    get = mine.get_token if end == "revoke" else mine.get_session_token
+    old = get()
+    cache.meanwhile = lambda: beside(get).result(WAIT)
+    getattr(mine, end)()
+    assert get() != old
