@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import pickle
+import threading
 
 import pytest
 
@@ -42,9 +43,15 @@ LOGGED_IN = ("session_started", "session")
 
 
 def test_a_day_gives_exactly_these_events(sandbox, warm, account, heard, lines):
-    """From the first call to a callback that fails, each in its place, and one line in the log for each."""
-    day = []
-    session, auth = warm(on_event=lambda event: (heard(event), day.append(event)))
+    """In the thread of the caller, each in its place, and one line in the log for each."""
+    day, threads = [], set()
+
+    def listen(event):
+        heard(event)
+        day.append(event)
+        threads.add(threading.get_ident())
+
+    session, auth = warm(on_event=listen)
     assert heard.take() == [FETCHED, LOGGED_IN]
     for _ in range(20):
         session.get(account)
@@ -83,6 +90,7 @@ def test_a_day_gives_exactly_these_events(sandbox, warm, account, heard, lines):
     assert [name for name, _ in heard.take()] == ["token_fetched", "callback_failed"]
 
     assert [event.name for event in day if event.status == 503] == ["renewal_failed"]
+    assert threads == {threading.get_ident()}
     assert len(lines()) == len(day)
     for record, event in zip(lines(), day):
         assert event.token is None or event.token in record.getMessage()
@@ -144,22 +152,17 @@ def test_an_event_says_what_there_is_to_say(sandbox, warm, account, heard):
     assert refused.code.endswith("LoginFailed")
 
 
-def test_an_event_is_a_frozen_value(auth, heard):
-    """It can be compared, hashed, and sent to another process, and never changes."""
-    auth(on_event=heard).get_token()
+def test_a_provider_is_heard_of_in_a_frozen_value(auth, heard):
+    """Once for each token that it brings; an event is compared, hashed and pickled, and never changes."""
+    mine = auth(on_event=heard, token_provider=lambda *_: OAuthToken("of-the-provider"))
+    for _ in range(3):
+        mine.get_token()
     (event,) = heard
     assert pickle.loads(pickle.dumps(event)) == event
     assert {event: 1}[event] == 1
     for name in FIELDS:
         with pytest.raises(AttributeError):
             setattr(event, name, "x")
-
-
-def test_a_provider_is_heard_of(auth, heard):
-    """Once for each token that it brings."""
-    mine = auth(on_event=heard, token_provider=lambda *_: OAuthToken("of-the-provider"))
-    for _ in range(3):
-        mine.get_token()
     assert heard.take() == [("token_from_provider", "bearer")]
 
 

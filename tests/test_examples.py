@@ -35,11 +35,9 @@ def environment(sandbox, tmp_path):
 @pytest.fixture
 def run(environment, tmp_path):
     """A function that runs an example to its end and gives what became of it."""
-
-    def run(name, *arguments, **variables):
-        return python(EXAMPLES / name, *arguments, env={**environment, **variables}, cwd=tmp_path)
-
-    return run
+    return lambda name, *arguments, **variables: python(
+        EXAMPLES / name, *arguments, env={**environment, **variables}, cwd=tmp_path
+    )
 
 
 @contextmanager
@@ -54,7 +52,7 @@ def started(environment, *command, **pipes):
 
 
 @pytest.mark.parametrize(
-    "example", sorted(path.name for path in EXAMPLES.glob("*.py") if "sys.exit(__doc__)" in path.read_text())
+    "example", [path.name for path in EXAMPLES.glob("*.py") if "sys.exit(__doc__)" in path.read_text()]
 )
 def test_an_example_without_its_arguments_says_how_it_is_run(environment, monkeypatch, example):
     """Each example that wants arguments explains itself."""
@@ -116,21 +114,15 @@ def test_a_web_service_outlives_its_tokens_and_tells_of_trouble(environment, san
 
 
 def test_the_runs_of_a_cron_job_share_one_token(run, sandbox):
-    """Three runs, three processes: one token call and one login."""
-    outcomes = [run("cron_job.py", sandbox.account) for _ in range(3)]
-    assert [outcome.stdout for outcome in outcomes] == [f"{sandbox.account}: 125 of 250 connected\n"] * 3, (
-        outcomes[0].stderr
-    )
-    assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 0, "api": 3}
-
-
-def test_a_cron_job_that_fails_says_so_in_one_line(run, sandbox):
-    """A wrong secret ends the job with status 1 and a line that cron can mail."""
+    """Two processes, one token call and one login; before them, a wrong secret ends one with a line for a mail."""
     outcome = run("cron_job.py", sandbox.account, THINGSPACE_CLIENT_SECRET="not-the-secret")
     assert outcome.returncode == 1
     assert outcome.stderr.startswith("TokenRequestError: ")
     assert len(outcome.stderr.splitlines()) == 1
     assert "not-the-secret" not in outcome.stderr
+    outcomes = [run("cron_job.py", sandbox.account) for _ in range(2)]
+    assert [outcome.stdout for outcome in outcomes] == [f"{sandbox.account}: 125 of 250 connected\n"] * 2
+    assert sandbox.calls == {"token": 1 + 1, "revoke": 0, "login": 1, "logout": 0, "api": 2}
 
 
 def test_a_notebook_goes_on_after_lunch(environment, sandbox):
@@ -176,13 +168,9 @@ def test_accounts_side_by_side_do_not_share_tokens(run, sandbox, tmp_path):
     assert sandbox.calls == {"token": 1, "revoke": 0, "login": 1, "logout": 1, "api": 1}
 
 
-def test_the_script_under_test_counts_what_is_connected(run):
-    """Outside its tests the script runs as any other."""
+def test_the_tests_of_a_script_pass_without_a_network(run, environment, tmp_path):
+    """The page on testing shows these files: pytest finds the fixture by itself, and the script runs too."""
     assert run("testing/fleet_report.py").stdout == "125\n"
-
-
-def test_the_tests_of_a_script_pass_without_a_network(environment, tmp_path):
-    """The page on testing shows these files: pytest finds the fixture by itself."""
     shutil.copytree(EXAMPLES / "testing", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     offline = {name: value for name, value in environment.items() if not name.startswith("THINGSPACE_")}
     outcome = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "scripts", env=offline, cwd=tmp_path)

@@ -48,32 +48,21 @@ def test_reads_what_it_wrote():
     assert OAuthToken.from_dict(stored, now=NOW + 1e6) == token
 
 
-@pytest.mark.parametrize("stored", ["soon", math.nan, math.inf, True, [], 10**400, {"at": 1}])
-def test_an_unreadable_expires_at_is_no_known_expiry(stored):
-    """An expires_in beside it is as old as the record, so that it says nothing."""
-    assert OAuthToken.from_dict({**WIRE, "expires_at": stored}, now=NOW).expires_at is None
+EXPIRES_AT = [(str(NOW), NOW), (int(NOW), NOW), (0, 0.0), (-1, -1.0)]
+EXPIRES_AT += [(stored, None) for stored in ("soon", math.nan, math.inf, True, [], 10**400, {"at": 1})]
 
 
-@pytest.mark.parametrize(("stored", "read"), [(str(NOW), NOW), (int(NOW), NOW), (0, 0.0), (-1, -1.0)])
-def test_an_expires_at_may_be_any_number(stored, read):
-    """A moment of the past makes a token that is expired, not one that lives for ever."""
-    assert OAuthToken(SECRET, expires_at=stored).expires_at == read
+@pytest.mark.parametrize(("stored", "read"), EXPIRES_AT)
+def test_an_expires_at_is_any_number_or_not_known(stored, read):
+    """A moment of the past makes a token that is expired; an old expires_in beside it says nothing."""
+    assert OAuthToken.from_dict({**WIRE, "expires_at": stored}, now=NOW).expires_at == read
 
 
-@pytest.mark.parametrize(
-    ("given", "read"),
-    [
-        ("a b", ("a", "b")),
-        ("  ", ()),
-        (["a", "b"], ("a", "b")),
-        ({"a"}, ("a",)),
-        (None, ()),
-        (7, ()),
-        (b"a b", ()),
-        ({"a": True}, ()),
-        ([None, "a", 7], ("a",)),
-    ],
-)
+SCOPES = [("a b", ("a", "b")), ("  ", ()), (["a", "b"], ("a", "b")), ({"a"}, ("a",)), (None, ()), (7, ())]
+SCOPES += [(b"a b", ()), ({"a": True}, ()), ([None, "a", 7], ("a",))]
+
+
+@pytest.mark.parametrize(("given", "read"), SCOPES)
 def test_a_scope_never_costs_the_token(given, read):
     """Scopes only inform: what cannot be read is left out."""
     assert OAuthToken.from_dict({**WIRE, "scope": given}).scope == read
@@ -92,20 +81,15 @@ def test_refuses_what_cannot_be_a_header(value):
         SessionToken.from_dict({"sessionToken": value})
 
 
-@pytest.mark.parametrize("kind", ["mac", "Basic", "", "Bearer ", 7, {}, True, SECRET])
-def test_refuses_another_token_type(kind):
-    """Only bearer is known, and the refusal shows nothing of the token."""
-    with pytest.raises(InvalidTokenError, match="bearer") as caught:
-        OAuthToken.from_dict({**WIRE, "token_type": kind})
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER"])
-def test_takes_bearer_in_any_case(kind):
-    """Missing and null read as Bearer."""
-    assert OAuthToken.from_dict({**WIRE, "token_type": kind}).token_type.lower() == "bearer"
-    without = {name: value for name, value in WIRE.items() if name != "token_type"}
-    assert OAuthToken.from_dict(without).token_type == "Bearer"
+def test_only_a_bearer_is_a_token():
+    """In any case; missing and null read as Bearer; the refusal shows nothing of the token."""
+    for kind in (None, "Bearer", "bearer", "BEARER"):
+        assert OAuthToken.from_dict({**WIRE, "token_type": kind}).token_type.lower() == "bearer"
+    assert OAuthToken.from_dict({"access_token": SECRET}).token_type == "Bearer"
+    for kind in ("mac", "Basic", "", "Bearer ", 7, {}, True, SECRET):
+        with pytest.raises(InvalidTokenError, match="bearer") as caught:
+            OAuthToken.from_dict({**WIRE, "token_type": kind})
+        assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("source", [None, 7, SECRET, [], ("access_token", SECRET), object()])
@@ -114,19 +98,17 @@ def test_refuses_what_is_no_token_at_all(source):
     with pytest.raises(InvalidTokenError, match=f"a {type(source).__name__} is not a token") as caught:
         OAuthToken.from_dict(source)
     assert SECRET not in str(caught.value)
+
+
+def test_reads_a_session():
+    """The login's answer, a stored dict, and the bare token; nothing else."""
+    for source in ({"sessionToken": SECRET}, {"session_token": SECRET}, SECRET, SessionToken(SECRET)):
+        session = SessionToken.from_dict(source)
+        assert session == SessionToken(SECRET)
+        assert SessionToken.from_dict(json.loads(json.dumps(session.to_dict()))) == session
     for other in (None, 7, {}, {"access_token": SECRET}):
         with pytest.raises(InvalidTokenError):
             SessionToken.from_dict(other)
-
-
-@pytest.mark.parametrize(
-    "source", [{"sessionToken": SECRET}, {"session_token": SECRET}, SECRET, SessionToken(SECRET)]
-)
-def test_reads_a_session(source):
-    """The login's answer, a stored dict, and the bare token."""
-    session = SessionToken.from_dict(source)
-    assert session == SessionToken(SECRET)
-    assert SessionToken.from_dict(json.loads(json.dumps(session.to_dict()))) == session
 
 
 READ = {3600: 3600, 3600.5: 3600.5, "3600": 3600, "3600.0": 3600, "3.6e3": 3600, 1e-9: 1e-9}
@@ -135,15 +117,11 @@ NOT_KNOWN = [None, 0, 0.0, -5, "-5", -(10**400), True, False, [3600], {"seconds"
 NOT_KNOWN += ["soon", "", "0x10", math.nan, "NaN", math.inf, "-inf"]
 
 
-@pytest.mark.parametrize(
-    ("expires_in", "life"),
-    [
-        *READ.items(),
-        (LONGEST_LIFE - 1, LONGEST_LIFE - 1),
-        *[(given, LONGEST_LIFE) for given in CAPPED],
-        *[(given, None) for given in NOT_KNOWN],
-    ],
-)
+LIVES = [*READ.items(), (LONGEST_LIFE - 1, LONGEST_LIFE - 1)]
+LIVES += [(given, LONGEST_LIFE) for given in CAPPED] + [(given, None) for given in NOT_KNOWN]
+
+
+@pytest.mark.parametrize(("expires_in", "life"), LIVES)
 def test_life_is_read_or_not_known(expires_in, life):
     """Numbers and numeric strings are read, the absurd is capped, the rest is no known expiry."""
     assert lifetime_from(expires_in) == life
@@ -174,24 +152,13 @@ BOTH = [OAuthToken(SECRET, "Bearer", NOW, ("ts.ro",)), SessionToken(SECRET)]
 
 
 @pytest.mark.parametrize("token", BOTH)
-def test_repr_hides_the_secret(token):
-    """Neither repr, str nor format shows it; only the attribute does."""
+def test_tokens_are_values_that_travel(token):
+    """Copies and pickles are equal and hash alike, nobody can change one, and only an attribute shows it."""
     assert SECRET not in f"{token} {token!r} {[token]}"
     assert token.value == SECRET
     assert token.expires_at == getattr(token, "expiry", None)  # as Verizon's SDK calls it
-
-
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
-@pytest.mark.parametrize("token", BOTH)
-def test_tokens_travel(token, again):
-    """Copies and pickles are equal and hash alike."""
-    assert again(token) == token
-    assert hash(again(token)) == hash(token)
-
-
-@pytest.mark.parametrize("token", BOTH)
-def test_tokens_do_not_change(token):
-    """Nobody can change a token that others hold."""
+    for twin in (copy.copy(token), copy.deepcopy(token), pickle.loads(pickle.dumps(token))):
+        assert (twin, hash(twin)) == (token, hash(token))
     name = token.__match_args__[0]
     with pytest.raises(AttributeError, match="is immutable"):
         setattr(token, name, "another")

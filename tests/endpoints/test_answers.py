@@ -34,7 +34,7 @@ def refusal(status, body, secrets=(), hint=""):
     return caught.value
 
 
-@pytest.mark.parametrize("status", [200, 201, 299])
+@pytest.mark.parametrize("status", [200, 299])
 def test_a_json_object_with_a_good_status_is_the_document(status):
     """An OAuth "error": null is no error."""
     document = {**GOOD, "error": None, "errorCode": ""}
@@ -85,24 +85,12 @@ def test_the_error_is_of_the_class_that_was_asked_for_and_says_who_and_what_to_d
         json_or_raise(Answer(400, Secret(b"{}"), NOW), "M2M login", LoginError, "Look here.")
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_says_that_it_is_not_followed(status):
-    """A good body in it changes nothing."""
-    assert "not followed" in str(refusal(status, json.dumps(GOOD).encode()))
-
-
-@pytest.mark.parametrize(
-    ("status", "retryable"),
-    [(400, False), (401, False), (403, False), (404, False), (408, True), (425, True), (429, True)]
-    + [(status, True) for status in (500, 502, 503, 504, 599)],
-)
-def test_only_passing_troubles_are_retryable(status, retryable):
-    """The error tells whether the same call may succeed later."""
-    assert refusal(status, b"").retryable is retryable
-
-
-def test_the_server_s_wish_to_wait_is_kept():
-    """An error carries the Retry-After of its answer."""
+def test_a_status_says_what_it_is_worth():
+    """A redirect is not followed, a passing trouble is retryable, and a wish to wait is kept."""
+    for status in (301, 302, 303, 307, 308):
+        assert "not followed" in str(refusal(status, json.dumps(GOOD).encode()))
+    statuses = (400, 401, 403, 404, 408, 425, 429, 500, 502, 503, 504, 599)
+    assert [status for status in statuses if not refusal(status, b"").retryable] == [400, 401, 403, 404]
     with pytest.raises(TokenRequestError) as caught:
         json_or_raise(Answer(429, Secret(b""), NOW, 7.0), "token request", TokenRequestError)
     assert caught.value.retry_after == 7.0
@@ -131,57 +119,42 @@ def test_a_secret_within_a_secret_is_blotted_out_as_a_whole():
 
 def test_what_the_server_said_is_bounded_and_on_one_line():
     """400 kB, line ends and escapes of a terminal reach no log."""
-    long = json.dumps({"error": "e" * 400_000, "error_description": "d" * 400_000}).encode()
-    error = refusal(400, long)
+    long = {"error": "e" * 400_000, "error_description": "d" * 400_000}
+    error = refusal(400, json.dumps(long).encode())
     assert (len(error.code), len(error.description)) == (100, 300)
     assert len(str(error)) < 600
-    nasty = json.dumps(
-        {"error": "e\r\nX", "error_description": "no\r\n2026 INFO\x1b[2J\u2028\ud800 ok"}
-    ).encode()
-    error = refusal(400, nasty)
+    nasty = {"error": "e\r\nX", "error_description": "no\r\n2026 INFO\x1b[2J\u2028\ud800 ok"}
+    error = refusal(400, json.dumps(nasty).encode())
     assert (error.code, error.description) == ("e X", "no 2026 INFO [2J ok")
 
 
-@pytest.mark.parametrize(
-    ("body", "document"),
-    [
-        (b"{}", {}),
-        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
-        ('{"a": 1}'.encode("utf-16"), None),
-        ('{"a": 1}'.encode("utf-32"), None),
-        (b'{"a": "\xff"}', None),
-        (b'{"a": ' + b"9" * 5000 + b"}", None),
-        (b'{"a":' * 100_000, None),
-        (b"null", None),
-    ],
-    ids=range(8),
-)
-def test_only_a_json_object_in_utf8_is_one(body, document):
+NO_OBJECTS = ['{"a": 1}'.encode("utf-16"), '{"a": 1}'.encode("utf-32"), b'{"a": "\xff"}', b"null"]
+NO_OBJECTS += [b'{"a": ' + b"9" * 5000 + b"}", b'{"a":' * 100_000]
+
+
+def test_only_a_json_object_in_utf8_is_one():
     """RFC 8259 section 8.1: UTF-8, a byte order mark may be ignored."""
-    assert json_object(body) == document
+    assert json_object(b"{}") == {}
+    assert json_object(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    assert [json_object(body) for body in NO_OBJECTS] == [None] * len(NO_OBJECTS)
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("0", 0),
-        ("7", 7),
-        (" 7.5 ", 7.5),
-        ("-1", 0),
-        ("1e3", 1000),
-        ("nan", None),
-        ("1e999", None),
-        ("-inf", None),
-        ("", None),
-        ("soon", None),
-        ("Fri, 99 Foo 99999 99:99:99 GMT", None),
-        ("Fri, 31 Dec 99999999999999 23:59:59 GMT", None),
-        ("Mon, 01 Jan 0001 00:00:00 -0000", 0),
-        (formatdate(NOW + 90, usegmt=True), 90),
-        (formatdate(NOW - 90, usegmt=True), 0),
-    ],
-)
+WAITS = [
+    (None, None),
+    ("0", 0),
+    ("7", 7),
+    (" 7.5 ", 7.5),
+    ("-1", 0),
+    ("1e3", 1000),
+    ("", None),
+    ("soon", None),
+]
+WAITS += [("nan", None), ("1e999", None), ("-inf", None), ("Fri, 99 Foo 99999 99:99:99 GMT", None)]
+WAITS += [("Fri, 31 Dec 99999999999999 23:59:59 GMT", None), ("Mon, 01 Jan 0001 00:00:00 -0000", 0)]
+WAITS += [(formatdate(NOW + 90, usegmt=True), 90), (formatdate(NOW - 90, usegmt=True), 0)]
+
+
+@pytest.mark.parametrize(("value", "seconds"), WAITS)
 def test_retry_after_is_read_or_left(value, seconds):
     """RFC 9110 section 10.2.3: seconds or a date; what is neither is no wish."""
     assert retry_after(value, NOW) == seconds

@@ -17,24 +17,15 @@ from requests_thingspace._turns import Turn
 from ..users import environment_of_user, python
 
 
-def test_futures_share_one_token_call(sandbox, attach, auth, account):
-    """64 calls of a cold FuturesSession, and 64 more after both tokens died."""
-    with FuturesSession(max_workers=32) as session:
-        session.trust_env, session.verify = False, sandbox.ca_file
-        attach(session, auth())
+def test_futures_share_one_token_call(sandbox, connect, account, spent):
+    """64 calls of a cold FuturesSession, which sends by the Session it is given, and 64 with dead tokens."""
+    with FuturesSession(session=connect(), max_workers=32) as session:
         for round_ in (1, 2):
             futures = [session.get(account) for _ in range(64)]
             assert {future.result().status_code for future in futures} == {200}
-            assert (sandbox.calls["token"], sandbox.calls["login"]) == (round_, round_)
+            assert spent() == (round_, round_)
             sandbox.revoke_tokens()
             sandbox.end_sessions()
-
-
-def test_futures_over_a_session_that_is_there(sandbox, connect, account):
-    """`FuturesSession(session=...)` sends by that Session."""
-    session = connect()
-    with FuturesSession(session=session) as futures:
-        assert futures.get(account).result().status_code == 200
 
 
 PATCHES = {
@@ -61,10 +52,6 @@ def at_once():
     return sorted({{greenlet.value.status_code for greenlet in greenlets}})
 
 
-{more}
-"""
-
-BOTH_FACES = """
 session.auth = auth
 print(json.dumps(at_once()))
 auth.revoke()
@@ -82,8 +69,9 @@ def provider(last_token, manager):
     return manager.fetch_token()
 
 
+session, auth = requests.Session(), ThingspaceAuth.from_env()
 mount(session, auth, pool_maxsize=32)
-with gevent.Timeout(0.2, False):
+with gevent.Timeout(0.05, False):
     auth.get_token()
     raise AssertionError("the token came early")
 print(json.dumps(at_once()))
@@ -110,19 +98,10 @@ def run(sandbox, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", PATCHES)
-def test_greenlets_share_one_token_call(sandbox, account, run, patch):
+def test_greenlets_share_one_token_call(sandbox, account, run, patch, spent):
     """In a program that gevent has patched, by each face, cold and after a revocation."""
-    program = GREENLETS.format(patch=PATCHES[patch], more=BOTH_FACES)
-    assert run(program, account) == [[200]] * 4
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (4, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("patch", ["everything", "all but threads"])
-def test_a_greenlet_that_waits_or_gives_up_stops_no_other(sandbox, account, run, patch):
-    """gevent.Timeout comes out of a call, and the next one renews; a provider that waits lets others run."""
-    sandbox.slow("token", 0.5)
-    assert run(GREENLETS.format(patch=PATCHES[patch], more=WAITING), account) == [[200], [200, 5]]
+    assert run(GREENLETS.format(patch=PATCHES[patch]), account) == [[200]] * 4
+    assert spent() == (4, 2)
 
 
 @pytest.fixture
