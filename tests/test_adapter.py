@@ -14,11 +14,7 @@ def test_an_adapter_wants_an_auth():
 
 
 LOCAL = Environment.at("http://localhost:80")
-ELSEWHERE = [
-    "https://example.com",
-    "https://thingspace.verizon.com.example.com",
-    "http://thingspace.verizon.com",
-]
+ELSEWHERE = ["https://example.com", f"{PRODUCTION.origins[0]}.example.com", "http://thingspace.verizon.com"]
 
 
 @pytest.mark.parametrize(

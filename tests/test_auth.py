@@ -7,41 +7,31 @@ import requests
 
 from requests_thingspace import LoginError, OAuthToken, ThingspaceAuth, TokenRequestError
 
-BLANK = requests.PreparedRequest()
-COVERED = "https://thingspace.verizon.com/api/m2m/v1/accounts/1"
 
-
-def test_scopes_are_a_text_or_a_collection(sandbox, auth):
+def test_scopes_are_a_text_or_a_collection(auth):
     """Both mean the same; what was granted is on the token."""
     granted = ("ts.application.ro", "ts.mec.fullaccess")
     for scopes in (" ".join(granted), granted, list(granted)):
         assert auth(scopes=scopes).get_token().scope == granted
 
 
-@pytest.mark.parametrize("request_", [requests.Request("GET", "https://example.com/").prepare(), BLANK])
-def test_a_request_elsewhere_is_returned_as_it_came(request_):
+def test_a_request_elsewhere_is_returned_as_it_came():
     """Not a header, not a hook; neither is a half-made PreparedRequest ours to judge."""
-    before = copy.deepcopy(vars(request_))
-    assert ThingspaceAuth("id", "secret")(request_) is request_
-    assert vars(request_) == before
+    for request in (requests.Request("GET", "https://example.com/").prepare(), requests.PreparedRequest()):
+        before = copy.deepcopy(vars(request))
+        assert ThingspaceAuth("id", "secret")(request) is request
+        assert vars(request) == before
 
 
 @pytest.mark.parametrize("session_token", ["guid", None])
 def test_a_request_is_stamped_and_watched_once(session_token):
     """Also when it passes through the auth twice; a hook of the user's stays."""
     auth = ThingspaceAuth("id", "secret", token=OAuthToken("abc"), session_token=session_token)
-    request = requests.Request("GET", COVERED, hooks={"response": print}).prepare()
-    auth(request)
-    auth(request)
-    assert request.headers["Authorization"] == "Bearer abc"
+    url = "https://thingspace.verizon.com/api/m2m/v1/accounts/1"
+    request = requests.Request("GET", url, hooks={"response": print}).prepare()
+    assert auth(auth(request)).headers["Authorization"] == "Bearer abc"
     assert request.headers.get("VZ-M2M-Token") == session_token
     assert len(request.hooks["response"]) == 2
-
-
-def test_without_credentials_there_is_no_session_token(auth):
-    """And the error says what to give."""
-    with pytest.raises(ValueError, match="username= and password="):
-        auth(username=None, password=None).get_session_token()
 
 
 def test_revoke_ends_the_token_everywhere(sandbox, auth):
@@ -72,6 +62,8 @@ def test_logout_ends_the_session(sandbox, auth):
     assert sandbox.calls["logout"] == 2
     with pytest.raises(LoginError, match="no username to log in with"):
         preset.get_session_token()
+    with pytest.raises(ValueError, match="username= and password="):
+        auth(username=None, password=None).get_session_token()
 
 
 def test_reset_takes_new_credentials(sandbox, auth):
@@ -90,9 +82,8 @@ def test_reset_takes_new_credentials(sandbox, auth):
 
 def test_repr_tells_the_client_and_the_place_and_no_secret():
     """Enough to know which one it is."""
-    auth = ThingspaceAuth(
-        "id", "the-client-secret", username="u", password="the-password", token=OAuthToken("abc")
-    )
+    secrets = {"username": "u", "password": "the-password", "token": OAuthToken("abc")}
+    auth = ThingspaceAuth("id", "the-client-secret", **secrets)
     assert repr(auth) == "<ThingspaceAuth 'id' at https://thingspace.verizon.com>"
     assert not [secret for secret in ("the-", "abc") if secret in f"{vars(auth)!r}"]
 

@@ -1,7 +1,5 @@
 """Scripts as they are found in the wild: what kills them, and that ``thingspace run`` carries them."""
 
-from __future__ import annotations
-
 import base64
 import json
 from pathlib import Path

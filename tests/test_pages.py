@@ -1,7 +1,5 @@
 """The pages beside the snippets: links, versions, diffs, messages, and what must not be in them."""
 
-from __future__ import annotations
-
 import ast
 import configparser
 import difflib
@@ -64,9 +62,7 @@ def test_the_diff_of_the_migration_is_that_of_its_scripts():
 
 
 @pytest.mark.parametrize(("script", "survives"), [("before.py", False), ("after.py", True)])
-def test_the_migrated_script_survives_what_the_old_one_does_not(
-    script, survives, documented_thingspace, tmp_path
-):
+def test_the_migrated_script_survives(script, survives, documented_thingspace, tmp_path):
     """Both run against the sandbox; with tokens that live for a moment the old one dies."""
     sandbox, environment = documented_thingspace
     sandbox.reset()
@@ -93,18 +89,12 @@ def messages():
                 yield from ((path.name, piece.strip(" .:'")) for piece in pieces if len(piece) > 14)
 
 
-def test_each_message_is_under_troubleshooting():
-    """Whoever adds a message adds its cause and its remedy."""
-    page = text_of(ROOT / "docs" / "troubleshooting.rst")
-    missing = [(name, message) for name, message in messages() if message.split("; ")[0] not in page]
-    assert missing == []
-
-
-def test_each_event_and_message_of_the_log_is_on_its_page():
-    """What a listener may hear is promised; a warning or an error has its cause and its remedy."""
+def test_each_message_is_under_troubleshooting_and_each_event_on_its_page():
+    """Whoever adds a message, a warning or an error adds its cause and its remedy; an event is promised."""
     page, fixes = (text_of(ROOT / "docs" / name) for name in ("howto/logging.rst", "troubleshooting.rst"))
-    assert [name for name in _LINES if name not in page] == []
+    assert [(name, said) for name, said in messages() if said.split("; ")[0] not in fixes] == []
     assert [line for level, line in _LINES.values() if level >= logging.WARNING and line not in fixes] == []
+    assert [name for name in _LINES if name not in page] == []
 
 
 def test_each_module_is_on_the_page_of_the_architecture():

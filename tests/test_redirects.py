@@ -14,17 +14,16 @@ REFUSALS = ["none", "bearer", "session", "both"]
 
 LEADS_AWAY = ["https://{there}", "HTTPS://{there}", "//{there}", "/\t/{there}", "\t//{there}", "/\\{there}"]
 LEADS_AWAY += ["\\\\{there}", "\\/{there}", "https:/\\{there}", "https:\\\\{there}", "ht\ttps://{there}"]
-LEADS_AWAY += ["https:///{there}", "https://{here}@{there}", "https://{here}:x@{there}", "x:///{there}"]
-LEADS_AWAY += ["https://{here}\\@{there}", "https://{here}#@{there}", "https://{here}?@{there}", "///{there}"]
-LEADS_AWAY += ["https://{here}\t@{there}", "https://{here}/\\..\\..\\@{there}", "/..//{there}", "/.//{there}"]
 LEADS_AWAY += [
-    "/%09/{there}",
-    "/%5c{there}",
-    "//{here}@{there}",
-    "http:///{there}",
-    "http://{there}",
+    "https:///{there}",
+    "https://{here}@{there}",
+    "https://{here}:x@{there}",
+    "x:///{there}",
     "{there}",
 ]
+LEADS_AWAY += ["https://{here}\\@{there}", "https://{here}#@{there}", "https://{here}?@{there}", "///{there}"]
+LEADS_AWAY += ["https://{here}\t@{there}", "https://{here}/\\..\\..\\@{there}", "/..//{there}", "/.//{there}"]
+LEADS_AWAY += ["/%09/{there}", "/%5c{there}", "//{here}@{there}", "http:///{there}", "http://{there}"]
 """Texts that lead another origin's way for one reader or another: {here} is ours, {there} is not."""
 
 

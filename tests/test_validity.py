@@ -33,23 +33,18 @@ def test_either_clock_ends_a_token():
         assert Moment(START.wall + wall, START.monotonic + monotonic).reaches(active(3600).expires)
 
 
-def test_a_token_that_is_due_on_arrival_is_due_only_when_it_is_expired():
-    """ThingSpace gives the same token again: with 40 s left and a skew of 60 s it is used for 40 s."""
-    one = active(40)
+def test_a_token_that_is_due_or_expired_on_arrival_is_used_all_the_same():
+    """ThingSpace gives it again: for its 40 s, or for a moment; what the user brings has no such moment."""
+    one, arrival = active(40), START.plus(100)
     assert one.due == one.expires == START.plus(40)
+    assert active(10, now=arrival).expires == arrival.plus(SHORTEST_USE)
+    assert START.reaches(active(-1, shortest=0.0).expires)
 
 
 def test_a_clock_set_while_the_endpoint_answers_does_not_lengthen_a_life():
     """The wall clock goes back an hour between request and answer; the monotonic expiry stays true."""
     one = active(3600, now=Moment(START.wall - 3600, START.monotonic + 1))
     assert one.expires.monotonic == START.monotonic + 3600
-
-
-def test_a_token_that_arrives_expired_is_used_for_a_moment():
-    """No clock may bring about a token call for each API call; what the user brings has no shortest use."""
-    arrival = START.plus(100)
-    assert active(10, now=arrival).expires == arrival.plus(SHORTEST_USE)
-    assert START.reaches(active(-1, shortest=0.0).expires)
 
 
 @pytest.mark.parametrize("token", [OAuthToken("secret-a"), SessionToken("secret-a")], ids=repr)

@@ -1,19 +1,17 @@
 """One bounded, truthful exchange: retries, deadlines, ways, and errors."""
 
 import contextvars
-import gc
 import os
 import socket
 import ssl
 import sys
 import threading
 import time
-from contextlib import suppress
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError, InvalidSchema, ProxyError, RetryError, SSLError
+from requests.exceptions import ChunkedEncodingError, InvalidSchema, ProxyError, SSLError
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from requests_thingspace import TokenRequestError
@@ -37,9 +35,8 @@ FINAL = (200, 204, 302, 400, 401, 403, 404, 408, 500, 501, 505)
 
 def exchange_by(transport, timeout, *more):
     """An exchange that takes at most `timeout` seconds."""
-    return Exchange(
-        transport, Settings(**{**DEFAULTS, "timeout": timeout}), TokenRequestError, *(more or [()])
-    )
+    settings = Settings(**{**DEFAULTS, "timeout": timeout})
+    return Exchange(transport, settings, TokenRequestError, *(more or [()]))
 
 
 @pytest.fixture
@@ -47,8 +44,7 @@ def ask(server, session):
     """One exchange with the token endpoint of the server, without pauses between attempts."""
 
     def ask(route=None, *, timeout=5.0, repeatable=True, pauses=(0.0, 0.0), secrets=()):
-        hidden = tuple(Secret(secret) for secret in secrets)
-        way = exchange_by(route or Transport(session), timeout, hidden, repeatable, pauses)
+        way = exchange_by(route or Transport(session), timeout, secrets, repeatable, pauses)
         return way.call(server.origin + TOKEN_PATH, SIGNED, Secret({"data": {"x": "y"}}))
 
     return ask
@@ -74,22 +70,13 @@ def test_only_a_passing_trouble_is_tried_again(repeatable, calls, ask, server):
 
 @pytest.mark.parametrize(
     ("behaviour", "repeatable", "connections"),
-    [
-        (do.reset(), True, 3),
-        (do.reset(), False, 1),
-        (do.empty_reply(), False, 1),
-        (do.present("unknown CA", WELL), True, 1),
-    ],
+    [(do.reset(), True, 3), (do.reset(), False, 1), (do.empty_reply(), False, 1)],
 )
 def test_only_a_broken_connection_is_tried_again(behaviour, repeatable, connections, ask, server):
-    """Where the call may arrive twice without harm; a bad certificate does not get better."""
+    """Where the call may arrive twice without harm."""
     server.script(TOKEN_PATH, behaviour)
-    with pytest.raises(requests.ConnectionError) as caught:
-        ask(repeatable=repeatable)
+    assert isinstance(error_of(lambda: ask(repeatable=repeatable)), requests.ConnectionError)
     assert server.connections == connections
-    if isinstance(caught.value, SSLError):
-        assert "certificate verify failed" in str(caught.value)
-        assert server.count() == 0
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
@@ -100,10 +87,8 @@ def test_what_was_never_sent_is_tried_again(repeatable, ask, server, session, no
     server.script(TOKEN_PATH, WELL)
     assert ask(repeatable=repeatable).status == 200
     assert server.count(TOKEN_PATH) == 1
-
     session.mount("https://", adapter := BrokenAdapter(refused))
-    with pytest.raises(requests.ConnectionError, match="refused"):
-        ask(repeatable=repeatable)
+    assert "refused" in str(error_of(lambda: ask(repeatable=repeatable)))
     assert adapter.tried == 3
 
 
@@ -127,18 +112,17 @@ def test_a_pause_that_does_not_fit_ends_the_exchange(ask, server):
     assert server.count(TOKEN_PATH) == 2
 
 
-@pytest.mark.parametrize(
-    "behaviour",
-    [
-        do.hang(),
-        do.drip_headers(WELL, interval=0.01),
-        do.raw(Repeated(b" " * 1024, head=b"HTTP/1.1 200 OK\r\n\r\n"), interval=0.05),
-    ],
-    ids=["silence", "dripped headers", "a body in late pieces"],
-)
+LATE = {
+    "silence": do.hang(),
+    "dripped headers": do.drip_headers(WELL, interval=0.01),
+    "a body in pieces": do.raw(Repeated(b" " * 1024, head=b"HTTP/1.1 200 OK\r\n\r\n"), interval=0.05),
+}
+
+
+@pytest.mark.parametrize("behaviour", LATE)
 def test_an_exchange_ends_at_its_deadline(behaviour, ask, server):
     """It is not tried again, and the thread that was left behind lets go of the connection."""
-    server.script(TOKEN_PATH, behaviour)
+    server.script(TOKEN_PATH, LATE[behaviour])
     started = time.monotonic()
     with pytest.raises(requests.Timeout, match=r"no complete answer within 0\.3 seconds"):
         ask(timeout=0.3)
@@ -147,31 +131,36 @@ def test_an_exchange_ends_at_its_deadline(behaviour, ask, server):
     assert server.wait_until_idle()
 
 
-def test_a_call_that_is_not_on_the_wire_is_given_up_too(ask):
-    """An adapter that waits for something else than a socket: its thread is left to itself."""
+def test_a_call_without_tls_or_a_socket_is_given_up_too(ask):
+    """The thread of an adapter that waits for something else is left to itself; without TLS it ends."""
     gate = threading.Event()
     with pytest.raises(requests.Timeout):
         ask(Transport(settings={}, send=lambda *_, **__: gate.wait(5)), timeout=0.1)
     gate.set()
-
-
-def test_a_call_without_tls_is_really_over():
-    """Its socket is closed, so that its thread ends."""
     with do.HostileServer(tls=False) as plain:
         plain.script(TOKEN_PATH, do.hang())
         with pytest.raises(requests.Timeout):
-            exchange_by(Transport(), 0.5).call(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
-        assert not [one for one in threading.enumerate() if one.name == "thingspace-call" and one.is_alive()]
+            exchange_by(Transport(), 0.3).call(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
+        assert plain.wait_until_idle()
 
 
-def test_after_an_interim_answer_the_connection_is_not_used_again(ask, server):
-    """http.client takes it for the final one, so that the next call would get the answer to this one."""
-    for connections, status in enumerate((101, 102, 103), 2):
-        server.script(TOKEN_PATH, do.Answer(status, framing="none"), WELL)
-        with pytest.raises(TokenRequestError, match=f"HTTP {status} is not a final answer"):
-            ask()
-        assert ask().status == 200
-        assert server.connections == connections
+REFUSED = [
+    (do.Answer(code, framing="none"), f"HTTP {code} is not a final answer") for code in (101, 102, 103)
+]
+REFUSED += [
+    (do.answer(200, b"\0", headers=[("Content-Encoding", coding)]), "Content-Encoding that was not asked for")
+    for coding in ("br", "zstd", "gzip, gzip", "deflate, gzip", "x-unheard-of")
+]
+
+
+@pytest.mark.parametrize(("behaviour", "words"), REFUSED)
+def test_an_answer_that_is_not_read_takes_its_connection_along(behaviour, words, ask, server):
+    """In a coding that may inflate to gigabytes, or an interim one, which another answer follows."""
+    server.script(TOKEN_PATH, behaviour, do.answer(200, b"{}", headers=[("Content-Encoding", "Identity")]))
+    with pytest.raises(TokenRequestError, match=words):
+        ask()
+    assert ask().body.reveal() == b"{}"
+    assert server.connections == 2
 
 
 def test_a_body_is_read_up_to_the_limit(ask, server):
@@ -180,34 +169,19 @@ def test_a_body_is_read_up_to_the_limit(ask, server):
     assert len(ask().body.reveal()) == LARGEST_BODY
     with pytest.raises(TokenRequestError, match="larger than 1048576 bytes"):
         ask()
-    assert server.count(TOKEN_PATH) == 2
-
-
-def test_a_coding_that_inflates_without_bound_is_refused(ask, server):
-    """One piece of brotli or of twice gzip may be gigabytes; "no coding" has two names, in any case."""
-    for coding in ("br", "zstd", "gzip, gzip", "deflate, gzip", "x-unheard-of"):
-        server.script(TOKEN_PATH, do.answer(200, b"\0" * 100, headers=[("Content-Encoding", coding)]))
-        with pytest.raises(TokenRequestError, match="Content-Encoding that was not asked for"):
-            ask()
-    for coding in ("Identity", ""):
-        server.script(TOKEN_PATH, do.answer(200, b"{}", headers=[("Content-Encoding", coding)]))
-        assert ask().body.reveal() == b"{}"
-
-
-def result_of(work):
-    call = Call(work)
-    call.start()
-    assert call.wait(5)
-    return call.result()
 
 
 def test_a_call_gives_what_its_work_gives():
     """A result, found in the context of the caller, or its exception, whatever kind that is."""
     variable = contextvars.ContextVar("variable", default="nobody's")
     variable.set("mine")
-    assert result_of(variable.get) == "mine"
+    well, exiting = Call(variable.get), Call(sys.exit)
+    for call in (well, exiting):
+        call.start()
+        assert call.wait(5)
+    assert well.result() == "mine"
     with pytest.raises(SystemExit):
-        result_of(sys.exit)
+        exiting.result()
 
 
 def test_a_call_that_is_cancelled_before_it_begins_does_nothing():
@@ -221,20 +195,14 @@ def test_a_call_that_is_cancelled_before_it_begins_does_nothing():
     assert done == []
 
 
-@pytest.mark.parametrize(
-    ("raised", "hidden", "seen"),
-    [
-        (RuntimeError("cannot release un-acquired lock"), KeyboardInterrupt(), KeyboardInterrupt),
-        (KeyError("a thread"), KeyboardInterrupt(), KeyboardInterrupt),
-        (KeyError("a thread"), None, KeyError),
-    ],
-)
-def test_what_is_raised_at_the_start_of_a_call_comes_through(raised, hidden, seen, monkeypatch):
+@pytest.mark.parametrize(("hidden", "seen"), [(KeyboardInterrupt(), KeyboardInterrupt), (None, KeyError)])
+def test_what_is_raised_at_the_start_of_a_call_comes_through(hidden, seen, monkeypatch):
     """threading's own clean-up hides what a signal handler raises behind an error of its own."""
-    raised.__context__ = hidden
 
     def start(self):
-        raise raised
+        error = KeyError("a thread")
+        error.__context__ = hidden
+        raise error
 
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(seen):
@@ -280,27 +248,17 @@ def test_a_session_is_used_and_not_changed(ask, server, session):
     assert (request.query, heard) == ("", [])
 
 
-def test_settings_win_over_the_session(ask, server, session):
-    """What a face saw of its request is what counts."""
+def test_without_a_session_the_settings_or_the_environment_count(ask, server, monkeypatch, nobody):
+    """REQUESTS_CA_BUNDLE and the proxy variables, as for any requests call; and no socket is left open."""
     server.script(TOKEN_PATH, WELL)
     with pytest.raises(SSLError):
-        ask(Transport(session, {"verify": True}))
-    assert ask(Transport(requests.Session(), {"verify": server.ca_file})).status == 200
+        ask(Transport(requests.Session(), {"verify": True}))
     assert ask(Transport(None, {"verify": server.ca_file})).status == 200
-
-
-def test_without_a_session_the_environment_counts(ask, server, monkeypatch, nobody):
-    """As for any requests call: REQUESTS_CA_BUNDLE and the proxy variables; and no socket is left open."""
-    server.script(TOKEN_PATH, WELL)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", server.ca_file)
     monkeypatch.setenv("no_proxy", "localhost")
     monkeypatch.setenv("https_proxy", f"http://{nobody}")
     assert ask(Transport()).status == 200
-    ports = set()  # urllib3 1.26 would leave the socket of a Session that is dropped to the garbage collector
-    for one in [one for one in gc.get_objects() if isinstance(one, ssl.SSLSocket) and one.fileno() != -1]:
-        with suppress(OSError):  # that of another test, which is being closed
-            ports.add(one.getpeername()[1])
-    assert server.port("main") not in ports
+    assert server.wait_until_idle()
     monkeypatch.delenv("no_proxy")
     with pytest.raises(ProxyError):
         ask(Transport())
@@ -314,15 +272,14 @@ def test_without_a_session_the_environment_counts(ask, server, monkeypatch, nobo
         ({"proxies": {"https": "http://:8080"}}, TokenRequestError, "proxy URL"),
         ({"proxies": {"https": "http://user:the-proxy-password@[bad"}}, TokenRequestError, "failed"),
         ({"proxies": {"https": "socks9://user:the-proxy-password@localhost"}}, TokenRequestError, "failed"),
-        ({"proxies": {"https": "http://user:the-proxy-password@NOBODY"}}, ProxyError, "refused"),
+        ({"proxies": {"https": "http://user:the-proxy-password@127.0.0.1:1"}}, ProxyError, "refused"),
     ],
 )
-def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, nobody, log_without_secrets):
+def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, log_without_secrets):
     """They are RequestExceptions too, and show no password."""
     log_without_secrets.add("the-proxy-password")
-    proxies = {name: url.replace("NOBODY", nobody) for name, url in settings.get("proxies", {}).items()}
     with pytest.raises(kind, match=words) as caught:
-        ask(Transport(None, {"verify": server.ca_file, **settings, "proxies": proxies}))
+        ask(Transport(None, {"verify": server.ca_file, **settings}))
     assert "the-proxy-password" not in told_by(caught.value)
 
 
@@ -366,9 +323,7 @@ NEVER, IF_REPEATABLE, ALWAYS = (1, 1), (3, 1), (3, 3)  # how often it is tried i
     [
         (ZeroDivisionError("the-client-secret"), TokenRequestError, "failed: ZeroDivisionError$", NEVER),
         (OSError(5, "the-client-secret"), TokenRequestError, r"failed: \[Errno 5\] \*\*\*$", NEVER),
-        (MemoryError(), TokenRequestError, "failed: MemoryError$", NEVER),
         (InvalidSchema("no SOCKS"), TokenRequestError, "InvalidSchema: no SOCKS$", NEVER),
-        (RetryError("too many"), TokenRequestError, "RetryError: too many$", NEVER),
         (ChunkedEncodingError("cut"), TokenRequestError, "ChunkedEncodingError: cut$", IF_REPEATABLE),
         (requests.ReadTimeout(), requests.ReadTimeout, "within 5 seconds$", NEVER),
         (OwnTimeoutError("very", "long"), requests.ReadTimeout, "within 5 seconds$", NEVER),
@@ -388,7 +343,7 @@ def test_a_foreign_failure_is_made_presentable(failure, kind, words, tried, ask,
     for adapter, repeatable in zip(adapters, (True, False)):
         session.mount("https://", adapter)
         with pytest.raises(kind, match=words) as caught:
-            ask(secrets=["the-client-secret"], repeatable=repeatable)
+            ask(secrets=(Secret("the-client-secret"),), repeatable=repeatable)
         assert caught.type is kind
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
         if kind is TokenRequestError:

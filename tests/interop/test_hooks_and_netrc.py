@@ -19,11 +19,10 @@ def test_a_sessions_hooks_see_the_replayed_answer_and_no_call_of_ours(sandbox, c
 
 
 @pytest.mark.parametrize("entry", ["machine 127.0.0.1", "default"])
-def test_netrc_on_a_redirect_hides_no_dead_token(sandbox, connect, account, tmp_path, monkeypatch, entry):
-    """requests puts its password on the redirected request, where the token takes its place again.
-
-    Neither the token call nor the login has it; of a dead token, what is put back first proves nothing.
-    """
+def test_netrc_on_a_redirect_hides_no_dead_token(
+    sandbox, connect, account, tmp_path, monkeypatch, spent, entry
+):
+    """requests puts its password on the redirected request alone, where a token, dead or not, replaces it."""
     path = tmp_path / "netrc"
     path.write_text(f"{entry} login somebody password something\n")
     monkeypatch.setenv("NETRC", str(path))
@@ -33,11 +32,11 @@ def test_netrc_on_a_redirect_hides_no_dead_token(sandbox, connect, account, tmp_
     session = connect()
     session.trust_env = True
     assert session.get(f"{sandbox.origin}/sandbox/redirect", params={"to": account}).status_code == 200
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+    assert spent() == (1, 1)
     sandbox.revoke_tokens()
     sandbox.end_sessions()
     to = f"{sandbox.imp_origin}/api/v2/clients/registration"
     sandbox.fail_next("api", status=307, headers={"Location": to})
     assert session.post(account, json={}).status_code == 200
     assert session.get(account).status_code == 200
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+    assert spent() == (2, 2)

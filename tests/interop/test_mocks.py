@@ -7,7 +7,7 @@ import requests
 import requests_mock
 import responses
 
-from requests_thingspace import PRODUCTION, ThingspaceAuth, TokenRequestError
+from requests_thingspace import PRODUCTION, ThingspaceAuth
 
 URL = "https://thingspace.verizon.com/api/m2m/v1/accounts/0000123456-00001"
 TOKEN = {"access_token": "first-token", "token_type": "Bearer", "expires_in": 3600}
@@ -75,10 +75,3 @@ def test_a_mocker_and_a_preset_token(attach):
         mocker.get(URL, json={"n": 1})
         assert session.get(URL).json() == {"n": 1}
         assert mocker.call_count == 1
-
-
-def test_a_mocked_error_of_the_token_endpoint(mocker):
-    """It is judged like a real one."""
-    mocker.register_uri("POST", PRODUCTION.token_url, status_code=401, json={"error": "invalid_client"})
-    with pytest.raises(TokenRequestError, match="invalid_client"):
-        mocker.session.get(URL)

@@ -30,15 +30,9 @@ def proxy(sandbox, log_without_secrets):
 
 
 @pytest.fixture
-def behind(proxy, sandbox, auth):
-    """A function that makes an auth for what is behind the proxy, and gives the URL of an account too."""
-
-    def behind(**arguments):
-        environment = Environment.at(proxy.origin)
-        url = f"{proxy.origin}/api/m2m/v1/accounts/{sandbox.account}"
-        return auth(session=None, environment=environment, **arguments), url
-
-    return behind
+def behind(proxy, auth):
+    """A function that makes an auth for what is behind the proxy."""
+    return lambda **given: auth(session=None, environment=Environment.at(proxy.origin), **given)
 
 
 @pytest.fixture(params=["auth with session=", "adapter"])
@@ -54,24 +48,24 @@ def share_the_way(request, auth):
     return share_the_way
 
 
-def test_the_first_token_call_takes_the_proxy(plain, behind, proxy):
+def test_the_first_token_call_takes_the_proxy(sandbox, plain, account, behind, proxy):
     """The adapter is told of it, of a single call's or of the Session's, and needs no session=."""
-    url = behind()[1]
+    url = account.replace(sandbox.origin, proxy.origin)
     with pytest.raises(requests.ConnectionError):  # there is no other way
-        mount(plain, behind()[0]).get(url)
-    assert mount(plain, behind()[0]).get(url, proxies=proxy.proxies).status_code == 200
+        mount(plain, behind()).get(url)
+    assert mount(plain, behind()).get(url, proxies=proxy.proxies).status_code == 200
     plain.proxies = proxy.proxies
-    assert mount(plain, behind()[0]).get(url).status_code == 200
+    assert mount(plain, behind()).get(url).status_code == 200
 
 
-def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, behind, auth, proxy, spent):
+def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, account, behind, auth, proxy, spent):
     """The auth sees the proxy in the hook that judges the answer."""
     known = auth()
-    plain.auth, url = behind(token=known.get_token(), session_token=known.get_session_token())
+    plain.auth = behind(token=known.get_token(), session_token=known.get_session_token())
     plain.proxies = proxy.proxies
     sandbox.revoke_tokens()
     sandbox.end_sessions()
-    assert plain.get(url).status_code == 200
+    assert plain.get(account.replace(sandbox.origin, proxy.origin)).status_code == 200
     assert spent() == (2, 2)
 
 

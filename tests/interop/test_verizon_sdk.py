@@ -73,12 +73,11 @@ def provider():
     """A token provider as one writes it for the SDK, with its store and the number of its fetches."""
 
     def provider(last_oauth_token, auth_manager):
-        token = provider.stored
-        if token is None or token.expiry < time.time():
+        if provider.stored is None or provider.stored.expiry < time.time():
             fetched = auth_manager.fetch_token()
-            token = OauthToken(fetched.access_token, fetched.token_type, expiry=fetched.expiry)
-            provider.stored, provider.fetches = token, provider.fetches + 1
-        return token
+            provider.stored = OauthToken(fetched.access_token, fetched.token_type, expiry=fetched.expiry)
+            provider.fetches += 1
+        return provider.stored
 
     provider.stored, provider.fetches = None, 0
     return provider
@@ -94,19 +93,6 @@ def test_a_provider_that_was_written_for_the_sdk(sandbox, connect, account, auth
     sandbox.revoke_tokens()
     assert session.get(account).status_code == 200
     assert (provider.fetches, sandbox.calls["token"]) == (0, 2)
-
-
-def test_an_update_callback_that_was_written_for_the_sdk(sandbox, connect, account):
-    """It stores `access_token` and `expiry`, once for each token."""
-    rows = []
-    session = connect(on_token_update=lambda token: rows.append((token.access_token, token.expiry)))
-    before = time.time()
-    session.get(account)
-    session.get(account)
-    sandbox.revoke_tokens()
-    session.get(account)
-    assert len(rows) == len({value for value, _ in rows}) == 2
-    assert all(before + 3590 < expiry <= time.time() + 3600 for _, expiry in rows)
 
 
 def test_the_same_provider_serves_both(sandbox, connect, sdk, account, provider):
