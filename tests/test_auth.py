@@ -5,7 +5,9 @@ import copy
 import pytest
 import requests
 
-from requests_thingspace import LoginError, OAuthToken, ThingspaceAuth, TokenRequestError
+from requests_thingspace import OAuthToken, ThingspaceAuth
+
+from .catalogue import error_of
 
 
 def test_scopes_are_a_text_or_a_collection(auth):
@@ -41,8 +43,7 @@ def test_revoke_ends_the_token_everywhere(sandbox, auth):
     assert sandbox.calls["revoke"] == 0
     first = one.get_token()
     sandbox.fail_next("revoke", status=400, body={"error": "invalid_request"})
-    with pytest.raises(TokenRequestError, match="refused the revocation: HTTP 400 invalid_request"):
-        one.revoke()
+    assert "refused the revocation: HTTP 400 invalid_request" in str(error_of(one.revoke))
     assert one.get_token() == first
     one.revoke()
     assert one.get_token() != first
@@ -54,14 +55,13 @@ def test_logout_ends_the_session(sandbox, auth):
     one.logout()
     first = one.get_session_token()
     preset = auth(username=None, password=None, session_token=first)
-    one.logout()
-    one.logout()
+    for _ in range(2):
+        one.logout()
     assert sandbox.calls["logout"] == 1
     assert one.get_session_token() != first
     preset.logout()
     assert sandbox.calls["logout"] == 2
-    with pytest.raises(LoginError, match="no username to log in with"):
-        preset.get_session_token()
+    assert "no username to log in with" in str(error_of(preset.get_session_token))
     with pytest.raises(ValueError, match="username= and password="):
         auth(username=None, password=None).get_session_token()
 

@@ -12,12 +12,9 @@ LEGACY = Path(__file__).parent.parent / "examples" / "legacy"
 TROUBLE = "5:revoke,9:end-session,12:503"
 ROUNDS = 15
 
-SCRIPTS = {
-    "autoscaling.py": "0000123456-00001",
-    "edge_discovery.py": "192.0.2.7",
-    "registration.py": "vendor",
-    "sample_app.py": "0000123456-00001",
-}
+ACCOUNT = "0000123456-00001"
+SCRIPTS = {"autoscaling.py": ACCOUNT, "sample_app.py": ACCOUNT}
+SCRIPTS |= {"edge_discovery.py": "192.0.2.7", "registration.py": "vendor"}
 
 
 @pytest.fixture
@@ -46,8 +43,7 @@ def at_thingspace(documented_thingspace, folder):
 def test_alone_it_dies_with_its_tokens(at_thingspace):
     """What it is about: one revoked token ends it."""
     start, sandbox = at_thingspace
-    outcome = start(LEGACY / "sample_app.py", "0000123456-00001", ROUNDS)
-    assert outcome.returncode == 1
+    assert start(LEGACY / "sample_app.py", SCRIPTS["sample_app.py"], ROUNDS).returncode == 1
     assert sandbox.answers["api", 200] == 5
 
 
@@ -56,8 +52,7 @@ def test_run_carries_it(at_thingspace, script):
     """A revoked token, an ended session and a 503: every call is answered, for one renewal of each token."""
     start, sandbox = at_thingspace
     outcome = start("-m", "requests_thingspace", "run", LEGACY / script, SCRIPTS[script], ROUNDS)
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert outcome.stdout.count("\n") == ROUNDS
+    assert (outcome.returncode, outcome.stderr, outcome.stdout.count("\n")) == (0, "", ROUNDS)
     assert sandbox.answers["api", 200] == ROUNDS
     # the edge needs no session, so that nobody notices its end
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 1 if script == "edge_discovery.py" else 2)

@@ -18,7 +18,7 @@ import requests
 from requests_thingspace import PRODUCTION, ThingspaceAuth
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "other_clients"
-TASKS = 60
+TASKS = 40
 
 
 @cache

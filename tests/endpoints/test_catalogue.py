@@ -1,4 +1,4 @@
-"""Every fault of the catalogue where a call is made, and some as the user of a Session meets them."""
+"""The faults of the catalogue where a call is made, and some as the user of a Session meets them."""
 
 import time
 import tracemalloc
@@ -9,32 +9,22 @@ import requests
 from requests_thingspace import Environment, OAuthToken, ThingspaceAuth
 from requests_thingspace._tokens import LONGEST_LIFE
 
+from .. import hostile
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRETS, USERNAME, told_by
-from ..hostile import (
-    GOOD_LOGIN_DOCUMENT,
-    GOOD_SESSION_TOKEN,
-    GOOD_TOKEN,
-    GOOD_TOKEN_DOCUMENT,
-    LOGIN_FAULTS,
-    LOGIN_PATH,
-    TOKEN_FAULTS,
-    TOKEN_PATH,
-    json_answer,
-)
 from .clients import Client, login_of, manager_of
 
 pytestmark = pytest.mark.slow
 
 API_PATH = "/api/m2m/v1/accounts/1"
 GOOD = {
-    TOKEN_PATH: json_answer(200, GOOD_TOKEN_DOCUMENT),
-    LOGIN_PATH: json_answer(200, GOOD_LOGIN_DOCUMENT),
-    API_PATH: json_answer(200, {"accountName": "1"}),
+    hostile.TOKEN_PATH: hostile.json_answer(200, hostile.GOOD_TOKEN_DOCUMENT),
+    hostile.LOGIN_PATH: hostile.json_answer(200, hostile.GOOD_LOGIN_DOCUMENT),
+    API_PATH: hostile.json_answer(200, {"accountName": "1"}),
 }
-GOOD_TOKENS = {TOKEN_PATH: GOOD_TOKEN, LOGIN_PATH: GOOD_SESSION_TOKEN}
-FAULTS = [*TOKEN_FAULTS, *LOGIN_FAULTS]
+GOOD_TOKENS = {hostile.TOKEN_PATH: hostile.GOOD_TOKEN, hostile.LOGIN_PATH: hostile.GOOD_SESSION_TOKEN}
+FAULTS = [*hostile.TOKEN_FAULTS, *hostile.LOGIN_FAULTS]
 # An exchange is the same for both, but for what is tried again: of the login its own fields, and a third.
-CALLS = [*TOKEN_FAULTS, *LOGIN_FAULTS[:-17:3], *LOGIN_FAULTS[-17:]]
+CALLS = [*hostile.TOKEN_FAULTS, *hostile.LOGIN_FAULTS[:-17:3], *hostile.LOGIN_FAULTS[-17:]]
 # What a server does to the connection after its answer hits the API call that comes next on it.
 ROWS = [row for row in FAULTS if not row.title.startswith("answers, then resets")]
 FLOODS = ("bomb", "for ever", "MiB", "kB", "5,000", "100,000", "endless", "2**63", "160 bits")
@@ -51,7 +41,7 @@ def well(server):
 
 def auth_of(fault, server, session, timeout):
     """An auth whose next call is the one that the fault will hit."""
-    login = {"username": USERNAME, "password": PASSWORD, "token": GOOD_TOKEN_DOCUMENT}
+    login = {"username": USERNAME, "password": PASSWORD, "token": hostile.GOOD_TOKEN_DOCUMENT}
     arguments = {"environment": Environment.at(server.origin), "timeout": timeout, "session": session}
     return ThingspaceAuth(
         CLIENT_ID, CLIENT_SECRET, **arguments, **(login if fault.endpoint == "login" else {})
@@ -91,7 +81,7 @@ def caller(fault, server, route, timeout):
     client = Client(CLIENT_ID, CLIENT_SECRET, environment, timeout=timeout)
     if fault.endpoint == "token":
         return lambda: client.fetch(route)
-    bearers = manager_of(client.fetch, OAuthToken(GOOD_TOKEN))
+    bearers = manager_of(client.fetch, OAuthToken(hostile.GOOD_TOKEN))
     login = login_of(USERNAME, PASSWORD, environment, bearers, timeout=timeout)
     return lambda: login.fetch(route)
 

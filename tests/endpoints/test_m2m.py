@@ -15,26 +15,18 @@ from requests_thingspace._values import Secret
 from .. import hostile as do
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, EXPIRED, PASSWORD, SECRETS, USERNAME, error_of, told_by
 from ..clocks import FakeClock
-from ..hostile import (
-    GOOD_LOGIN_DOCUMENT,
-    GOOD_SESSION_TOKEN,
-    GOOD_TOKEN_DOCUMENT,
-    LOGIN_PATH,
-    MARKER,
-    TOKEN_PATH,
-)
 from .clients import Client, login_of, manager_of
 
 LOGOUT_PATH = "/api/m2m/v1/session/logout"
-FIRST, SECOND = f"{MARKER}-first", f"{MARKER}-second"
-SESSION = SessionToken(GOOD_SESSION_TOKEN)
-WELL = do.json_answer(200, GOOD_LOGIN_DOCUMENT)
+FIRST, SECOND = f"{do.MARKER}-first", f"{do.MARKER}-second"
+SESSION = SessionToken(do.GOOD_SESSION_TOKEN)
+WELL = do.json_answer(200, do.GOOD_LOGIN_DOCUMENT)
 REFUSAL = {"errorCode": "UnifiedWebService.REQUEST_FAILED.Login", "errorMessage": "wrong"}
 
 
 def give(server, bearer):
     """Let the token endpoint give a bearer."""
-    server.script(TOKEN_PATH, do.json_answer(200, {**GOOD_TOKEN_DOCUMENT, "access_token": bearer}))
+    server.script(do.TOKEN_PATH, do.json_answer(200, {**do.GOOD_TOKEN_DOCUMENT, "access_token": bearer}))
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def login(new_login):
 @pytest.mark.parametrize("password", [PASSWORD, 'quote"\\', "pässwörd-€", "a\r\nb"])
 def test_the_login_is_as_documented(password, server, route, new_login):
     """The bearer, and any password whole as JSON ("Start Connectivity Management Session" page)."""
-    server.script(LOGIN_PATH, WELL)
+    server.script(do.LOGIN_PATH, WELL)
     assert new_login(password).fetch(route) == SESSION
     (request,) = server.requests
     assert request.method == "POST"
@@ -77,20 +69,20 @@ def test_the_logout_is_as_documented(answer, server, route, login):
     (request,) = server.requests
     assert (request.method, request.body) == ("POST", b"")
     assert request.headers["Authorization"] == f"Bearer {FIRST}"
-    assert request.headers["VZ-M2M-Token"] == GOOD_SESSION_TOKEN
+    assert request.headers["VZ-M2M-Token"] == do.GOOD_SESSION_TOKEN
 
 
 @pytest.mark.parametrize(("other", "last"), [(SECOND, WELL), (SECOND, None), (FIRST, None)])
 def test_a_rejected_bearer_is_replaced_once(other, last, server, route, login):
     """A 401 speaks of the bearer, not of the user, who was never looked at: nothing is remembered."""
     give(server, other)
-    server.script(LOGIN_PATH, do.json_fault(401), last or do.json_fault(401))
+    server.script(do.LOGIN_PATH, do.json_fault(401), last or do.json_fault(401))
     if last is WELL:
         assert login.fetch(route) == SESSION
     else:
         error = error_of(lambda: login.fetch(route))
         assert (type(error), error.code) == (LoginError, "900901")
-    bearers = [r.headers["Authorization"] for r in server.requests if r.path == LOGIN_PATH]
+    bearers = [r.headers["Authorization"] for r in server.requests if r.path == do.LOGIN_PATH]
     assert bearers == [f"Bearer {bearer}" for bearer in dict.fromkeys([FIRST, other])]
     assert login.refusals == {}
 
@@ -103,10 +95,10 @@ REFUSALS += [do.json_answer(400, {"error": "unauthorized"}), do.json_answer(400,
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_refused_login_is_remembered(refusal, server, route, login):
     """No second attempt, and every later caller gets the same error, each an object of its own."""
-    server.script(LOGIN_PATH, refusal, WELL)
+    server.script(do.LOGIN_PATH, refusal, WELL)
     first, second = (error_of(lambda: login.fetch(route)) for _ in range(2))
     assert type(first) is type(second) is LoginRefusedError
-    assert server.count(LOGIN_PATH) == 1
+    assert server.count(do.LOGIN_PATH) == 1
     assert second is not first
     assert (str(second), vars(second)) == (str(first), vars(first))
     assert (first.retryable, "auth.reset()" in str(first)) == (False, True)
@@ -122,18 +114,18 @@ TROUBLES += [do.redirect(302, "another host"), do.reset(), do.reset(WELL, "body"
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_is_not_a_refusal_is_not_remembered(trouble, server, route, new_login):
     """The network, the gateway and a failing server say nothing of the credentials."""
-    server.script(LOGIN_PATH, trouble, WELL)
+    server.script(do.LOGIN_PATH, trouble, WELL)
     hands = FakeClock()
     login = new_login(clock=hands.clock)
     assert not isinstance(error_of(lambda: login.fetch(route)), LoginRefusedError)
-    assert server.count(LOGIN_PATH) == 1
+    assert server.count(do.LOGIN_PATH) == 1
     hands.advance(2)  # as long as the cool-down
     assert login.fetch(route) == SESSION
 
 
 def test_logins_that_stay_unanswered_are_spaced_out(server, route, new_login):
     """Doubling up to five minutes; an answer, whatever it says, ends that."""
-    server.script(LOGIN_PATH, *[do.reset()] * 9, do.html_answer(503), do.reset())
+    server.script(do.LOGIN_PATH, *[do.reset()] * 9, do.html_answer(503), do.reset())
     hands = FakeClock()
     login = new_login(clock=hands.clock)
     for sent, pause in enumerate((2, 4, 8, 16, 32, 64, 128, 256, 300), 1):
@@ -142,7 +134,7 @@ def test_logins_that_stay_unanswered_are_spaced_out(server, route, new_login):
         hands.advance(pause - 0.1)
         with pytest.raises(LoginError, match="had no answer"):
             login.fetch(route)
-        assert server.count(LOGIN_PATH) == sent
+        assert server.count(do.LOGIN_PATH) == sent
         hands.advance(0.1)
     for expected in (LoginError, requests.ConnectionError):
         with pytest.raises(expected):
@@ -184,18 +176,18 @@ def test_a_refused_logout_is_an_error_and_is_not_remembered(trouble, server, rou
 
 def test_a_password_that_changes_while_it_is_refused_is_tried_at_once(server, route, login):
     """The source is asked once more after a refusal."""
-    server.script(LOGIN_PATH, do.json_answer(400, REFUSAL), WELL)
+    server.script(do.LOGIN_PATH, do.json_answer(400, REFUSAL), WELL)
     given = iter([PASSWORD])
     login.password = Source("password", Secret(lambda: next(given, "the-new-password")))
     assert login.fetch(route) == SESSION
-    assert server.count(LOGIN_PATH) == 2
+    assert server.count(do.LOGIN_PATH) == 2
 
 
 def test_an_echo_of_the_credentials_stays_here(server, route, login):
     """Neither the second bearer, which was sent last, nor a token that was to be ended is in a message."""
-    server.script(LOGIN_PATH, do.json_fault(401), do.echo("body"))
-    assert MARKER not in told_by(error_of(lambda: login.fetch(route)))
-    assert server.count(LOGIN_PATH) == 2
+    server.script(do.LOGIN_PATH, do.json_fault(401), do.echo("body"))
+    assert do.MARKER not in told_by(error_of(lambda: login.fetch(route)))
+    assert server.count(do.LOGIN_PATH) == 2
     for place in ("body", "reason", "status line", "chunk size", "location"):
         server.script(LOGOUT_PATH, do.echo(place, 401))
         told = told_by(error_of(lambda: login.logout(SESSION, route)))

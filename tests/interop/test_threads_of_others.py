@@ -38,7 +38,7 @@ import sys, gevent, requests
 from requests_thingspace import ThingspaceAuth, mount
 
 def at_once(session):
-    greenlets = [gevent.spawn(session.get, sys.argv[1]) for _ in range(32)]
+    greenlets = [gevent.spawn(session.get, sys.argv[1]) for _ in range(12)]
     gevent.joinall(greenlets, timeout=60, raise_error=True)
     return {{greenlet.value.status_code for greenlet in greenlets}}
 
