@@ -164,6 +164,7 @@ CHANGES = {
     "no session_token": lambda auth, sandbox: None,
     "clock_skew": lambda auth, sandbox: 4000 if auth.clock_skew < 100 else 60,
     "token_provider": lambda auth, sandbox: lambda _, manager: manager.fetch_token(),
+    "on_token_update": lambda auth, sandbox: give,
     "password": lambda auth, sandbox: sandbox.password,
 }
 

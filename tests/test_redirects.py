@@ -77,8 +77,9 @@ def test_no_spelling_takes_a_token_along(sandbox, session, account, elsewhere):
                 last = answer.request if follow else answer.next
                 assert urlsplit(last.url).netloc == here or not tokens_on(last), spelling
                 session.send(last)
-            assert not [request for request in elsewhere.requests if tokens_on(request)], spelling
         sandbox.advance(61)  # a token that was just replaced is not tested again before
+    assert elsewhere.requests
+    assert not [request for request in elsewhere.requests if tokens_on(request)]
 
 
 def test_a_chain_of_covered_origins_leaks_nothing_at_its_end(sandbox, session, account, elsewhere):
@@ -112,12 +113,9 @@ def test_a_redirect_on_its_own_origin_keeps_both(sandbox, session, account, refu
     assert sandbox.calls["login"] == 1 + (refused in ("session", "both"))
 
 
-@pytest.mark.parametrize(
-    ("place", "header"), [("imp_origin", "sessiontoken"), ("edge_origin", "vz-m2m-token")]
-)
-def test_another_covered_origin_gets_tokens_under_its_own_names(sandbox, session, account, place, header):
+def test_another_covered_origin_gets_tokens_under_its_own_names(sandbox, session, account):
     """After a redirect to ``imp.`` the old name of the session header is not there any more."""
-    lead(sandbox, f"{getattr(sandbox, place)}/sandbox/echo")
-    answer = session.get(account)
-    assert answer.status_code == 200
-    assert TOKEN_HEADERS & set(answer.json()["headers"]) == {"authorization", header}
+    for origin, header in ((sandbox.imp_origin, "sessiontoken"), (sandbox.edge_origin, "vz-m2m-token")):
+        lead(sandbox, f"{origin}/sandbox/echo")
+        arrived = session.get(account).json()["headers"]
+        assert TOKEN_HEADERS & set(arrived) == {"authorization", header}

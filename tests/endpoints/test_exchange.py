@@ -1,16 +1,17 @@
 """One bounded, truthful exchange: retries, deadlines, ways, and errors."""
 
 import contextvars
+import io
 import os
 import socket
 import ssl
 import sys
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, InvalidSchema, ProxyError, SSLError
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
@@ -80,16 +81,15 @@ def test_only_a_broken_connection_is_tried_again(behaviour, repeatable, connecti
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
-def test_what_was_never_sent_is_tried_again(repeatable, ask, server, session, nobody):
+def test_what_was_never_sent_is_tried_again(repeatable, ask, nobody):
     """Where there was no connection, even a login has not arrived."""
     refused = error_of(lambda: requests.post(f"https://{nobody}/"))
-    session.mount("https://", BrokenAdapter(refused, times=2))
-    server.script(TOKEN_PATH, WELL)
-    assert ask(repeatable=repeatable).status == 200
-    assert server.count(TOKEN_PATH) == 1
-    session.mount("https://", adapter := BrokenAdapter(refused))
-    assert "refused" in str(error_of(lambda: ask(repeatable=repeatable)))
-    assert adapter.tried == 3
+    answer = requests.Response()
+    answer.status_code, answer.raw = 200, io.BytesIO(b"{}")
+    send = Mock(side_effect=[refused, refused, answer, refused, refused, refused])
+    assert ask(Transport(send=send), repeatable=repeatable).status == 200
+    assert "refused" in str(error_of(lambda: ask(Transport(send=send), repeatable=repeatable)))
+    assert send.call_count == 6
 
 
 def test_a_retry_after_is_heeded_if_it_fits(ask, server):
@@ -248,11 +248,13 @@ def test_a_session_is_used_and_not_changed(ask, server, session):
     assert (request.query, heard) == ("", [])
 
 
-def test_without_a_session_the_settings_or_the_environment_count(ask, server, monkeypatch, nobody):
+def test_settings_win_over_the_session_and_without_one_the_environment_counts(
+    ask, server, session, monkeypatch, nobody
+):
     """REQUESTS_CA_BUNDLE and the proxy variables, as for any requests call; and no socket is left open."""
     server.script(TOKEN_PATH, WELL)
     with pytest.raises(SSLError):
-        ask(Transport(requests.Session(), {"verify": True}))
+        ask(Transport(session, {"verify": True}))
     assert ask(Transport(None, {"verify": server.ca_file})).status == 200
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", server.ca_file)
     monkeypatch.setenv("no_proxy", "localhost")
@@ -281,19 +283,6 @@ def test_bad_settings_are_a_clear_error(settings, kind, words, ask, server, log_
     with pytest.raises(kind, match=words) as caught:
         ask(Transport(None, {"verify": server.ca_file, **settings}))
     assert "the-proxy-password" not in told_by(caught.value)
-
-
-class BrokenAdapter(HTTPAdapter):
-    def __init__(self, failure, times=9):
-        super().__init__()
-        self.failure, self.times, self.tried = failure, times, 0
-
-    def send(self, request, **arguments):
-        self.tried += 1
-        if self.tried > self.times:
-            return super().send(request, **arguments)
-        self.failure.request = request
-        raise self.failure
 
 
 class OwnTimeoutError(requests.ReadTimeout):
@@ -337,21 +326,20 @@ NEVER, IF_REPEATABLE, ALWAYS = (1, 1), (3, 1), (3, 3)  # how often it is tried i
         (circle(), requests.ConnectionError, "ConnectionError: ValueError$", IF_REPEATABLE),
     ],
 )
-def test_a_foreign_failure_is_made_presentable(failure, kind, words, tried, ask, session):
+def test_a_foreign_failure_is_made_presentable(failure, kind, words, tried, ask):
     """Requests' own class or ours, without the request and what lies below; some may pass by themselves."""
-    adapters = BrokenAdapter(failure), BrokenAdapter(failure)
-    for adapter, repeatable in zip(adapters, (True, False)):
-        session.mount("https://", adapter)
+    failure.request = requests.Request("POST", "https://x.example/", data="the-client-secret").prepare()
+    for repeatable, times in zip((True, False), tried):
+        send = Mock(side_effect=failure)
         with pytest.raises(kind, match=words) as caught:
-            ask(secrets=(Secret("the-client-secret"),), repeatable=repeatable)
-        assert caught.type is kind
-        assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+            ask(Transport(send=send), secrets=(Secret("the-client-secret"),), repeatable=repeatable)
+        assert (caught.type, caught.value.__cause__, caught.value.__context__) == (kind, None, None)
         if kind is TokenRequestError:
             assert caught.value.retryable is (tried == IF_REPEATABLE)
         else:
             assert caught.value.request.url.endswith(TOKEN_PATH)
             assert (caught.value.request.body, dict(caught.value.request.headers)) == (None, {})
-    assert tuple(adapter.tried for adapter in adapters) == tried
+        assert send.call_count == times
 
 
 def test_headers_that_are_none_are_not_logged(ask, server, session, caplog):

@@ -83,15 +83,14 @@ def provider():
     return provider
 
 
-def test_a_provider_that_was_written_for_the_sdk(sandbox, connect, sdk, account, auth, provider):
-    """What is stored costs no token call and serves the SDK too; it is not believed once it is revoked."""
-    known = auth().get_token()
-    provider.stored = OauthToken(known.access_token, "Bearer", expiry=int(known.expires_at))
+def test_a_provider_that_was_written_for_the_sdk(sandbox, connect, sdk, account, provider):
+    """It fetches once for this library, another process and the SDK; a revoked token is not believed."""
     session = connect(token_provider=provider)
     session_token = session.get(account).request.headers["VZ-M2M-Token"]
+    assert connect(token_provider=provider).get(account).status_code == 200
     client = sdk(session, session_token, oauth_token_provider=provider)
     assert client.accounts.get_account_information(sandbox.account).status_code == 200
-    assert (provider.fetches, sandbox.calls["token"]) == (0, 1)
+    assert (provider.fetches, sandbox.calls["token"]) == (1, 1)
     sandbox.revoke_tokens()
     assert session.get(account).status_code == 200
-    assert (provider.fetches, sandbox.calls["token"]) == (0, 2)
+    assert (provider.fetches, sandbox.calls["token"]) == (1, 2)
