@@ -176,11 +176,15 @@ def test_the_tests_of_a_script_pass_without_a_network(run, environment, tmp_path
 def test_the_demo_shows_nothing_but_200_on_its_right_side(tmp_path):
     """The left side sees 401s and 400s; with credentials of the real service set, and a proxy, too."""
     environment = {**os.environ, "THINGSPACE_CLIENT_ID": "real", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    outcome = python(EXAMPLES / "demo.py", "1.5", env=environment, cwd=tmp_path)
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    rows = [line.split("|") for line in outcome.stdout.splitlines() if re.match(r"[^|]*\|.*\d ms;", line)]
-    left, right = ([row[side].split() for row in rows] for side in (1, 2))
-    assert [figures[:4].count("-") for figures in right] == [3] * 5
-    assert [figures[-1] for figures in right] == ["1/1", "1/1", "1/0", "0/1", "3/1"]
-    assert [[n for n in (1, 2) if figures[n] != "-"] for figures in left] == [[], [1], [1], [2], [1]]
-    assert all(re.search(r"; [0-9a-f]{8}, \d+ min left", row[3]) for row in rows)
+    calls = ["1/1", "1/1", "1/0", "0/1", "3/1"]
+    refusals = [[], [1], [1], [2], [1]]
+    for seconds in ("0.6", "3"):  # of a scene; a busy machine sees everything in the longer ones only
+        outcome = python(EXAMPLES / "demo.py", seconds, env=environment, cwd=tmp_path)
+        rows = [line.split("|") for line in outcome.stdout.splitlines() if re.match(r"[^|]*\|.*\d ms;", line)]
+        left, right = ([row[side].split() for row in rows] for side in (1, 2))
+        assert [figures[:4].count("-") for figures in right] == [3] * 5, outcome.stdout + outcome.stderr
+        assert all(re.search(r"; [0-9a-f]{8}, \d+ min left", row[3]) for row in rows)
+        seen = [[n for n in (1, 2) if figures[n] != "-"] for figures in left]
+        if outcome.returncode == 0 and seen == refusals:
+            break
+    assert (outcome.returncode, seen, [figures[-1] for figures in right]) == (0, refusals, calls)
