@@ -108,22 +108,18 @@ def test_refuses_an_endpoint_that_would_tell_the_secret(name):
             like(PRODUCTION, **{name: url})
 
 
-def test_refuses_what_is_no_collection_of_origins():
-    """A string is one of letters, which nobody means; without an origin no call would have a token."""
-    for name in ("origins", "imp_origins"):
-        with pytest.raises(ValueError, match="collection"):
-            like(PRODUCTION, **{name: "https://localhost"})
-    with pytest.raises(ValueError, match="at least one"):
-        like(PRODUCTION, origins=())
-
-
-def test_takes_any_collection_of_origins():
-    """It keeps a tuple, so that nobody can change it afterwards."""
+def test_takes_any_collection_of_origins_and_refuses_what_is_none():
+    """It keeps a tuple, which nobody can change; a string is a collection of letters, which nobody means."""
     origins = ["https://localhost", "https://localhost:8443"]
     environment = like(PRODUCTION, origins=origins)
     origins.append("https://evil.example")
     assert environment.origins == ("https://localhost", "https://localhost:8443")
     assert not environment.covers("https://evil.example/")
+    for name in ("origins", "imp_origins"):
+        with pytest.raises(ValueError, match="collection"):
+            like(PRODUCTION, **{name: "https://localhost"})
+    with pytest.raises(ValueError, match="at least one"):  # else no call would have a token
+        like(PRODUCTION, origins=())
 
 
 @pytest.mark.parametrize("prefix", [*PRODUCTION.origins, "https://THINGSPACE.verizon.com:443"])

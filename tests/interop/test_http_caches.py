@@ -123,7 +123,7 @@ def test_requests_cache_finds_its_answer_after_a_renewal(
     assert_no_token_of(ours, stored)
     tokens, logins, api = counts()
     assert session.get(f"{sandbox.origin}/sandbox/status/401").status_code == 401
-    assert counts() == (tokens + 1, logins, api + 1) == (tokens + 1, logins, 2)
+    assert (api, counts()) == (1, (tokens + 1, logins, 2))
     if face == "adapter":  # behind it a cold process needs no token
         assert mount(session, auth()).get(account).from_cache
         assert counts() == (tokens + 1, logins, 2)
