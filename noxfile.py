@@ -38,7 +38,6 @@ INTEROP = (
     "tests/cli/test_run_other_clients.py",
     "tests/test_from_credentials.py",
     "tests/test_legacy_examples.py",
-    "tests/test_observability.py",
     "tests/test_other_clients.py",
     "tests/test_pages.py",
 )

@@ -170,10 +170,7 @@ class _Ear(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def log_without_secrets():
-    """The root logger at DEBUG during every test, and nothing secret in it afterwards.
-
-    A test adds the secrets of its own to the set that this fixture gives.
-    """
+    """The root logger at DEBUG, and nothing in it of these secrets, to which a test adds its own."""
     ear, root = _Ear(), logging.getLogger()
     level, secrets = root.level, {"the-client-secret", "the-password"}
     root.addHandler(ear)

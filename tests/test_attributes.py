@@ -5,15 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from requests_thingspace import (
-    PRODUCTION,
-    FileTokenCache,
-    OAuthToken,
-    SessionToken,
-    ThingspaceAuth,
-    TokenRequestError,
-)
+from requests_thingspace import PRODUCTION, FileTokenCache, OAuthToken, SessionToken, ThingspaceAuth
 
+from .catalogue import error_of
 from .test_settings import GIVEN as TEXTS_AND_TOKENS
 
 
@@ -34,52 +28,41 @@ READ_AND_SET = {
 }
 GIVEN = {**TEXTS_AND_TOKENS, "clock_skew": 30.0, "token_provider": print, "on_token_update": print}
 READ_ONLY = {"environment": PRODUCTION, "scopes": ("read", "write"), "timeout": 5.0, "cache": None}
+MISSPELLED = dict.fromkeys(["tokn", "clientId", "oauth_token", "on_event_", "x"])
 
 
-@pytest.mark.parametrize("name", GIVEN)
-def test_what_was_given_is_read(name):
-    """Secrets read back as what was given; tokens as values; nothing is fetched for it."""
-    assert getattr(ThingspaceAuth(**GIVEN), name) is GIVEN[name]
-
-
-def test_what_was_not_given_is_absent():
-    """No token is fetched by looking; the clock skew has its default."""
+def test_what_was_given_is_read_and_what_was_not_is_absent():
+    """Secrets read back as what was given, tokens as values; nothing is fetched for it."""
+    auth = ThingspaceAuth(**GIVEN)
+    assert {name: getattr(auth, name) for name in GIVEN} == GIVEN
     auth = ThingspaceAuth("id", "the-client-secret")
     assert [getattr(auth, name) for name in GIVEN][2:] == [None] * 4 + [60.0, None, None]
 
 
-@pytest.mark.parametrize("name", READ_AND_SET)
-def test_what_is_set_is_read(name):
+def test_what_is_set_is_read():
     """Of the kinds that the constructor takes."""
-    for value in READ_AND_SET[name]:
-        auth = ThingspaceAuth(**GIVEN)
-        setattr(auth, name, value)
-        assert getattr(auth, name) == value
-        assert "the-other" not in f"{auth!r} {vars(auth)!r}"
+    for name, values in READ_AND_SET.items():
+        for value in values:
+            auth = ThingspaceAuth(**GIVEN)
+            setattr(auth, name, value)
+            assert getattr(auth, name) == value
+            assert "the-other" not in f"{auth!r} {vars(auth)!r}"
 
 
-@pytest.mark.parametrize("name", READ_ONLY)
-def test_the_rest_is_read_only(name):
-    """What an auth is for does not change under its requests."""
-    auth = ThingspaceAuth("id", "the-client-secret", scopes="read write", timeout=5.0)
-    assert getattr(auth, name) == READ_ONLY[name]
-    with pytest.raises(AttributeError, match=name):
-        setattr(auth, name, READ_ONLY[name])
-
-
-@pytest.mark.parametrize("name", ["tokn", "clientId", "oauth_token", "on_event_", "x"])
-def test_a_misspelled_attribute_is_refused(name):
-    """Never silently kept and ignored; what a subclass declares is its own."""
+def test_the_rest_is_read_only_and_a_misspelled_attribute_refused():
+    """What an auth is for does not change under its requests; what a subclass declares is its own."""
 
     class Labelled(ThingspaceAuth):
         label = None
         site: str
 
-    for auth in (ThingspaceAuth(**GIVEN), labelled := Labelled(**GIVEN)):
+    auth = Labelled("id", "the-client-secret", scopes="read write", timeout=5.0)
+    assert {name: getattr(auth, name) for name in READ_ONLY} == READ_ONLY
+    for name, value in {**READ_ONLY, **MISSPELLED}.items():
         with pytest.raises(AttributeError, match=name):
-            setattr(auth, name, "x")
-    labelled.label, labelled.site = "fleet", "north"
-    assert (labelled.label, labelled.site) == ("fleet", "north")
+            setattr(auth, name, value)
+    auth.label, auth.site = "fleet", "north"
+    assert (auth.label, auth.site) == ("fleet", "north")
 
 
 def test_a_set_token_counts_from_the_next_request(sandbox, warm, account):
@@ -99,37 +82,29 @@ def test_a_set_token_counts_from_the_next_request(sandbox, warm, account):
     assert told == [first, auth.token]
 
 
-def test_a_set_session_token_counts_from_the_next_request(sandbox, warm, account):
-    """And when it dies, there is a login for it."""
-    session, auth = warm()
+@pytest.mark.parametrize("given", [{}, {"username": None, "password": None, "session_token": "given"}])
+def test_a_set_session_token_counts_from_the_next_request(sandbox, warm, account, given):
+    """When it is dropped there is a login, or without a user no header of a session."""
+    session, auth = warm(**given)
     auth.session_token = other = sandbox.auth(token=auth.token).get_session_token()
     assert session.get(account).request.headers["VZ-M2M-Token"] == other.session_token
     auth.session_token = None
     assert auth.session_token is None
-    assert session.get(account).status_code == 200
-    assert sandbox.calls["login"] == 3
+    assert ("VZ-M2M-Token" in session.get(account).request.headers) == (not given)
+    assert sandbox.calls["login"] == (1 if given else 3)
 
 
-def test_another_id_drops_both_tokens(sandbox, warm):
-    """They were another client's."""
-    _, auth = warm()
-    auth.client_id = "another-client"
-    assert (auth.token, auth.session_token) == (None, None)
-    with pytest.raises(TokenRequestError):
-        auth.get_token()
-
-
-def test_another_secret_keeps_the_token_and_clears_failures(sandbox, warm):
-    """The corrected secret is tried at once, within the cool-down of the wrong one."""
-    _, held = warm()
-    before = held.token
-    held.client_secret = "the-client-secret-but-wrong"
-    assert held.token is before
-    held.token = None
-    with pytest.raises(TokenRequestError):
-        held.get_token()
-    held.client_secret = sandbox.client_secret
-    assert held.get_token()
+def test_another_id_drops_both_tokens_and_another_secret_keeps_them(sandbox, warm):
+    """They were another client's; the corrected secret is tried at once, within the cool-down."""
+    _, mine = warm()
+    before = mine.token
+    mine.client_secret = "the-client-secret-but-wrong"
+    assert mine.token is before
+    mine.client_id = sandbox.client_id
+    assert (mine.token, mine.session_token) == (None, None)
+    assert error_of(mine.get_token).status == 401
+    mine.client_secret = sandbox.client_secret
+    assert mine.get_token()
     assert sandbox.calls["token"] == 3
 
 
@@ -140,8 +115,7 @@ def test_another_user_needs_a_password(sandbox, warm, account):
     assert auth.session_token is None
     with pytest.raises(ValueError, match="password"):
         auth.get_session_token()
-    auth.username = sandbox.username
-    auth.password = sandbox.password
+    auth.username, auth.password = sandbox.username, sandbox.password
     assert session.get(account).status_code == 200
     auth.username = None
     assert auth.password is None
@@ -190,18 +164,21 @@ CHANGES = {
     "no session_token": lambda auth, sandbox: None,
     "clock_skew": lambda auth, sandbox: 4000 if auth.clock_skew < 100 else 60,
     "token_provider": lambda auth, sandbox: lambda _, manager: manager.fetch_token(),
-    "on_token_update": lambda auth, sandbox: print,
+    "on_token_update": lambda auth, sandbox: give,
     "password": lambda auth, sandbox: sandbox.password,
 }
 
 
 def test_a_session_under_load_does_not_notice(sandbox, warm, account, under_load):
-    """Eight threads, and each attribute set again and again: no failed call."""
+    """Eight threads, each attribute set again and again, and resets of the user: no failed call."""
     session, auth = warm()
 
     def happening():
-        for change in [*CHANGES] * 4:
+        for change in [*CHANGES] * 2:
             setattr(auth, change.split()[-1], CHANGES[change](auth, sandbox))
+            session.get(account)
+        for credentials in ({}, {"username": sandbox.username, "password": sandbox.password}):
+            auth.reset(**credentials)
             session.get(account)
 
     assert under_load(lambda: session.get(account), happening) == {200}
@@ -211,7 +188,7 @@ def test_a_session_under_load_does_not_notice(sandbox, warm, account, under_load
 def test_an_auth_without_a_user_takes_them_too(sandbox, auth):
     """A session token that is set is used as one given at the start; in a copy all is as it was."""
     one = auth(username=None, password=None)
-    one.client_secret, one.clock_skew, one.session_token = give, 10, None
+    one.client_secret, one.clock_skew, one.session_token, one.password = give, 10, None, None
     one.logout()
     one.reset()
     twin = copy.copy(one)
@@ -220,20 +197,3 @@ def test_an_auth_without_a_user_takes_them_too(sandbox, auth):
     one.username = one.password = None  # as they were: that changes nothing
     assert one.get_session_token() == given
     assert one.cache_keys["session"] != one.cache_keys["bearer"]
-
-
-def test_a_session_token_without_a_username_can_be_dropped(sandbox, connect, account):
-    """Afterwards there is no M2M session, and no header of one."""
-    session = connect(username=None, password=None, session_token="given")
-    auth = session.auth or session.get_adapter(account).auth
-    assert session.get(account).request.headers["VZ-M2M-Token"] == "given"
-    auth.session_token = None
-    assert "VZ-M2M-Token" not in session.get(account).request.headers
-    assert auth.session_token is None
-
-
-def test_no_password_goes_with_no_username():
-    """It may be said, and nothing comes of it."""
-    auth = ThingspaceAuth("id", "secret")
-    auth.password = None
-    assert (auth.username, auth.password) == (None, None)

@@ -6,11 +6,6 @@ from verizon.models.oauth_token import OauthToken
 
 from requests_thingspace import OAuthToken, ThingspaceAuth
 
-
-def give(*_):
-    """A token provider and a callback."""
-
-
 SPELLINGS = {
     "verizon's object": lambda given: ThingspaceOauthCredentials(**{f"oauth_{n}": given[n] for n in given}),
     "snake case": lambda given: {f"oauth_{name}": given[name] for name in given},
@@ -26,48 +21,28 @@ def camel(name):
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_credentials_of_an_sdk_are_read(spelling):
-    """All six of the seed's row, in the SDK's spellings or ours."""
-    given = {
-        "client_id": "id",
-        "client_secret": "the-client-secret",
-        "token": OauthToken("abc", "Bearer", expiry=4102444800),
-        "token_provider": give,
-        "on_token_update": give,
-        "clock_skew": 5,
-    }
-    auth = ThingspaceAuth.from_credentials(SPELLINGS[spelling](given))
-    assert auth.token == OAuthToken("abc", expires_at=4102444800)
-    del given["token"]
-    assert {name: getattr(auth, name) for name in given} == given
-
-
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_what_they_leave_out_has_our_default_and_overrides_win(spelling):
-    """None means that it was left out."""
-    given = {"client_id": "id", "client_secret": "the-client-secret", "clock_skew": None, "token": None}
-    auth = ThingspaceAuth.from_credentials(SPELLINGS[spelling](given), client_id="other", timeout=5.0)
+    """All six of the seed's row, in the SDK's spellings or ours; None means that it was left out."""
+    given = {"client_id": "id", "client_secret": "the-client-secret", "clock_skew": 5}
+    given |= {"token_provider": print, "on_token_update": print}
+    typescript = {"accessToken": "abc", "tokenType": "Bearer", "expiry": 4102444800}
+    for token in (OauthToken("abc", "Bearer", expiry=4102444800), typescript):
+        auth = ThingspaceAuth.from_credentials(SPELLINGS[spelling]({**given, "token": token}))
+        assert auth.token == OAuthToken("abc", expires_at=4102444800)
+        assert {name: getattr(auth, name) for name in given} == given
+    left_out = SPELLINGS[spelling]({**given, "clock_skew": None, "token": None})
+    auth = ThingspaceAuth.from_credentials(left_out, client_id="other", timeout=5.0)
     assert (auth.client_id, auth.clock_skew, auth.timeout, auth.token) == ("other", 60.0, 5.0, None)
 
 
-def test_tokens_in_camel_case_are_read():
-    """As the TypeScript SDK stores them."""
-    token = {"accessToken": "abc", "tokenType": "Bearer", "expiry": 4102444800}
-    source = {"oauthClientId": "id", "oauthClientSecret": "the-client-secret", "oauthToken": token}
-    assert ThingspaceAuth.from_credentials(source).token == OAuthToken("abc", expires_at=4102444800)
+NO_CREDENTIALS = [
+    ({"client_id": "id", "client_secret": "the-secret", "colour": "red"}, "colour"),
+    ({"client_id": "id"}, "client_secret"),
+    ({"oauthClientSecret": "the-secret"}, "client_id"),
+    *[(source, type(source).__name__) for source in ("the-secret", None, object(), ["the-secret"])],
+]
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({"client_id": "id", "client_secret": "the-secret", "colour": "red"}, "colour"),
-        ({"client_id": "id"}, "client_secret"),
-        ({"oauthClientSecret": "the-secret"}, "client_id"),
-        ("the-secret", "str"),
-        (None, "NoneType"),
-        (object(), "object"),
-        (["the-secret"], "list"),
-    ],
-)
+@pytest.mark.parametrize(("source", "message"), NO_CREDENTIALS)
 def test_what_holds_no_credentials_is_refused(source, message):
     """By the name of what is wrong, and without the secret."""
     with pytest.raises((ValueError, TypeError), match=message) as caught:

@@ -1,7 +1,5 @@
 """The pages beside the snippets: links, versions, diffs, messages, and what must not be in them."""
 
-from __future__ import annotations
-
 import ast
 import configparser
 import difflib
@@ -29,10 +27,10 @@ def text_of(page):
 
 def test_the_readme_links_to_the_site_and_nowhere_else_in_the_repository():
     """A relative link is dead on the package page; each link of the README leads to a page that there is."""
-    links = re.findall(
-        r"^\.\. _[^:]+: (\S+)$", (ROOT / "README.rst").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    home = project_urls()["Documentation"]
+    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+    links = re.findall(r"^\.\. _[^:]+: (\S+)$", readme, re.MULTILINE)
+    urls = setup_cfg()["metadata"]["project_urls"].strip().splitlines()
+    home = dict(line.split(" = ") for line in urls)["Documentation"]
     ours = [link for link in links if link.startswith(home)]
     assert len(ours) > 10
     assert all(link.startswith("https://") for link in links)
@@ -40,52 +38,38 @@ def test_the_readme_links_to_the_site_and_nowhere_else_in_the_repository():
         assert (ROOT / "docs" / link[len(home) :].replace(".html", ".rst")).exists(), link
 
 
-def test_the_readme_names_the_oldest_python():
-    """README and setup.cfg agree."""
+def test_what_is_said_twice_agrees():
+    """README and setup.cfg name the oldest Python; a contributor's hook and the gates have the same ruff."""
     oldest = setup_cfg()["options"]["python_requires"].replace(">=", "")
     assert f"Python {oldest} or newer" in text_of(ROOT / "README.rst")
-
-
-def test_pre_commit_has_the_ruff_of_the_gates():
-    """What a contributor's hook accepts, the gate accepts."""
     pinned = re.search(r'"ruff==([\d.]+)\*"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
     assert f"rev: v{pinned}" in (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_names_no_path_of_a_machine(page):
+def test_no_page_names_a_path_of_a_machine():
     """Nothing of the machine on which a page was written is on it."""
-    assert not re.search(
-        r"/(home|root|work|Users)/\w", page.read_text(encoding="utf-8").replace("/home/you", "")
-    )
+    told = {page.name: page.read_text(encoding="utf-8").replace("/home/you", "") for page in PAGES}
+    assert [name for name, text in told.items() if re.search(r"/(home|root|work|Users)/\w", text)] == []
 
 
 def test_the_diff_of_the_migration_is_that_of_its_scripts():
     """Whoever changes one of the two scripts writes the diff again."""
-    before, after = (
-        (MIGRATION / name).read_text().splitlines(keepends=True) for name in ("before.py", "after.py")
-    )
+    names = ("before.py", "after.py")
+    before, after = ((MIGRATION / name).read_text().splitlines(keepends=True) for name in names)
     assert len(before) == 48
-    diff = "".join(difflib.unified_diff(before, after, "before.py", "after.py", n=60))
+    diff = "".join(difflib.unified_diff(before, after, *names, n=60))
     assert (MIGRATION / "before-to-after.diff").read_text() == diff
 
 
 @pytest.mark.parametrize(("script", "survives"), [("before.py", False), ("after.py", True)])
-def test_the_migrated_script_survives_what_the_old_one_does_not(
-    script, survives, documented_thingspace, tmp_path
-):
+def test_the_migrated_script_survives(script, survives, documented_thingspace, tmp_path):
     """Both run against the sandbox; with tokens that live for a moment the old one dies."""
     sandbox, environment = documented_thingspace
     sandbox.reset()
     command = [sys.executable, str(MIGRATION / script), sandbox.account, "3"]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env={**environment, "PAUSE": "0.3", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-        stderr=subprocess.PIPE,
-    ) as process:
+    environment = {**environment, "PAUSE": "0.3", "PYTHONUNBUFFERED": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
         process.stdout.readline()
         sandbox.revoke_tokens()
         rest, said = process.communicate(timeout=60)
@@ -100,28 +84,17 @@ def messages():
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                said = node.exc.args[0]
-                parts = said.values if isinstance(said, ast.JoinedStr) else [said]
-                pieces = [part.value for part in parts if isinstance(part, ast.Constant)]
-                yield from (
-                    (path.name, piece.strip(" .:'"))
-                    for piece in pieces
-                    if isinstance(piece, str) and len(piece) > 14
-                )
+                parts = (part for part in ast.walk(node.exc.args[0]) if isinstance(part, ast.Constant))
+                pieces = [part.value for part in parts if isinstance(part.value, str)]
+                yield from ((path.name, piece.strip(" .:'")) for piece in pieces if len(piece) > 14)
 
 
-def test_each_message_is_under_troubleshooting():
-    """Whoever adds a message adds its cause and its remedy."""
-    page = text_of(ROOT / "docs" / "troubleshooting.rst")
-    missing = [(name, message) for name, message in messages() if message.split("; ")[0] not in page]
-    assert missing == []
-
-
-def test_each_event_and_message_of_the_log_is_on_its_page():
-    """What a listener may hear is promised; a warning or an error has its cause and its remedy."""
+def test_each_message_is_under_troubleshooting_and_each_event_on_its_page():
+    """Whoever adds a message, a warning or an error adds its cause and its remedy; an event is promised."""
     page, fixes = (text_of(ROOT / "docs" / name) for name in ("howto/logging.rst", "troubleshooting.rst"))
-    assert [name for name in _LINES if name not in page] == []
+    assert [(name, said) for name, said in messages() if said.split("; ")[0] not in fixes] == []
     assert [line for level, line in _LINES.values() if level >= logging.WARNING and line not in fixes] == []
+    assert [name for name in _LINES if name not in page] == []
 
 
 def test_each_module_is_on_the_page_of_the_architecture():
@@ -136,8 +109,3 @@ def setup_cfg():
     shipped = configparser.ConfigParser()
     shipped.read(ROOT / "setup.cfg", encoding="utf-8")
     return shipped
-
-
-def project_urls():
-    lines = setup_cfg()["metadata"]["project_urls"].strip().splitlines()
-    return dict(line.split(" = ") for line in lines)

@@ -1,13 +1,9 @@
 """The pictures of the documentation are what their scripts draw, and can be read."""
 
-from __future__ import annotations
-
 import json
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
-
-import pytest
 
 from benchmarks.plots import plots
 from docs.pictures.draw import CALLS, PICTURES
@@ -17,10 +13,13 @@ FOLDER = ROOT / "docs" / "pictures"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_diagram_is_up_to_date(name):
-    """Whoever changes the script draws again: python -m docs.pictures.draw."""
-    assert (FOLDER / name).read_text(encoding="utf-8") == PICTURES[name]
+def test_the_diagrams_and_plots_are_up_to_date():
+    """Whoever changes a script or measures draws again: docs.pictures.draw, benchmarks.plots."""
+    document = json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    drawn = dict(plots(document))
+    assert drawn
+    for name, picture in {**PICTURES, **drawn}.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == picture, name
 
 
 def test_the_main_path_runs_through_the_code_as_drawn(sandbox, plain, echo):
@@ -44,23 +43,14 @@ def test_the_main_path_runs_through_the_code_as_drawn(sandbox, plain, echo):
     assert [path for path in drawn if (path[0], path[-1]) not in following] == []
 
 
-def test_the_plots_show_the_figures_that_are_kept():
-    """Whoever measures again plots again: python -m benchmarks.plots."""
-    document = json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
-    drawn = dict(plots(document))
-    assert drawn
-    for name, plot in drawn.items():
-        assert (FOLDER / name).read_text(encoding="utf-8") == plot
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.svg")), ids=lambda path: path.name)
-def test_a_picture_has_a_title_and_stays_on_its_sheet(path):
+def test_each_picture_has_a_title_and_stays_on_its_sheet():
     """It is well-formed, has a title for screen readers, and no box or text leaves the sheet."""
-    picture = ET.fromstring(path.read_text(encoding="utf-8"))
-    width, height = map(float, picture.attrib["viewBox"].split()[2:])
-    assert picture.find(f"{SVG}title").text
-    for box in picture.iter(f"{SVG}rect"):
-        assert 0 <= float(box.get("x", 0)) <= float(box.get("x", 0)) + float(box.get("width")) <= width
-        assert float(box.get("y", 0)) + float(box.get("height")) <= height
-    for text in picture.iter(f"{SVG}text"):
-        assert 0 <= float(text.get("y")) <= height
+    for path in FOLDER.glob("*.svg"):
+        picture = ET.fromstring(path.read_text(encoding="utf-8"))
+        width, height = map(float, picture.attrib["viewBox"].split()[2:])
+        assert picture.find(f"{SVG}title").text, path
+        for box in picture.iter(f"{SVG}rect"):
+            left, top = float(box.get("x", 0)), float(box.get("y", 0))
+            assert 0 <= left <= left + float(box.get("width")) <= width, path
+            assert top + float(box.get("height")) <= height, path
+        assert all(0 <= float(text.get("y")) <= height for text in picture.iter(f"{SVG}text")), path

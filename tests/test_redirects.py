@@ -12,37 +12,18 @@ from .hostile import HostileServer, json_answer
 TOKEN_HEADERS = {"authorization", "vz-m2m-token", "sessiontoken"}
 REFUSALS = ["none", "bearer", "session", "both"]
 
-LEADS_AWAY = [
-    "https://{there}/x",
-    "HTTPS://{there}/x",
-    "//{there}/x",
-    "/\t/{there}/x",
-    "\t//{there}/x",
-    "/\\{there}/x",
-    "\\\\{there}/x",
-    "\\/{there}/x",
-    "https:/\\{there}/x",
-    "https:\\\\{there}/x",
-    "ht\ttps://{there}/x",
-    "https:///{there}/x",
-    "https://{here}@{there}/x",
-    "https://{here}:x@{there}/x",
-    "https://{here}\\@{there}/x",
-    "https://{here}#@{there}/x",
-    "https://{here}?@{there}/x",
-    "https://{here}\t@{there}/x",
-    "https://{here}/\\..\\..\\@{there}/x",
-    "/..//{there}/x",
-    "/.//{there}/x",
-    "/%09/{there}/x",
-    "/%5c{there}/x",
-    "//{here}@{there}/x",
-    "///{there}/x",
-    "x:///{there}/x",
-    "http:///{there}/x",
-    "http://{there}/x",
-    "{there}/x",
+LEADS_AWAY = ["https://{there}", "HTTPS://{there}", "//{there}", "/\t/{there}", "\t//{there}", "/\\{there}"]
+LEADS_AWAY += ["\\\\{there}", "\\/{there}", "https:/\\{there}", "https:\\\\{there}", "ht\ttps://{there}"]
+LEADS_AWAY += [
+    "https:///{there}",
+    "https://{here}@{there}",
+    "https://{here}:x@{there}",
+    "x:///{there}",
+    "{there}",
 ]
+LEADS_AWAY += ["https://{here}\\@{there}", "https://{here}#@{there}", "https://{here}?@{there}", "///{there}"]
+LEADS_AWAY += ["https://{here}\t@{there}", "https://{here}/\\..\\..\\@{there}", "/..//{there}", "/.//{there}"]
+LEADS_AWAY += ["/%09/{there}", "/%5c{there}", "//{here}@{there}", "http:///{there}", "http://{there}"]
 """Texts that lead another origin's way for one reader or another: {here} is ours, {there} is not."""
 
 
@@ -85,29 +66,26 @@ def test_no_token_leaves_with_a_redirect(sandbox, session, account, elsewhere, r
     assert [tokens_on(request) for request in elsewhere.requests] == [set()] * 5
 
 
-@pytest.mark.parametrize("spelling", LEADS_AWAY)
-def test_no_spelling_takes_a_token_along(sandbox, session, account, elsewhere, spelling):
+def test_no_spelling_takes_a_token_along(sandbox, session, account, elsewhere):
     """Whatever requests makes of the text: when it follows, and when a script sends `Response.next`."""
     here, there = urlsplit(sandbox.origin).netloc, urlsplit(elsewhere.origin).netloc
-    for follow, refused in ((True, "bearer"), (False, "none")):
-        lead(sandbox, spelling.format(here=here, there=there), refused=refused)
-        with contextlib.suppress(requests.RequestException):
-            answer = session.get(account, allow_redirects=follow)
-            last = answer.request if follow else answer.next
-            assert urlsplit(last.url).netloc == here or not tokens_on(last)
-            session.send(last)
+    for spelling in LEADS_AWAY:
+        for follow, refused in ((True, "bearer"), (False, "none")):
+            lead(sandbox, spelling.format(here=here, there=there) + "/x", refused=refused)
+            with contextlib.suppress(requests.RequestException):
+                answer = session.get(account, allow_redirects=follow)
+                last = answer.request if follow else answer.next
+                assert urlsplit(last.url).netloc == here or not tokens_on(last), spelling
+                session.send(last)
+        sandbox.advance(61)  # a token that was just replaced is not tested again before
+    assert elsewhere.requests
     assert not [request for request in elsewhere.requests if tokens_on(request)]
 
 
-@pytest.mark.parametrize("refused", [False, True])
-def test_a_chain_of_covered_origins_leaks_nothing_at_its_end(sandbox, session, account, elsewhere, refused):
-    """From the main origin to ``imp.``, where the header has another name, and then away."""
+def test_a_chain_of_covered_origins_leaks_nothing_at_its_end(sandbox, session, account, elsewhere):
+    """From the main origin to ``imp.``, where both are refused and a header has another name, then away."""
     lead(sandbox, f"{sandbox.imp_origin}/sandbox/echo")
-    if refused:
-        sandbox.revoke_tokens()
-        sandbox.fail_next("api", status=401)
-        sandbox.fail_next("api", status=400, body=EXPIRED)
-    lead(sandbox, f"{sandbox.edge_origin}/sandbox/echo")
+    lead(sandbox, f"{sandbox.edge_origin}/sandbox/echo", refused="both")
     lead(sandbox, f"{elsewhere.origin}/x")
     assert session.get(account).url == f"{elsewhere.origin}/x"
     assert [tokens_on(request) for request in elsewhere.requests] == [set()]
@@ -126,23 +104,18 @@ def test_a_hook_that_follows_a_redirect_itself_takes_no_token_along(sandbox, ses
 
 
 @pytest.mark.parametrize("refused", REFUSALS)
-@pytest.mark.parametrize(("status", "location"), [(302, "/sandbox/echo"), (308, "{origin}/sandbox/echo")])
-def test_a_redirect_on_its_own_origin_keeps_both(sandbox, session, account, refused, location, status):
+def test_a_redirect_on_its_own_origin_keeps_both(sandbox, session, account, refused):
     """The guard costs no good redirect its tokens, and nothing more is spent on it."""
-    lead(sandbox, location.format(origin=sandbox.origin), refused=refused, status=status)
-    answer = session.get(account)
-    assert {"authorization", "vz-m2m-token"} <= set(answer.json()["headers"])
+    for location, status in (("/sandbox/echo", 302), (f"{sandbox.origin}/sandbox/echo", 308)):
+        lead(sandbox, location, status=status, refused=refused if status == 302 else "none")
+        assert {"authorization", "vz-m2m-token"} <= set(session.get(account).json()["headers"])
     assert sandbox.calls["token"] == 1 + (refused in ("bearer", "both"))
     assert sandbox.calls["login"] == 1 + (refused in ("session", "both"))
 
 
-OTHERS = [("imp_origin", "sessiontoken"), ("edge_origin", "vz-m2m-token")]
-
-
-@pytest.mark.parametrize(("place", "header"), OTHERS)
-def test_another_covered_origin_gets_tokens_under_its_own_names(sandbox, session, account, place, header):
+def test_another_covered_origin_gets_tokens_under_its_own_names(sandbox, session, account):
     """After a redirect to ``imp.`` the old name of the session header is not there any more."""
-    lead(sandbox, f"{getattr(sandbox, place)}/sandbox/echo")
-    answer = session.get(account)
-    assert answer.status_code == 200
-    assert TOKEN_HEADERS & set(answer.json()["headers"]) == {"authorization", header}
+    for origin, header in ((sandbox.imp_origin, "sessiontoken"), (sandbox.edge_origin, "vz-m2m-token")):
+        lead(sandbox, f"{origin}/sandbox/echo")
+        arrived = session.get(account).json()["headers"]
+        assert TOKEN_HEADERS & set(arrived) == {"authorization", header}

@@ -41,39 +41,21 @@ def test_reads_a_token_in_any_form(given, read):
     assert OAuthToken.from_dict(given, now=NOW) == read
 
 
-def test_reads_what_it_wrote():
-    """To_dict() goes through JSON and means the same afterwards, whatever the time is by then."""
-    token = OAuthToken.from_dict(WIRE, now=NOW)
-    stored = json.loads(json.dumps(token.to_dict(), allow_nan=False))
-    assert OAuthToken.from_dict(stored, now=NOW + 1e6) == token
+EXPIRES_AT = [(str(NOW), NOW), (int(NOW), NOW), (0, 0.0), (-1, -1.0)]
+EXPIRES_AT += [(stored, None) for stored in ("soon", math.nan, math.inf, True, [], 10**400, {"at": 1})]
 
 
-@pytest.mark.parametrize("stored", ["soon", math.nan, math.inf, True, [], 10**400, {"at": 1}])
-def test_an_unreadable_expires_at_is_no_known_expiry(stored):
-    """An expires_in beside it is as old as the record, so that it says nothing."""
-    assert OAuthToken.from_dict({**WIRE, "expires_at": stored}, now=NOW).expires_at is None
+@pytest.mark.parametrize(("stored", "read"), EXPIRES_AT)
+def test_an_expires_at_is_any_number_or_not_known(stored, read):
+    """A moment of the past makes a token that is expired; an old expires_in beside it says nothing."""
+    assert OAuthToken.from_dict({**WIRE, "expires_at": stored}, now=NOW).expires_at == read
 
 
-@pytest.mark.parametrize(("stored", "read"), [(str(NOW), NOW), (int(NOW), NOW), (0, 0.0), (-1, -1.0)])
-def test_an_expires_at_may_be_any_number(stored, read):
-    """A moment of the past makes a token that is expired, not one that lives for ever."""
-    assert OAuthToken(SECRET, expires_at=stored).expires_at == read
+SCOPES = [("a b", ("a", "b")), ("  ", ()), (["a", "b"], ("a", "b")), ({"a"}, ("a",)), (None, ()), (7, ())]
+SCOPES += [(b"a b", ()), ({"a": True}, ()), ([None, "a", 7], ("a",))]
 
 
-@pytest.mark.parametrize(
-    ("given", "read"),
-    [
-        ("a b", ("a", "b")),
-        ("  ", ()),
-        (["a", "b"], ("a", "b")),
-        ({"a"}, ("a",)),
-        (None, ()),
-        (7, ()),
-        (b"a b", ()),
-        ({"a": True}, ()),
-        ([None, "a", 7], ("a",)),
-    ],
-)
+@pytest.mark.parametrize(("given", "read"), SCOPES)
 def test_a_scope_never_costs_the_token(given, read):
     """Scopes only inform: what cannot be read is left out."""
     assert OAuthToken.from_dict({**WIRE, "scope": given}).scope == read
@@ -92,58 +74,41 @@ def test_refuses_what_cannot_be_a_header(value):
         SessionToken.from_dict({"sessionToken": value})
 
 
-@pytest.mark.parametrize("kind", ["mac", "Basic", "", "Bearer ", 7, {}, True, SECRET])
-def test_refuses_another_token_type(kind):
-    """Only bearer is known, and the refusal shows nothing of the token."""
-    with pytest.raises(InvalidTokenError, match="bearer") as caught:
-        OAuthToken.from_dict({**WIRE, "token_type": kind})
-    assert SECRET not in str(caught.value)
+def test_only_a_bearer_is_a_token():
+    """In any case; missing and null read as Bearer; a refusal names a type and shows nothing of the token."""
+    for kind in (None, "Bearer", "bearer", "BEARER"):
+        assert OAuthToken.from_dict({**WIRE, "token_type": kind}).token_type.lower() == "bearer"
+    assert OAuthToken.from_dict({"access_token": SECRET}).token_type == "Bearer"
+    refused = [
+        ({**WIRE, "token_type": kind}, "bearer") for kind in ("mac", "Basic", "", "Bearer ", 7, {}, SECRET)
+    ]
+    none = (None, 7, SECRET, [], ("access_token", SECRET), object())
+    refused += [(source, f"a {type(source).__name__} is not a token") for source in none]
+    for source, words in refused:
+        with pytest.raises(InvalidTokenError, match=words) as caught:
+            OAuthToken.from_dict(source)
+        assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER"])
-def test_takes_bearer_in_any_case(kind):
-    """Missing and null read as Bearer."""
-    assert OAuthToken.from_dict({**WIRE, "token_type": kind}).token_type.lower() == "bearer"
-    without = {name: value for name, value in WIRE.items() if name != "token_type"}
-    assert OAuthToken.from_dict(without).token_type == "Bearer"
-
-
-@pytest.mark.parametrize("source", [None, 7, SECRET, [], ("access_token", SECRET), object()])
-def test_refuses_what_is_no_token_at_all(source):
-    """The refusal names the type and never shows the thing."""
-    with pytest.raises(InvalidTokenError, match=f"a {type(source).__name__} is not a token") as caught:
-        OAuthToken.from_dict(source)
-    assert SECRET not in str(caught.value)
+def test_reads_a_session():
+    """The login's answer, a stored dict, and the bare token; nothing else."""
+    for source in ({"sessionToken": SECRET}, {"session_token": SECRET}, SECRET, SessionToken(SECRET)):
+        session = SessionToken.from_dict(source)
+        assert session == SessionToken(SECRET)
+        assert SessionToken.from_dict(json.loads(json.dumps(session.to_dict()))) == session
     for other in (None, 7, {}, {"access_token": SECRET}):
         with pytest.raises(InvalidTokenError):
             SessionToken.from_dict(other)
 
 
-@pytest.mark.parametrize(
-    "source", [{"sessionToken": SECRET}, {"session_token": SECRET}, SECRET, SessionToken(SECRET)]
-)
-def test_reads_a_session(source):
-    """The login's answer, a stored dict, and the bare token."""
-    session = SessionToken.from_dict(source)
-    assert session == SessionToken(SECRET)
-    assert SessionToken.from_dict(json.loads(json.dumps(session.to_dict()))) == session
+LIVES = {3600: 3600, 3600.5: 3600.5, "3600": 3600, "3600.0": 3600, "3.6e3": 3600, 1e-9: 1e-9}
+LIVES |= dict.fromkeys([1e18, "1e18", 2**63, 10**400, LONGEST_LIFE + 1], LONGEST_LIFE)
+LIVES |= dict.fromkeys([None, 0, -5, "-5", -(10**400), (3600,), "soon", "", "0x10", "NaN", math.inf, "-inf"])
+CASES = [*LIVES.items(), (LONGEST_LIFE - 1, LONGEST_LIFE - 1)]
+CASES += [(given, None) for given in (0.0, True, False, math.nan, [3600], {"seconds": 3600})]
 
 
-READ = {3600: 3600, 3600.5: 3600.5, "3600": 3600, "3600.0": 3600, "3.6e3": 3600, 1e-9: 1e-9}
-CAPPED = [1e18, "1e18", 2**63, 10**400, LONGEST_LIFE + 1]
-NOT_KNOWN = [None, 0, 0.0, -5, "-5", -(10**400), True, False, [3600], {"seconds": 3600}]
-NOT_KNOWN += ["soon", "", "0x10", math.nan, "NaN", math.inf, "-inf"]
-
-
-@pytest.mark.parametrize(
-    ("expires_in", "life"),
-    [
-        *READ.items(),
-        (LONGEST_LIFE - 1, LONGEST_LIFE - 1),
-        *[(given, LONGEST_LIFE) for given in CAPPED],
-        *[(given, None) for given in NOT_KNOWN],
-    ],
-)
+@pytest.mark.parametrize(("expires_in", "life"), CASES)
 def test_life_is_read_or_not_known(expires_in, life):
     """Numbers and numeric strings are read, the absurd is capped, the rest is no known expiry."""
     assert lifetime_from(expires_in) == life
@@ -152,48 +117,24 @@ def test_life_is_read_or_not_known(expires_in, life):
     assert life is not None or not token.is_expired(clock_skew=1e9)
 
 
-@pytest.mark.parametrize(
-    ("skew", "before", "expired"),
-    [(0, 0.001, False), (0, 0, True), (0, -1, True), (60, 60.001, False), (60, 60, True), (60, 59.999, True)],
-)
-def test_expired_on_both_sides_of_the_boundary(skew, before, expired):
-    """A token is expired from its very moment on, or from the clock skew before it."""
+@pytest.mark.parametrize("skew", [0, 60])
+def test_expired_on_both_sides_of_the_boundary(skew):
+    """From its very moment on, or from the clock skew before it; without `now` the wall clock counts."""
     token = OAuthToken(SECRET, expires_at=NOW)
-    assert token.is_expired(skew, now=NOW - before) is expired
+    assert not token.is_expired(skew, now=NOW - skew - 0.001)
+    assert token.is_expired(skew, now=NOW - skew)
+    assert token.is_expired(skew, now=NOW + 1)
+    assert OAuthToken.from_dict({**WIRE, "expires_in": 60}).is_expired(skew) == (skew == 60)
 
 
-def test_counts_from_the_present_where_no_moment_is_given():
-    """Without `now` it is the wall clock that counts."""
-    token = OAuthToken.from_dict({**WIRE, "expires_in": 60})
-    assert not token.is_expired()
-    assert not token.is_expired(clock_skew=30)
-    assert token.is_expired(clock_skew=60)
-
-
-BOTH = [OAuthToken(SECRET, "Bearer", NOW, ("ts.ro",)), SessionToken(SECRET)]
-
-
-@pytest.mark.parametrize("token", BOTH)
-def test_repr_hides_the_secret(token):
-    """Neither repr, str nor format shows it; only the attribute does."""
+@pytest.mark.parametrize("token", [OAuthToken(SECRET, "Bearer", NOW, ("ts.ro",)), SessionToken(SECRET)])
+def test_tokens_are_values_that_travel(token):
+    """Copies and pickles are equal and hash alike, nobody can change one, and only an attribute shows it."""
     assert SECRET not in f"{token} {token!r} {[token]}"
-    assert token.value == SECRET
-    assert token.expires_at == getattr(token, "expiry", None)  # as Verizon's SDK calls it
-
-
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
-@pytest.mark.parametrize("token", BOTH)
-def test_tokens_travel(token, again):
-    """Copies and pickles are equal and hash alike."""
-    assert again(token) == token
-    assert hash(again(token)) == hash(token)
-
-
-@pytest.mark.parametrize("token", BOTH)
-def test_tokens_do_not_change(token):
-    """Nobody can change a token that others hold."""
-    name = token.__match_args__[0]
+    assert (token.value, token.expires_at) == (SECRET, getattr(token, "expiry", None))  # Verizon's SDK's name
+    for twin in (copy.copy(token), copy.deepcopy(token), pickle.loads(pickle.dumps(token))):
+        assert (twin, hash(twin)) == (token, hash(token))
     with pytest.raises(AttributeError, match="is immutable"):
-        setattr(token, name, "another")
+        setattr(token, token.__match_args__[0], "another")
     with pytest.raises(AttributeError, match="is immutable"):
-        delattr(token, name)
+        delattr(token, token.__match_args__[0])

@@ -40,11 +40,7 @@ def stopping_at(gate: Gate, *, first: bool = False, fetched: bool = False) -> Ca
 
 
 def in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
-    """Let `test` run in a thread of its own.
-
-    What a trace function raises may stay behind as the exception that CPython takes to be handled, and become
-    the context of all that the thread raises later.
-    """
+    """Let `test` run in a thread of its own: what a trace function raises may stay behind in it."""
 
     @functools.wraps(test)
     def run(**arguments: Any) -> None:

@@ -18,20 +18,15 @@ def environment_of_user(sandbox: Sandbox, home: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.lower().endswith("_proxy") and not name.startswith(("THINGSPACE_", "CURL_"))
     }
+    known = ("client_id", "client_secret", "username", "password")
     return {
         **kept,
+        **{f"XDG_{kind.upper()}_HOME": str(home / kind) for kind in ("cache", "config", "data", "state")},
+        **{f"THINGSPACE_{name.upper()}": getattr(sandbox, name) for name in known},
         "HOME": str(home),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_DATA_HOME": str(home / "data"),
-        "XDG_STATE_HOME": str(home / "state"),
         "LOCALAPPDATA": str(home),
         "REQUESTS_CA_BUNDLE": sandbox.ca_file,
         "THINGSPACE_BASE_URL": sandbox.origin,
-        "THINGSPACE_CLIENT_ID": sandbox.client_id,
-        "THINGSPACE_CLIENT_SECRET": sandbox.client_secret,
-        "THINGSPACE_USERNAME": sandbox.username,
-        "THINGSPACE_PASSWORD": sandbox.password,
     }
 
 

@@ -1,22 +1,13 @@
 """The endpoints as one client sees them, with a secret and a password that do not change."""
 
-from __future__ import annotations
-
 from requests_thingspace import PRODUCTION, Clock, OAuthToken, TokenManager
 from requests_thingspace._endpoints.m2m import M2MEndpoints
 from requests_thingspace._endpoints.oauth import OAuthEndpoints
 from requests_thingspace._settings import Settings, Source
 from requests_thingspace._values import Secret
 
-DEFAULTS = {
-    **dict.fromkeys(Settings._fields),
-    "client_id": "id",
-    "scopes": (),
-    "clock_skew": 60.0,
-    "environment": PRODUCTION,
-    "timeout": 5.0,
-    "clock": Clock(),
-}
+DEFAULTS = dict.fromkeys(Settings._fields) | {"client_id": "id", "scopes": (), "clock_skew": 60.0}
+DEFAULTS |= {"environment": PRODUCTION, "timeout": 5.0, "clock": Clock()}
 """What a client is given that says nothing else."""
 
 
@@ -35,16 +26,12 @@ class Client:
         return self.endpoints.revoke(self.secret, OAuthToken(access_token), transport)
 
 
-def manager_of(fetch, token=None, clock=None):
-    settings = Settings(**{**DEFAULTS, "clock": clock or Clock()})
-    return TokenManager(OAuthToken, fetch, settings, identity=("one",), fingerprint=str, token=token)
+def manager_of(fetch, token=None):
+    return TokenManager(
+        OAuthToken, fetch, Settings(**DEFAULTS), identity=("one",), fingerprint=str, token=token
+    )
 
 
 def login_of(username, password, environment, bearers, *, key="key", **more):
-    given = {
-        "username": username,
-        "password": Source("password", Secret(password)),
-        "environment": environment,
-    }
-    settings = Settings(**{**DEFAULTS, **given, **more})
-    return M2MEndpoints(settings, bearers, lambda: Secret(key))
+    given = {**DEFAULTS, "username": username, "password": Source("password", Secret(password)), **more}
+    return M2MEndpoints(Settings(**{**given, "environment": environment}), bearers, lambda: Secret(key))

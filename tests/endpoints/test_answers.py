@@ -34,7 +34,7 @@ def refusal(status, body, secrets=(), hint=""):
     return caught.value
 
 
-@pytest.mark.parametrize("status", [200, 201, 299])
+@pytest.mark.parametrize("status", [200, 299])
 def test_a_json_object_with_a_good_status_is_the_document(status):
     """An OAuth "error": null is no error."""
     document = {**GOOD, "error": None, "errorCode": ""}
@@ -42,35 +42,32 @@ def test_a_json_object_with_a_good_status_is_the_document(status):
     assert json_or_raise(answer, "token request", TokenRequestError).reveal() == document
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "code", "description"),
-    [
-        (401, json.dumps(FAULT).encode(), "900901", "Invalid Credentials: Access failure"),
-        (200, json.dumps(FAULT).encode(), "900901", "Invalid Credentials: Access failure"),
-        (401, b'{"fault": {}}', "fault", None),
-        (401, b'{"fault": {"code": 7, "message": [], "description": "d"}}', "7", "d"),
-        (401, b'{"fault": "none of ours"}', None, None),
-        (403, XML_FAULT, "404", "Not Found: The requested resource is not available."),
-        (200, XML_FAULT, "404", "Not Found: The requested resource is not available."),
-        (403, b"<am:message>x</am:message>", "fault", "x"),
-        (400, b'{"error": "invalid_client", "error_description": "who?"}', "invalid_client", "who?"),
-        (200, b'{"error": "invalid_client", "access_token": "x"}', "invalid_client", None),
-        (400, b'{"error": {"code": 7}, "error_description": ["no"]}', "error", None),
-        (400, json.dumps(M2M).encode(), M2M["errorCode"], "no"),
-        (200, json.dumps(M2M).encode(), M2M["errorCode"], "no"),
-        (401, json.dumps(GOOD).encode(), None, None),
-        (500, json.dumps(GOOD).encode(), None, None),
-        (200, b"", None, "an empty body"),
-        (204, b"", None, "an empty body"),
-        (200, b" \r\n", None, "an empty body"),
-        (503, b"<html><body>Come back later</body></html>", None, "a web page or XML instead of JSON"),
-        (200, b"[]", None, "no JSON object"),
-        (200, b'"text"', None, "no JSON object"),
-        (200, b'{"access_token": "x"', None, "no JSON object"),
-        (200, b"\xff\xfe\x00", None, "no JSON object"),
-        (200, b"[" * 100_000, None, "no JSON object"),
+ANSWERS = [
+    (401, json.dumps(FAULT).encode(), "900901", "Invalid Credentials: Access failure"),
+    (200, json.dumps(FAULT).encode(), "900901", "Invalid Credentials: Access failure"),
+    (401, b'{"fault": {}}', "fault", None),
+    (401, b'{"fault": {"code": 7, "message": [], "description": "d"}}', "7", "d"),
+    (401, b'{"fault": "none of ours"}', None, None),
+    (403, XML_FAULT, "404", "Not Found: The requested resource is not available."),
+    (200, XML_FAULT, "404", "Not Found: The requested resource is not available."),
+    (403, b"<am:message>x</am:message>", "fault", "x"),
+    (400, b'{"error": "invalid_client", "error_description": "who?"}', "invalid_client", "who?"),
+    (200, b'{"error": "invalid_client", "access_token": "x"}', "invalid_client", None),
+    (400, b'{"error": {"code": 7}, "error_description": ["no"]}', "error", None),
+    (400, json.dumps(M2M).encode(), M2M["errorCode"], "no"),
+    (200, json.dumps(M2M).encode(), M2M["errorCode"], "no"),
+    (500, json.dumps(GOOD).encode(), None, None),
+    (204, b"", None, "an empty body"),
+    (200, b" \r\n", None, "an empty body"),
+    (503, b"<html><body>Come back later</body></html>", None, "a web page or XML instead of JSON"),
+    *[
+        (200, body, None, "no JSON object")
+        for body in (b"[]", b'"text"', b'{"access_token": "x"', b"\xff\xfe\x00")
     ],
-)
+]
+
+
+@pytest.mark.parametrize(("status", "body", "code", "description"), ANSWERS)
 def test_anything_else_is_an_error_that_says_what_thingspace_said(status, body, code, description):
     """OAuth errors, gateway faults in JSON and XML, errorCode, HTML, empty, and what is no JSON."""
     error = refusal(status, body)
@@ -79,42 +76,24 @@ def test_anything_else_is_an_error_that_says_what_thingspace_said(status, body, 
     assert ".)" not in str(error)
 
 
-def test_the_error_is_of_the_class_that_was_asked_for_and_says_who_and_what_to_do():
-    """The endpoint's name and the hint stand in the message."""
-    with pytest.raises(LoginError, match=r"gave no usable answer to the M2M login: HTTP 400\. Look here\."):
-        json_or_raise(Answer(400, Secret(b"{}"), NOW), "M2M login", LoginError, "Look here.")
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_says_that_it_is_not_followed(status):
-    """A good body in it changes nothing."""
-    assert "not followed" in str(refusal(status, json.dumps(GOOD).encode()))
-
-
-@pytest.mark.parametrize(
-    ("status", "retryable"),
-    [(400, False), (401, False), (403, False), (404, False), (408, True), (425, True), (429, True)]
-    + [(status, True) for status in (500, 502, 503, 504, 599)],
-)
-def test_only_passing_troubles_are_retryable(status, retryable):
-    """The error tells whether the same call may succeed later."""
-    assert refusal(status, b"").retryable is retryable
-
-
-def test_the_server_s_wish_to_wait_is_kept():
-    """An error carries the Retry-After of its answer."""
-    with pytest.raises(TokenRequestError) as caught:
-        json_or_raise(Answer(429, Secret(b""), NOW, 7.0), "token request", TokenRequestError)
+def test_a_status_says_what_it_is_worth():
+    """A redirect is not followed, a passing trouble is retryable; the hint and a wish to wait are kept."""
+    for status in (301, 302, 303, 307, 308):
+        assert "not followed" in str(refusal(status, json.dumps(GOOD).encode()))
+    statuses = (400, 401, 403, 404, 408, 425, 429, 500, 502, 503, 504, 599)
+    assert [status for status in statuses if not refusal(status, b"").retryable] == [400, 401, 403, 404]
+    with pytest.raises(
+        LoginError, match=r"no usable answer to the M2M login: HTTP 429 .*\. Look here\."
+    ) as caught:
+        json_or_raise(Answer(429, Secret(b""), NOW, 7.0), "M2M login", LoginError, "Look here.")
     assert caught.value.retry_after == 7.0
 
 
 @pytest.mark.parametrize(
-    "spelled",
-    [SECRET, json.dumps(SECRET)[1:-1], "s3cret+%22%26%2F%C3%BC", "s3cret &quot;&amp;/ü"],
-    ids=["as it is", "in JSON", "in a form", "in XML"],
+    "spelled", [SECRET, json.dumps(SECRET)[1:-1], "s3cret+%22%26%2F%C3%BC", "s3cret &quot;&amp;/ü"]
 )
 def test_an_echoed_secret_is_blotted_out_in_every_spelling(spelled):
-    """A server that says our own secret back does not get it into a message."""
+    """As it is, in JSON, in a form and in XML: our own secret does not get into a message."""
     document = {"error": f"bad {spelled}!", "error_description": f"you sent {spelled}{spelled}"}
     error = refusal(401, json.dumps(document).encode(), secrets=(Secret(""), Secret(SECRET)))
     assert (error.code, error.description) == ("bad ***!", "you sent ******")
@@ -131,66 +110,40 @@ def test_a_secret_within_a_secret_is_blotted_out_as_a_whole():
 
 def test_what_the_server_said_is_bounded_and_on_one_line():
     """400 kB, line ends and escapes of a terminal reach no log."""
-    long = json.dumps({"error": "e" * 400_000, "error_description": "d" * 400_000}).encode()
-    error = refusal(400, long)
+    long = {"error": "e" * 400_000, "error_description": "d" * 400_000}
+    error = refusal(400, json.dumps(long).encode())
     assert (len(error.code), len(error.description)) == (100, 300)
     assert len(str(error)) < 600
-    nasty = json.dumps(
-        {"error": "e\r\nX", "error_description": "no\r\n2026 INFO\x1b[2J\u2028\ud800 ok"}
-    ).encode()
-    error = refusal(400, nasty)
+    nasty = {"error": "e\r\nX", "error_description": "no\r\n2026 INFO\x1b[2J\u2028\ud800 ok"}
+    error = refusal(400, json.dumps(nasty).encode())
     assert (error.code, error.description) == ("e X", "no 2026 INFO [2J ok")
 
 
-@pytest.mark.parametrize(
-    ("body", "document"),
-    [
-        (b"{}", {}),
-        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
-        ('{"a": 1}'.encode("utf-16"), None),
-        ('{"a": 1}'.encode("utf-32"), None),
-        (b'{"a": "\xff"}', None),
-        (b'{"a": ' + b"9" * 5000 + b"}", None),
-        (b'{"a":' * 100_000, None),
-        (b"null", None),
-    ],
-    ids=range(8),
-)
-def test_only_a_json_object_in_utf8_is_one(body, document):
+NO_OBJECTS = ['{"a": 1}'.encode("utf-16"), '{"a": 1}'.encode("utf-32"), b'{"a": "\xff"}', b"null"]
+NO_OBJECTS += [b'{"a": ' + b"9" * 5000 + b"}", b'{"a":' * 100_000]
+
+
+def test_only_a_json_object_in_utf8_is_one():
     """RFC 8259 section 8.1: UTF-8, a byte order mark may be ignored."""
-    assert json_object(body) == document
+    assert json_object(b"{}") == {}
+    assert json_object(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    assert [json_object(body) for body in NO_OBJECTS] == [None] * len(NO_OBJECTS)
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("0", 0),
-        ("7", 7),
-        (" 7.5 ", 7.5),
-        ("-1", 0),
-        ("1e3", 1000),
-        ("nan", None),
-        ("1e999", None),
-        ("-inf", None),
-        ("", None),
-        ("soon", None),
-        ("Fri, 99 Foo 99999 99:99:99 GMT", None),
-        ("Fri, 31 Dec 99999999999999 23:59:59 GMT", None),
-        ("Mon, 01 Jan 0001 00:00:00 -0000", 0),
-        (formatdate(NOW + 90, usegmt=True), 90),
-        (formatdate(NOW - 90, usegmt=True), 0),
-    ],
-)
-def test_retry_after_is_read_or_left(value, seconds):
+WAITS = {None: None, "0": 0, "7": 7, " 7.5 ": 7.5, "-1": 0, "1e3": 1000, "": None, "soon": None, "nan": None}
+WAITS |= {"1e999": None, "-inf": None, "Fri, 99 Foo 99999 99:99:99 GMT": None}
+WAITS |= {"Fri, 31 Dec 99999999999999 23:59:59 GMT": None, "Mon, 01 Jan 0001 00:00:00 -0000": 0}
+WAITS |= {formatdate(NOW + 90, usegmt=True): 90, formatdate(NOW - 90, usegmt=True): 0}
+
+
+def test_retry_after_is_read_or_left():
     """RFC 9110 section 10.2.3: seconds or a date; what is neither is no wish."""
-    assert retry_after(value, NOW) == seconds
+    assert {value: retry_after(value, NOW) for value in WAITS} == WAITS
 
 
 UWS = "Failure response received for UWS V1 REST accounts: "
 ABOUT_THE_SESSION = [
     {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Expired"},
-    {"errorCode": "UnifiedWebService.REQUEST_FAILED.SessionToken.Format"},
     {"errorCode": "UnifiedWebService.INPUT_INVALID.SessionToken.Invalid"},
     {"errorCode": "SessionToken.Expired"},
     {"error": "unauthorized", "error_description": f"{UWS}[400]"},

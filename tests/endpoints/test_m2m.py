@@ -1,6 +1,7 @@
 """ThingSpace's M2M session: one login, one logout, and an account that is never locked."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -14,26 +15,18 @@ from requests_thingspace._values import Secret
 from .. import hostile as do
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, EXPIRED, PASSWORD, SECRETS, USERNAME, error_of, told_by
 from ..clocks import FakeClock
-from ..hostile import (
-    GOOD_LOGIN_DOCUMENT,
-    GOOD_SESSION_TOKEN,
-    GOOD_TOKEN_DOCUMENT,
-    LOGIN_PATH,
-    MARKER,
-    TOKEN_PATH,
-)
 from .clients import Client, login_of, manager_of
 
 LOGOUT_PATH = "/api/m2m/v1/session/logout"
-FIRST, SECOND = f"{MARKER}-first", f"{MARKER}-second"
-SESSION = SessionToken(GOOD_SESSION_TOKEN)
-WELL = do.json_answer(200, GOOD_LOGIN_DOCUMENT)
+FIRST, SECOND = f"{do.MARKER}-first", f"{do.MARKER}-second"
+SESSION = SessionToken(do.GOOD_SESSION_TOKEN)
+WELL = do.json_answer(200, do.GOOD_LOGIN_DOCUMENT)
 REFUSAL = {"errorCode": "UnifiedWebService.REQUEST_FAILED.Login", "errorMessage": "wrong"}
 
 
 def give(server, bearer):
     """Let the token endpoint give a bearer."""
-    server.script(TOKEN_PATH, do.json_answer(200, {**GOOD_TOKEN_DOCUMENT, "access_token": bearer}))
+    server.script(do.TOKEN_PATH, do.json_answer(200, {**do.GOOD_TOKEN_DOCUMENT, "access_token": bearer}))
 
 
 @pytest.fixture
@@ -55,13 +48,14 @@ def login(new_login):
     return new_login()
 
 
-def test_the_login_is_as_documented(server, route, login):
-    """The bearer, and the credentials as JSON ("Start Connectivity Management Session" page)."""
-    server.script(LOGIN_PATH, WELL)
-    assert login.fetch(route) == SESSION
+@pytest.mark.parametrize("password", [PASSWORD, 'quote"\\', "pässwörd-€", "a\r\nb"])
+def test_the_login_is_as_documented(password, server, route, new_login):
+    """The bearer, and any password whole as JSON ("Start Connectivity Management Session" page)."""
+    server.script(do.LOGIN_PATH, WELL)
+    assert new_login(password).fetch(route) == SESSION
     (request,) = server.requests
     assert request.method == "POST"
-    assert json.loads(request.body) == {"username": USERNAME, "password": PASSWORD}
+    assert json.loads(request.body) == {"username": USERNAME, "password": password}
     assert request.headers["Authorization"] == f"Bearer {FIRST}"
     assert request.headers["Content-Type"] == request.headers["Accept"] == "application/json"
     assert "VZ-M2M-Token" not in request.headers
@@ -75,116 +69,63 @@ def test_the_logout_is_as_documented(answer, server, route, login):
     (request,) = server.requests
     assert (request.method, request.body) == ("POST", b"")
     assert request.headers["Authorization"] == f"Bearer {FIRST}"
-    assert request.headers["VZ-M2M-Token"] == GOOD_SESSION_TOKEN
+    assert request.headers["VZ-M2M-Token"] == do.GOOD_SESSION_TOKEN
 
 
-@pytest.mark.parametrize("password", ['quote"\\', "pässwörd-€", "a\r\nb"])
-def test_any_password_is_sent_whole(password, server, route, new_login):
-    """JSON takes care of it."""
-    server.script(LOGIN_PATH, WELL)
-    new_login(password).fetch(route)
-    (request,) = server.requests
-    assert json.loads(request.body)["password"] == password
-
-
-@pytest.mark.parametrize(
-    ("other", "answers", "sent"),
-    [
-        (SECOND, [do.json_fault(401), WELL], [FIRST, SECOND]),
-        (SECOND, [do.json_fault(401)], [FIRST, SECOND]),
-        (FIRST, [do.json_fault(401)], [FIRST]),
-    ],
-    ids=["and accepted", "and rejected too", "by nothing new"],
-)
-def test_a_rejected_bearer_is_replaced_once(other, answers, sent, server, route, login):
+@pytest.mark.parametrize(("other", "last"), [(SECOND, WELL), (SECOND, None), (FIRST, None)])
+def test_a_rejected_bearer_is_replaced_once(other, last, server, route, login):
     """A 401 speaks of the bearer, not of the user, who was never looked at: nothing is remembered."""
     give(server, other)
-    server.script(LOGIN_PATH, *answers)
-    if WELL in answers:
+    server.script(do.LOGIN_PATH, do.json_fault(401), last or do.json_fault(401))
+    if last is WELL:
         assert login.fetch(route) == SESSION
     else:
-        with pytest.raises(LoginError, match="900901") as caught:
-            login.fetch(route)
-        assert caught.type is LoginError
-    bearers = [r.headers["Authorization"] for r in server.requests if r.path == LOGIN_PATH]
-    assert bearers == [f"Bearer {bearer}" for bearer in sent]
+        error = error_of(lambda: login.fetch(route))
+        assert (type(error), error.code) == (LoginError, "900901")
+    bearers = [r.headers["Authorization"] for r in server.requests if r.path == do.LOGIN_PATH]
+    assert bearers == [f"Bearer {bearer}" for bearer in dict.fromkeys([FIRST, other])]
     assert login.refusals == {}
 
 
-def test_without_a_bearer_there_is_no_login(server, route, bearers, login):
-    """The failure of the token endpoint is the failure of the login."""
-    bearers.use(None)
-    server.script(TOKEN_PATH, do.json_fault(401))
-    with pytest.raises(requests.RequestException, match="token request"):
-        login.fetch(route)
-    assert server.count(LOGIN_PATH) == 0
+REFUSALS = [do.json_answer(status, REFUSAL) for status in (200, 400, 401, 403, 429)]
+REFUSALS += [do.json_answer(403, {"message": "an answer that is documented nowhere"})]
+REFUSALS += [do.json_answer(400, {"error": "unauthorized"}), do.json_answer(400, EXPIRED)]
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [do.json_answer(status, REFUSAL) for status in (200, 400, 401, 403, 429)]
-    + [
-        do.json_answer(400, {"error": "unauthorized", "error_description": "who?"}),
-        do.json_answer(403, {"message": "an answer that is documented nowhere"}),
-        do.json_answer(400, EXPIRED),
-    ],
-)
+@pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_refused_login_is_remembered(refusal, server, route, login):
     """No second attempt, and every later caller gets the same error, each an object of its own."""
-    server.script(LOGIN_PATH, refusal, WELL)
-    with pytest.raises(LoginRefusedError, match=r"auth\.reset\(\)") as first:
-        login.fetch(route)
-    with pytest.raises(LoginRefusedError) as second:
-        login.fetch(route)
-    assert server.count(LOGIN_PATH) == 1
-    assert second.value is not first.value
-    assert (str(second.value), vars(second.value)) == (str(first.value), vars(first.value))
+    server.script(do.LOGIN_PATH, refusal, WELL)
+    first, second = (error_of(lambda: login.fetch(route)) for _ in range(2))
+    assert type(first) is type(second) is LoginRefusedError
+    assert server.count(do.LOGIN_PATH) == 1
+    assert second is not first
+    assert (str(second), vars(second)) == (str(first), vars(first))
+    assert (first.retryable, "auth.reset()" in str(first)) == (False, True)
 
 
-def test_a_refusal_carries_what_thingspace_said(server, route, login):
-    """Status, code and words of the answer; it will not get better by itself."""
-    server.script(LOGIN_PATH, do.json_answer(400, REFUSAL))
-    with pytest.raises(LoginRefusedError) as caught:
-        login.fetch(route)
-    error = caught.value
-    assert (error.status, error.code, error.description) == (400, REFUSAL["errorCode"], "wrong")
-    assert error.retryable is False
+TROUBLES = [do.html_answer(status) for status in (403, 404, 503)]
+TROUBLES += [do.json_answer(200, document) for document in ({}, {"sessionToken": None})]
+TROUBLES += [do.json_answer(500, REFUSAL), do.json_answer(400, {}), do.json_fault(403), do.xml_fault(403)]
+TROUBLES += [do.json_fault(400, "900906"), do.json_fault(429), do.answer(400), do.answer(200, b"no JSON")]
+TROUBLES += [do.redirect(302, "another host"), do.reset(), do.reset(WELL, "body")]
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [do.html_answer(status) for status in (403, 404, 502, 503)]
-    + [do.json_answer(200, document) for document in ({}, {"sessionToken": None}, {"session_token": "x"})]
-    + [
-        do.json_answer(500, REFUSAL),
-        do.json_fault(400, "900906", "No matching resource"),
-        do.json_fault(403),
-        do.json_fault(429, "900800", "Message throttled out"),
-        do.xml_fault(403),
-        do.answer(400),
-        do.json_answer(400, {}),
-        do.answer(200, b"no JSON"),
-        do.redirect(302, "another host"),
-        do.reset(),
-        do.reset(WELL, "body"),
-    ],
-)
+@pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_is_not_a_refusal_is_not_remembered(trouble, server, route, new_login):
     """The network, the gateway and a failing server say nothing of the credentials."""
-    server.script(LOGIN_PATH, trouble, WELL)
+    server.script(do.LOGIN_PATH, trouble, WELL)
     hands = FakeClock()
     login = new_login(clock=hands.clock)
-    with pytest.raises(requests.RequestException) as caught:
-        login.fetch(route)
-    assert not isinstance(caught.value, LoginRefusedError)
-    assert server.count(LOGIN_PATH) == 1
+    assert not isinstance(error_of(lambda: login.fetch(route)), LoginRefusedError)
+    assert server.count(do.LOGIN_PATH) == 1
     hands.advance(2)  # as long as the cool-down
     assert login.fetch(route) == SESSION
 
 
 def test_logins_that_stay_unanswered_are_spaced_out(server, route, new_login):
     """Doubling up to five minutes; an answer, whatever it says, ends that."""
-    server.script(LOGIN_PATH, *[do.reset()] * 9, do.html_answer(503), do.reset())
+    server.script(do.LOGIN_PATH, *[do.reset()] * 9, do.html_answer(503), do.reset())
     hands = FakeClock()
     login = new_login(clock=hands.clock)
     for sent, pause in enumerate((2, 4, 8, 16, 32, 64, 128, 256, 300), 1):
@@ -193,7 +134,7 @@ def test_logins_that_stay_unanswered_are_spaced_out(server, route, new_login):
         hands.advance(pause - 0.1)
         with pytest.raises(LoginError, match="had no answer"):
             login.fetch(route)
-        assert server.count(LOGIN_PATH) == sent
+        assert server.count(do.LOGIN_PATH) == sent
         hands.advance(0.1)
     for expected in (LoginError, requests.ConnectionError):
         with pytest.raises(expected):
@@ -205,30 +146,22 @@ def test_logins_that_stay_unanswered_are_spaced_out(server, route, new_login):
 def test_what_is_no_exception_ends_a_login_once(new_login):
     """An adapter below that exits: the next login waits a little, and the auth lives on."""
     hands = FakeClock()
-    login = new_login(clock=hands.clock)
-
-    def send(request, **_):
-        raise SystemExit
-
+    login, way = new_login(clock=hands.clock), Transport(settings={}, send=Mock(side_effect=SystemExit))
     for expected in (SystemExit, LoginError, SystemExit):
         if expected is SystemExit:
             hands.advance(2)
         with pytest.raises(expected):
-            login.fetch(Transport(settings={}, send=send))
+            login.fetch(way)
 
 
 def test_a_login_that_was_never_sent_does_not_count(new_login):
     """Without a connection it is tried three times, and the next caller need not wait."""
-    login, tried = new_login(), []
-
-    def send(request, **_):
-        tried.append(request)
-        raise requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "refused")))
-
+    reason = MaxRetryError(None, "/", NewConnectionError(None, "refused"))
+    login, send = new_login(), Mock(side_effect=requests.ConnectionError(reason))
     for times in (3, 6):
         with pytest.raises(requests.ConnectionError):
             login.fetch(Transport(settings={}, send=send))
-        assert len(tried) == times
+        assert send.call_count == times
 
 
 @pytest.mark.parametrize("trouble", [do.json_answer(400, REFUSAL), do.json_fault(401), do.html_answer(503)])
@@ -243,30 +176,22 @@ def test_a_refused_logout_is_an_error_and_is_not_remembered(trouble, server, rou
 
 def test_a_password_that_changes_while_it_is_refused_is_tried_at_once(server, route, login):
     """The source is asked once more after a refusal."""
-    server.script(LOGIN_PATH, do.json_answer(400, REFUSAL), WELL)
+    server.script(do.LOGIN_PATH, do.json_answer(400, REFUSAL), WELL)
     given = iter([PASSWORD])
     login.password = Source("password", Secret(lambda: next(given, "the-new-password")))
     assert login.fetch(route) == SESSION
-    assert server.count(LOGIN_PATH) == 2
+    assert server.count(do.LOGIN_PATH) == 2
 
 
-@pytest.mark.parametrize("place", ["body", "reason", "status line", "chunk size", "location"])
-def test_an_echo_of_the_credentials_stays_here(place, server, route, login):
-    """Neither the password nor a token gets into a message; the log is watched too."""
-    server.script(LOGIN_PATH, do.echo(place, 400))
-    server.script(LOGOUT_PATH, do.echo(place, 401))
-    for call in (login.fetch, lambda route: login.logout(SESSION, route)):
-        told = told_by(error_of(lambda call=call: call(route)))
+def test_an_echo_of_the_credentials_stays_here(server, route, login):
+    """Neither the second bearer, which was sent last, nor a token that was to be ended is in a message."""
+    server.script(do.LOGIN_PATH, do.json_fault(401), do.echo("body"))
+    assert do.MARKER not in told_by(error_of(lambda: login.fetch(route)))
+    assert server.count(do.LOGIN_PATH) == 2
+    for place in ("body", "reason", "status line", "chunk size", "location"):
+        server.script(LOGOUT_PATH, do.echo(place, 401))
+        told = told_by(error_of(lambda: login.logout(SESSION, route)))
         assert not [secret for secret in SECRETS if secret in told]
-
-
-def test_an_echo_of_the_second_bearer_stays_here(server, route, login):
-    """It is the one that was sent last."""
-    server.script(LOGIN_PATH, do.json_fault(401), do.echo("body"))
-    with pytest.raises(LoginError) as caught:
-        login.fetch(route)
-    assert server.count(LOGIN_PATH) == 2
-    assert SECOND not in told_by(caught.value)
 
 
 def test_the_fingerprint_knows_the_credentials_without_holding_them(bearers):
@@ -276,13 +201,8 @@ def test_the_fingerprint_knows_the_credentials_without_holding_them(bearers):
     def fingerprint(username=USERNAME, password=PASSWORD, environment=here, key="key"):
         return login_of(username, password, environment, bearers, key=key).fingerprint()
 
-    others = [
-        fingerprint(username="other"),
-        fingerprint(password="other"),
-        fingerprint(environment=there),
-        fingerprint(key="other"),
-        fingerprint(username=USERNAME + PASSWORD[:1], password=PASSWORD[1:]),
-    ]
+    split = {"username": USERNAME + PASSWORD[:1], "password": PASSWORD[1:]}
+    others = ({"username": "other"}, {"password": "other"}, {"environment": there}, {"key": "other"}, split)
+    assert len({fingerprint(), *[fingerprint(**other) for other in others]}) == 6
     assert fingerprint() == fingerprint()
-    assert len({fingerprint(), *others}) == 6
     assert not any(secret in fingerprint() for secret in (USERNAME, PASSWORD, "key"))

@@ -46,8 +46,7 @@ def test_the_garbage_collector_comes_while_a_call_is_given_up():
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_a_collector_that_is_off_stays_off(monkeypatch, is_lost):
     """Also where a fork or an interrupt has lost the lock that lets one thread at a time turn it off."""
-    lock = threading.Lock()
-    monkeypatch.setattr(worker, "_without_collector", lock)
+    monkeypatch.setattr(worker, "_without_collector", lock := threading.Lock())
     if is_lost:
         lock.acquire()
     gc.disable()

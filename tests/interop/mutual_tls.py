@@ -14,11 +14,7 @@ from ..hostile._wire import Wire
 
 
 class MutualTls(LoopbackServer):
-    """A context manager that gives a token to whoever presents `certificate` (a path).
-
-    Attributes:
-        callers: the path of each call, and the e-mail address in its client's certificate.
-    """
+    """It gives a token to whoever presents `certificate` (a path), and keeps each path and e-mail address."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__("main")

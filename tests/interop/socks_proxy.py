@@ -8,17 +8,9 @@ import struct
 from ..hostile._loopback import LoopbackServer
 from ..hostile._proxy import connected, relay
 
-_NO_AUTHENTICATION = b"\x05\x00"
-_CONNECTED = b"\x05\x00\x00\x01" + bytes(6)
-_NAME = 3
-
 
 class SocksProxy(LoopbackServer):
-    """A context manager; `url` goes into `session.proxies`.
-
-    Attributes:
-        destinations: the ``host:port`` of each tunnel so far.
-    """
+    """A context manager; `url` goes into `session.proxies`; `destinations` are ``host:port``."""
 
     def __init__(self) -> None:
         super().__init__("socks")
@@ -29,11 +21,11 @@ class SocksProxy(LoopbackServer):
         with connection.makefile("rb", buffering=0) as stream:
             _, methods = stream.read(2)
             stream.read(methods)
-            connection.sendall(_NO_AUTHENTICATION)
-            is_named = stream.read(4)[3] == _NAME
-            host = stream.read(stream.read(1)[0]).decode() if is_named else socket.inet_ntoa(stream.read(4))
+            connection.sendall(b"\x05\x00")  # no authentication
+            kind = stream.read(4)[3]  # 1: an address, 3: a name
+            host = socket.inet_ntoa(stream.read(4)) if kind == 1 else stream.read(stream.read(1)[0]).decode()
             (port,) = struct.unpack("!H", stream.read(2))
         self.destinations.append(f"{host}:{port}")
         with connected(self, port) as upstream:
-            connection.sendall(_CONNECTED)
+            connection.sendall(b"\x05\x00\x00\x01" + bytes(6))  # connected
             relay(connection, upstream)

@@ -14,7 +14,7 @@ from ..catalogue import EXPIRED
 # What requests-cache 1.3 has on Python 3.9 calls the newest idna in its old way.
 pytestmark = pytest.mark.filterwarnings("ignore:Transitional processing:DeprecationWarning")
 
-FRESH = {"Cache-Control": "max-age=600"}
+FRESH = {"status": 200, "body": {"n": 1}, "headers": {"Cache-Control": "max-age=600"}}
 IGNORED = [*DEFAULT_IGNORED_PARAMS, "VZ-M2M-Token", "SessionToken"]
 
 
@@ -22,156 +22,111 @@ class CachingAdapter(CacheControlAdapter, ThingspaceAdapter):
     """Looks into the cache first, and stamps what has to be sent."""
 
 
+def assert_no_token_of(auth, stored):
+    for token in (auth.get_token(), auth.get_session_token()):
+        assert token.value.encode() not in stored()
+
+
+@pytest.fixture
 def counts(sandbox):
-    return tuple(sandbox.calls[name] for name in ("token", "login", "api"))
-
-
-def tokens_of(auth):
-    return {auth.get_token().value.encode(), auth.get_session_token().value.encode()}
-
-
-def assert_none_of(tokens, stored):
-    assert not [token for token in tokens if token in stored]
+    """A function that tells how many calls the sandbox has received: of tokens, logins and the API."""
+    return lambda: tuple(sandbox.calls[name] for name in ("token", "login", "api"))
 
 
 @pytest.fixture
-def cache_control(plain, auth):
-    """A function that makes a Session with CacheControl, for a face; its auth; and what is stored."""
-
-    def cache_control(face):
-        ours, cache = auth(session=plain), DictCache()
-        if face == "auth":
-            plain.auth = ours
-            CacheControl(plain, cache)
-        else:
-            plain.mount("https://", CachingAdapter(auth=ours, cache=cache))
-        return plain, ours, lambda: pickle.dumps(cache.data)
-
-    return cache_control
+def cache_control(plain, auth, face):
+    """A Session with CacheControl, its auth, and a function that gives what is stored."""
+    ours, cache = auth(session=plain), DictCache()
+    if face == "auth":
+        plain.auth = ours
+        CacheControl(plain, cache)
+    else:
+        plain.mount("https://", CachingAdapter(auth=ours, cache=cache))
+    return plain, ours, lambda: pickle.dumps(cache.data)
 
 
 @pytest.fixture
-def requests_cache(sandbox, auth, tmp_path):
-    """A function that makes a CachedSession on a file, for a face; its auth; and what is stored."""
-    path, sessions = tmp_path / "cache.sqlite", []
-
-    def requests_cache(face, **settings):
-        session, ours = CachedSession(path, backend="sqlite", ignored_parameters=IGNORED, **settings), auth()
-        sessions.append(session)
+def requests_cache(sandbox, auth, tmp_path, attach):
+    """A CachedSession on a file, its auth, and a function that gives what is stored."""
+    path, settings = tmp_path / "cache.sqlite", {"ignored_parameters": IGNORED, "match_headers": True}
+    with CachedSession(path, backend="sqlite", **settings) as session:
         session.trust_env, session.verify = False, sandbox.ca_file
-        if face == "adapter":
-            mount(session, ours)
-        else:
-            session.auth = ours
-        return session, ours, path.read_bytes
-
-    yield requests_cache
-    for session in sessions:
-        session.close()
+        ours = auth()
+        yield attach(session, ours), ours, path.read_bytes
 
 
-@pytest.fixture(params=["cache_control", "requests_cache"])
-def cached(request, face):
-    """A Session with either cache, its auth, and what is stored."""
-    return request.getfixturevalue(request.param)(face)
-
-
-def test_an_answer_from_the_cache_costs_nothing(sandbox, cached, account):
-    """The token and the login were needed once, for the answer that is cached."""
-    session, auth, stored = cached
-    sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
-    assert [session.get(account).json() for _ in range(3)] == [{"n": 1}] * 3
-    assert counts(sandbox) == (1, 1, 1)
-    assert b"max-age" in stored()
-    assert_none_of(tokens_of(auth), stored())
-
-
-def test_the_replayed_answer_is_cached(sandbox, cached, account, echo):
-    """Not the refusals before it; the tokens that were refused are not stored either."""
-    session, auth, stored = cached
+@pytest.mark.parametrize("kind", ["cache_control", "requests_cache"])
+def test_an_answer_from_the_cache_costs_nothing(sandbox, request, kind, face, account, echo, counts):
+    """It is the replayed one, without a token in it, and no use of the session, which ThingSpace ends."""
+    session, auth, stored = request.getfixturevalue(kind)
     session.get(echo)
-    tokens = tokens_of(auth)
+    refused = auth.token.value, auth.session_token.value
     sandbox.revoke_tokens()
     sandbox.fail_next("api", status=401)
     sandbox.fail_next("api", status=400, body=EXPIRED)
-    sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
-    assert session.get(account).json() == session.get(account).json() == {"n": 1}
-    assert counts(sandbox) == (2, 2, 1 + 3)
-    assert_none_of(tokens | tokens_of(auth), stored())
-
-
-def test_an_answer_from_the_cache_does_not_count_as_use_of_the_session(sandbox, cached, account, echo):
-    """ThingSpace has not seen it: after 20 idle minutes a 401 is the session's fault all the same."""
-    session, _, _ = cached
-    sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
+    sandbox.fail_next("api", **FRESH)
+    assert [session.get(account).json() for _ in range(3)] == [{"n": 1}] * 3
+    assert counts() == (2, 2, 1 + 3)
+    assert b"max-age" in stored()
+    assert_no_token_of(auth, stored)
+    assert not [token for token in refused if token.encode() in stored()]
+    sandbox.advance(9 * 60)
     session.get(account)
-    sandbox.advance(15 * 60)
-    session.get(account)
-    sandbox.advance(6 * 60)
+    sandbox.advance(12 * 60)
     sandbox.fail_next("api", status=401)
-    assert session.get(echo).status_code == 200
-    assert counts(sandbox) == (2, 2, 1 + 2)
+    assert session.get(f"{echo}?again").status_code == 200
+    assert counts() == (3, 3, 4 + 2)
 
 
-def test_cachecontrol_revalidates_with_a_token(sandbox, cache_control, face, account):
+def test_cachecontrol_revalidates_with_a_token(sandbox, cache_control, account, counts):
     """A 304 is an accepted call: the cached body is given again."""
-    session, auth, stored = cache_control(face)
+    session, auth, stored = cache_control
     sandbox.fail_next("api", status=200, body={"n": 1}, headers={"ETag": '"1"'})
     session.get(account)
     sandbox.fail_next("api", status=304, headers={"ETag": '"1"'})
     assert session.get(account).json() == {"n": 1}
-    assert counts(sandbox) == (1, 1, 2)
-    assert_none_of(tokens_of(auth), stored())
+    assert counts() == (1, 1, 2)
+    assert_no_token_of(auth, stored)
 
 
-def test_under_the_caching_adapter_a_cold_process_needs_no_token(sandbox, plain, auth, account):
+def test_under_the_caching_adapter_a_cold_process_needs_no_token(sandbox, plain, auth, account, counts):
     """The cache is asked before the token is: nothing is called at all."""
     cache = DictCache()
     plain.mount("https://", CachingAdapter(auth=auth(), cache=cache))
-    sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
+    sandbox.fail_next("api", **FRESH)
     plain.get(account)
     plain.mount("https://", CachingAdapter(auth=auth(), cache=cache))
     assert plain.get(account).json() == {"n": 1}
-    assert counts(sandbox) == (1, 1, 1)
+    assert counts() == (1, 1, 1)
 
 
 def test_mount_wins_over_cachecontrol(sandbox, plain, auth, account):
     """The mounted adapter stands in the way of CacheControl's: calls are sent, and never cached."""
     cache = DictCache()
     mount(CacheControl(plain, cache), auth())
-    sandbox.fail_next("api", status=200, body={"n": 1}, headers=FRESH)
+    sandbox.fail_next("api", **FRESH)
     assert plain.get(account).json() == {"n": 1}
     assert plain.get(account).json() != {"n": 1}
     assert cache.data == {}
 
 
-def test_requests_cache_finds_its_answer_after_a_renewal(sandbox, requests_cache, face, account):
-    """The tokens are no part of the key, not even where headers are."""
-    session, auth, stored = requests_cache(face, match_headers=True)
+def test_requests_cache_finds_its_answer_after_a_renewal(
+    sandbox, requests_cache, face, auth, account, counts
+):
+    """The tokens are no part of the key; the hooks that it calls twice for a 401 cost one token call."""
+    session, ours, stored = requests_cache
     session.get(account)
-    tokens = tokens_of(auth)
-    auth.revoke()
-    auth.logout()
+    ours.revoke()
+    ours.logout()
     assert session.get(account).from_cache
-    assert sandbox.calls["api"] == 1
     assert b"REDACTED" in stored()
-    assert_none_of(tokens | tokens_of(auth), stored())
-
-
-def test_requests_cache_and_a_401_that_stays(sandbox, requests_cache, face):
-    """It calls the hooks a second time, which costs no second token call."""
-    session, _, _ = requests_cache(face)
-    url = f"{sandbox.origin}/sandbox/status/401"
-    assert session.get(url).status_code == 401
-    assert counts(sandbox) == (2, 1, 1)
-
-
-def test_behind_the_adapter_a_cold_process_needs_no_token(sandbox, requests_cache, auth, account):
-    """The cache is asked before the adapter is."""
-    session, _, _ = requests_cache("adapter")
-    session.get(account)
-    assert mount(session, auth()).get(account).from_cache
-    assert counts(sandbox) == (1, 1, 1)
+    assert_no_token_of(ours, stored)
+    tokens, logins, api = counts()
+    assert session.get(f"{sandbox.origin}/sandbox/status/401").status_code == 401
+    assert (api, counts()) == (1, (tokens + 1, logins, 2))
+    if face == "adapter":  # behind it a cold process needs no token
+        assert mount(session, auth()).get(account).from_cache
+        assert counts() == (tokens + 1, logins, 2)
 
 
 def test_tokens_are_never_cached(sandbox, plain, auth):
@@ -179,10 +134,9 @@ def test_tokens_are_never_cached(sandbox, plain, auth):
     everything = {"allowable_methods": ["GET", "POST"], "ignored_parameters": IGNORED}
     with CachedSession("memory", backend="memory", **everything) as session:
         session.trust_env, session.verify = False, sandbox.ca_file
-        ours = auth(session=session)
-        session.auth = ours
+        session.auth = ours = auth(session=session)
         first = ours.get_token().access_token
         ours.reset()
         assert ours.get_token().access_token == first
-        assert counts(sandbox)[0] == 2
+        assert sandbox.calls["token"] == 2
         assert list(session.cache.responses) == []

@@ -30,15 +30,9 @@ def proxy(sandbox, log_without_secrets):
 
 
 @pytest.fixture
-def behind(proxy, sandbox, auth):
-    """A function that makes an auth for what is behind the proxy, and gives the URL of an account too."""
-
-    def behind(**arguments):
-        environment = Environment.at(proxy.origin)
-        url = f"{proxy.origin}/api/m2m/v1/accounts/{sandbox.account}"
-        return auth(session=None, environment=environment, **arguments), url
-
-    return behind
+def behind(proxy, auth):
+    """A function that makes an auth for what is behind the proxy."""
+    return lambda **given: auth(session=None, environment=Environment.at(proxy.origin), **given)
 
 
 @pytest.fixture(params=["auth with session=", "adapter"])
@@ -54,27 +48,25 @@ def share_the_way(request, auth):
     return share_the_way
 
 
-@pytest.mark.parametrize("where", ["session", "call"])
-def test_the_first_token_call_takes_the_proxy(plain, behind, proxy, where):
-    """The adapter is told of it, of the Session's or of a single call's, and needs no session=."""
-    auth, url = behind()
+def test_the_first_token_call_takes_the_proxy(sandbox, plain, account, behind, proxy):
+    """The adapter is told of it, of a single call's or of the Session's, and needs no session=."""
+    url = account.replace(sandbox.origin, proxy.origin)
     with pytest.raises(requests.ConnectionError):  # there is no other way
-        mount(plain, behind()[0]).get(url)
-    if where == "session":
-        plain.proxies = proxy.proxies
-    arguments = {"proxies": proxy.proxies} if where == "call" else {}
-    assert mount(plain, auth).get(url, **arguments).status_code == 200
+        mount(plain, behind()).get(url)
+    assert mount(plain, behind()).get(url, proxies=proxy.proxies).status_code == 200
+    plain.proxies = proxy.proxies
+    assert mount(plain, behind()).get(url).status_code == 200
 
 
-def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, behind, auth, proxy):
+def test_the_token_call_after_a_401_takes_the_proxy(sandbox, plain, account, behind, auth, proxy, spent):
     """The auth sees the proxy in the hook that judges the answer."""
     known = auth()
-    plain.auth, url = behind(token=known.get_token(), session_token=known.get_session_token())
+    plain.auth = behind(token=known.get_token(), session_token=known.get_session_token())
     plain.proxies = proxy.proxies
     sandbox.revoke_tokens()
     sandbox.end_sessions()
-    assert plain.get(url).status_code == 200
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (2, 2)
+    assert plain.get(account.replace(sandbox.origin, proxy.origin)).status_code == 200
+    assert spent() == (2, 2)
 
 
 def test_a_wrong_proxy_password_is_an_error_of_requests(sandbox, plain, share_the_way, account):
@@ -101,25 +93,18 @@ def test_socks(sandbox, plain, share_the_way, account):
 
 
 def test_a_client_certificate_is_presented(share_the_way, plain, tmp_path):
-    """To the token endpoint as well as to the API; the adapter is told of it by each call."""
+    """To the token endpoint as well as to the API; without it the token call is turned away."""
     with MutualTls(tmp_path) as server:
-        plain.verify, plain.cert = server.ca_file, server.certificate
-        share_the_way(plain, environment=Environment.at(server.origin), username=None, password=None)
-        assert plain.get(f"{server.origin}/api/x").status_code == 200
+        plain.verify = server.ca_file
+        arguments = {"environment": Environment.at(server.origin), "username": None, "password": None}
+        with pytest.raises(requests.ConnectionError):
+            share_the_way(plain, **arguments).get(f"{server.origin}/api/x")
+        assert server.callers == []
+        plain.cert = server.certificate
+        assert share_the_way(plain, **arguments).get(f"{server.origin}/api/x").status_code == 200
         plain.close()
     paths = ["/api/ts/v1/oauth2/token", "/api/x"]
     assert server.callers == [(path, "client@example.com") for path in paths]
-
-
-def test_without_the_client_certificate_there_is_an_error_of_requests(share_the_way, plain, tmp_path):
-    """Of the token call, which is turned away first."""
-    with MutualTls(tmp_path) as server:
-        plain.verify = server.ca_file
-        share_the_way(plain, environment=Environment.at(server.origin))
-        with pytest.raises(requests.ConnectionError):
-            plain.get(f"{server.origin}/api/x")
-        plain.close()
-    assert server.callers == []
 
 
 def test_verify_false_counts_for_the_token_call(sandbox, plain, share_the_way, account):

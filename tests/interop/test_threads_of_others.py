@@ -1,10 +1,5 @@
-"""requests-futures and gevent: many calls at once, by other means than threads of one's own.
+"""requests-futures and gevent, which patches a whole program: each of its tests is one."""
 
-gevent patches the standard library for a whole program, so each of its tests is a program of its own. Some
-programs leave threads and locks as they are: ``patch_all(thread=False)``, and so does grequests.
-"""
-
-import json
 import threading
 
 import gevent.monkey
@@ -17,24 +12,15 @@ from requests_thingspace._turns import Turn
 from ..users import environment_of_user, python
 
 
-def test_futures_share_one_token_call(sandbox, attach, auth, account):
-    """64 calls of a cold FuturesSession, and 64 more after both tokens died."""
-    with FuturesSession(max_workers=32) as session:
-        session.trust_env, session.verify = False, sandbox.ca_file
-        attach(session, auth())
+def test_futures_share_one_token_call(sandbox, connect, account, spent):
+    """64 calls of a cold FuturesSession, which sends by the Session it is given, and 64 with dead tokens."""
+    with FuturesSession(session=connect(), max_workers=32) as session:
         for round_ in (1, 2):
             futures = [session.get(account) for _ in range(64)]
             assert {future.result().status_code for future in futures} == {200}
-            assert (sandbox.calls["token"], sandbox.calls["login"]) == (round_, round_)
+            assert spent() == (round_, round_)
             sandbox.revoke_tokens()
             sandbox.end_sessions()
-
-
-def test_futures_over_a_session_that_is_there(sandbox, connect, account):
-    """`FuturesSession(session=...)` sends by that Session."""
-    session = connect()
-    with FuturesSession(session=session) as futures:
-        assert futures.get(account).result().status_code == 200
 
 
 PATCHES = {
@@ -43,86 +29,54 @@ PATCHES = {
     "as grequests does": "monkey.patch_all(thread=False, select=False)",
     "after our import": "import requests, requests_thingspace; monkey.patch_all(thread=False, ssl=False)",
 }
+GIVING_UP = ("everything", "all but threads")  # with the others a call blocks the program
 
-GREENLETS = """
+PROGRAM = """
 from gevent import monkey
 {patch}
-import json, sys
-import gevent, requests
+import sys, gevent, requests
 from requests_thingspace import ThingspaceAuth, mount
 
-url = sys.argv[1]
-session, auth = requests.Session(), ThingspaceAuth.from_env()
-
-
-def at_once():
-    greenlets = [gevent.spawn(session.get, url) for _ in range(32)]
+def at_once(session):
+    greenlets = [gevent.spawn(session.get, sys.argv[1]) for _ in range(12)]
     gevent.joinall(greenlets, timeout=60, raise_error=True)
-    return sorted({{greenlet.value.status_code for greenlet in greenlets}})
+    return {{greenlet.value.status_code for greenlet in greenlets}}
 
-
-{more}
-"""
-
-BOTH_FACES = """
-session.auth = auth
-print(json.dumps(at_once()))
-auth.revoke()
-print(json.dumps(at_once()))
-session, auth = requests.Session(), ThingspaceAuth.from_env()
-mount(session, auth, pool_maxsize=32)
-print(json.dumps(at_once()))
-auth.revoke()
-print(json.dumps(at_once()))
-"""
-
-WAITING = """
-def provider(last_token, manager):
+def provide(last_token, manager):
     gevent.sleep(0.2)  # as a cache in Redis does: other greenlets run
     return manager.fetch_token()
 
-
-mount(session, auth, pool_maxsize=32)
-with gevent.Timeout(0.2, False):
-    auth.get_token()
-    raise AssertionError("the token came early")
-print(json.dumps(at_once()))
-auth.token = None
-auth.token_provider = provider
-ticks = []
-ticking = gevent.spawn(lambda: [(gevent.sleep(0.02), ticks.append(1)) for _ in range(5)])
-print(json.dumps([*at_once(), len(ticks)]))
+for face in ("auth", "adapter"):
+    session, auth = requests.Session(), ThingspaceAuth.from_env()
+    session = mount(session, auth, pool_maxsize=32) if face == "adapter" else session
+    session.auth = auth if face == "auth" else None
+    assert at_once(session) == {{200}}
+    auth.revoke()
+    assert at_once(session) == {{200}}
+if {gives_up}:
+    auth.token = None
+    with gevent.Timeout(0.1, False):
+        auth.get_token()
+        raise AssertionError("the token came early")
+    assert at_once(session) == {{200}}
+    auth.token, auth.token_provider = None, provide
+    ticks = []
+    gevent.spawn(lambda: [(gevent.sleep(0.02), ticks.append(1)) for _ in range(5)])
+    assert at_once(session) == {{200}}
+    assert len(ticks) == 5
 """
-
-
-@pytest.fixture
-def run(sandbox, tmp_path):
-    """A function that runs a program against the sandbox and gives what it printed, line by line."""
-    environment = environment_of_user(sandbox, tmp_path)
-
-    def run(source, *arguments):
-        done = python("-W", "error", "-c", source, *arguments, env=environment)
-        assert (done.returncode, done.stderr) == (0, "")
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    return run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", PATCHES)
-def test_greenlets_share_one_token_call(sandbox, account, run, patch):
-    """In a program that gevent has patched, by each face, cold and after a revocation."""
-    program = GREENLETS.format(patch=PATCHES[patch], more=BOTH_FACES)
-    assert run(program, account) == [[200]] * 4
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (4, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("patch", ["everything", "all but threads"])
-def test_a_greenlet_that_waits_or_gives_up_stops_no_other(sandbox, account, run, patch):
-    """gevent.Timeout comes out of a call, and the next one renews; a provider that waits lets others run."""
-    sandbox.slow("token", 0.5)
-    assert run(GREENLETS.format(patch=PATCHES[patch], more=WAITING), account) == [[200], [200, 5]]
+def test_greenlets_share_one_token_call(sandbox, tmp_path, account, spent, patch):
+    """In a patched program, by each face, cold and revoked; who waits or gives up stops no other greenlet."""
+    sandbox.slow("token", 0.3)
+    gives_up = patch in GIVING_UP
+    program = PROGRAM.format(patch=PATCHES[patch], gives_up=gives_up)
+    done = python("-W", "error", "-c", program, account, env=environment_of_user(sandbox, tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert spent() == (4 + 3 * gives_up, 2)
 
 
 @pytest.fixture
@@ -132,17 +86,12 @@ def partly_patched(monkeypatch):
 
 
 @pytest.mark.usefixtures("partly_patched")
-def test_a_call_is_made_in_a_greenlet():
-    """A connection that this thread's pool holds could be used in no other thread."""
+def test_a_call_is_made_in_a_greenlet_which_ends_when_it_is_given_up():
+    """A connection that this thread's pool holds could be used in no other; it ends as if it broke off."""
     call = Call(lambda: (gevent.sleep(0.01), threading.current_thread())[1])
     call.start()
     assert call.wait(5)
     assert call.result() is threading.current_thread()
-
-
-@pytest.mark.usefixtures("partly_patched")
-def test_a_call_in_a_greenlet_is_really_over_when_it_is_given_up():
-    """It ends as a connection does that breaks off."""
     call = Call(lambda: gevent.sleep(60))
     call.start()
     assert not call.wait(0.05)

@@ -13,13 +13,14 @@ FULL = os.environ.get("TORTURE") == "full"
 def quiet():
     """Warnings are expected, and not shown; what the interpreter ignores may be looked at by a test.
 
-    Before CPython 3.13 an interrupt may lose logging's own lock while it looks up a level. It does so once
-    for each level of a logger, here before there are signals.
+    An interrupt may lose logging's own lock while logging looks up a level (always before CPython 3.13, and
+    again on 3.14, python/cpython#148874), and then all threads that log hang. It looks each level of a logger
+    up once: here, before there are signals.
     """
     logging.disable(logging.ERROR)
-    for name in ("filelock", "requests_thingspace", "urllib3.connectionpool"):
+    for logger in map(logging.getLogger, list(logging.root.manager.loggerDict)):
         for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
-            logging.getLogger(name).isEnabledFor(level)
+            logger.isEnabledFor(level)
     hook = sys.unraisablehook
     yield
     sys.unraisablehook = hook
