@@ -7,6 +7,7 @@ caller, never in the call.
 
 from __future__ import annotations
 
+import _thread
 import gc
 import socket
 import sys
@@ -34,7 +35,7 @@ class Call(Generic[T]):
     connection would meet it (python/cpython#148594).
     """
 
-    __slots__ = ("_done", "_greenlet", "_is_cancelled", "_raised", "_thread", "_work", "over", "returned")
+    __slots__ = ("_done", "_greenlet", "_ident", "_is_cancelled", "_raised", "_work", "over", "returned")
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work: Any = work
@@ -43,36 +44,23 @@ class Call(Generic[T]):
         self._raised: BaseException | None = None
         self._is_cancelled: dict[int, bool] = {}  # the first entry counts, with and without the GIL
         self._done = threading.Lock()
-        self._thread: Any = None
+        self._ident = 0  # of its thread
         self._greenlet: Any = None  # in place of a thread where a connection cannot be used by two
 
     def start(self) -> None:
         """Begin."""
         run, gevent = copy_context().run, greenlets()  # the context, so that a trace goes on in the thread
-        outer = sys.exc_info()[1]
         self._done.acquire()
         if gevent is not None:
             self._greenlet = gevent.spawn(run, self._run)
             return
-        self._thread = threading.Thread(target=run, args=(self._run,), name="thingspace-call", daemon=True)
         try:
-            self._thread.start()
-        except (RuntimeError, KeyError) as error:
-            masked, error.__traceback__ = error.__context__, None
-            try:
-                if masked is not None and masked is not outer:
-                    raise masked from None  # a signal handler's, which threading's own clean-up hides
-            finally:
-                del masked, outer  # else they would keep this frame, and with it a lock, alive
-            if not str(error).startswith("can't"):
-                raise
-            copy_context().run(self._run)  # no more threads, as at the end of the interpreter
+            start_thread(lambda: run(self._run), "thingspace-call")
+        except RuntimeError:  # no more threads, as at the end of the interpreter
+            run(self._run)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end; whether that came in time.
-
-        ``Thread.join`` is no help: interrupted, it may take a thread that runs for one that has ended.
-        """
+        """Wait for its end; whether that came in time."""
         deadline = time.monotonic() + seconds
         while not self.over and time.monotonic() < deadline:
             pause = min(max(deadline - time.monotonic(), 0.0), PAUSE)
@@ -102,13 +90,14 @@ class Call(Generic[T]):
         if self._greenlet is not None:
             self._greenlet.kill(ConnectionAbortedError, timeout=_FAREWELL)
         else:
-            _close_socket_of(self._thread.ident)
+            _close_socket_of(self._ident)
             self.wait(_FAREWELL)
 
     def _run(self) -> None:
         """Do the work, and leave the outcome behind."""
         if self._is_cancelled.setdefault(0, False):
             return
+        self._ident = threading.get_ident()
         work, self._work = self._work, None  # what it refers to need not outlive it
         try:
             self.returned = work()
@@ -119,9 +108,25 @@ class Call(Generic[T]):
             self._done.release()
 
 
-def _close_socket_of(thread: int | None) -> None:
+def start_thread(work: Callable[[], object], name: str) -> None:
+    """Do `work` in a daemon thread, or raise a RuntimeError if there can be no more threads.
+
+    A second thread starts it, in which no signal handler raises: interrupted in ``Thread.start``, threading
+    loses locks of its own on CPython 3.14 (python/cpython#148874), and then no thread begins any more.
+    """
+
+    def start() -> None:
+        try:
+            threading.Thread(target=work, name=name, daemon=True).start()
+        except RuntimeError:
+            work()
+
+    _thread.start_new_thread(start, ())
+
+
+def _close_socket_of(thread: int) -> None:
     """Close the socket on which a thread waits, found in the frames of the calls that wait."""
-    frame = frames().get(thread or 0)
+    frame = frames().get(thread)
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, socket.SocketIO):

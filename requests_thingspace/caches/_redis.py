@@ -14,9 +14,11 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from .._endpoints.worker import start_thread
 from ._cache import LOCK_TIMEOUT, TokenCache, require
 from ._entries import entry_from
 
@@ -168,9 +170,9 @@ class _Lease:
             raise BlockingIOError("another process holds the lock in Redis")
         self.text = answer[1]
         times = self.cache.lease / 3, self.cache.lock_timeout
-        keeper = threading.Thread(target=_prolong, args=(weakref.ref(self), self._over, *times), daemon=True)
+        keep = partial(_prolong, weakref.ref(self), self._over, *times)
         with suppress(RuntimeError):  # no thread can be started: it is a lease of one term then
-            keeper.start()
+            start_thread(keep, "thingspace-lease")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,8 +1,8 @@
 """RedisTokenCache: entries live as long as their tokens, leases as long as their holders."""
 
+import _thread
 import copy
 import pickle
-import threading
 import time
 from contextlib import ExitStack
 
@@ -149,10 +149,10 @@ def test_a_url():
 def test_no_thread_can_be_started(cache, client, monkeypatch):
     """The lease is not prolonged then, and given up as usual."""
 
-    def start(self):
+    def refuse(*_):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
     with cache.lock(KEY):
         pass
     assert client.keys("*:lock") == []

@@ -191,20 +191,6 @@ def test_a_call_that_is_cancelled_before_it_begins_does_nothing():
     assert done == []
 
 
-@pytest.mark.parametrize(("hidden", "seen"), [(KeyboardInterrupt(), KeyboardInterrupt), (None, KeyError)])
-def test_what_is_raised_at_the_start_of_a_call_comes_through(hidden, seen, monkeypatch):
-    """threading's own clean-up hides what a signal handler raises behind an error of its own."""
-
-    def start(self):
-        error = KeyError("a thread")
-        error.__context__ = hidden
-        raise error
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    with pytest.raises(seen):
-        Call(lambda: None).start()
-
-
 AT_EXIT = """
 import atexit, requests
 from requests_thingspace import Environment, ThingspaceAuth

@@ -1,5 +1,6 @@
 """A call in a thread of its own."""
 
+import _thread
 import gc
 import os
 import threading
@@ -41,6 +42,32 @@ def test_the_garbage_collector_comes_while_a_call_is_given_up():
     """It may start threads, for which CPython before 3.11.9 would wait for ever."""
     ended = python("-c", GIVEN_UP_WHILE_GARBAGE_IS_COLLECTED, env={**os.environ})
     assert (ended.stdout, ended.stderr) == ("over True\n", "")
+
+
+def test_a_thread_is_started_where_no_signal_handler_raises(monkeypatch):
+    """Interrupted in Thread.start, threading would lose locks of its own on CPython 3.14."""
+    start, starters = threading.Thread.start, []
+    monkeypatch.setattr(
+        threading.Thread, "start", lambda one: starters.append(threading.get_ident()) or start(one)
+    )
+    call = worker.Call(threading.get_ident)
+    call.start()
+    assert call.wait(5)
+    assert len({*starters, call.result(), threading.get_ident()}) == 3
+
+
+@pytest.mark.parametrize(("owner", "name"), [(_thread, "start_new_thread"), (threading.Thread, "start")])
+def test_a_call_is_made_where_no_more_threads_begin(monkeypatch, owner, name):
+    """As at the end of the interpreter, or at a limit of the system."""
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(owner, name, refuse)
+    call = worker.Call(lambda: "done")
+    call.start()
+    assert call.wait(5)
+    assert call.result() == "done"
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

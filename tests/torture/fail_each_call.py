@@ -12,6 +12,7 @@ descriptor left. Calls of others, such as a test's own server, are neither count
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import contextlib
 import errno
@@ -19,7 +20,6 @@ import io
 import os
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -89,7 +89,7 @@ class SystemCalls:
         for name in SOCKET_CALLS:
             self._take(socket.socket, name, "receive" if name == "recv_into" else "socket")
         self._take(socket, "getaddrinfo", "socket")
-        self._take(threading.Thread, "start", "thread")
+        self._take(_thread, "start_new_thread", "thread")
         self._put(builtins, "open", self._opening(builtins.open))
         self._put(io, "FileIO", self._file_class(io.FileIO))
         self._put(builtins, "__import__", self._importing(builtins.__import__))

@@ -10,6 +10,7 @@ What decides is a function `choose(n) -> 0..n-1`: a seeded random number, or an 
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import importlib
 import math
@@ -114,7 +115,8 @@ class Scheduler:
         """Let the package wait by this scheduler."""
         clock = StandIn(time, sleep=self.sleep, monotonic=lambda: 1000.0 + self.now)
         waits = {kind.__name__: partial(kind, self) for kind in (Lock, Thread)}
-        return standing_in(threading=StandIn(threading, **waits), time=clock)
+        at_once = StandIn(_thread, start_new_thread=lambda work, arguments: work(*arguments))
+        return standing_in(threading=StandIn(threading, **waits), time=clock, _thread=at_once)
 
     def spawn(self, work: Callable[[], object]) -> Task:
         """Add a thread, which begins when it is chosen."""
