@@ -15,7 +15,7 @@ demo: .venv-demo/ready  ## by hand and with session.auth, side by side, while to
 	@.venv-demo/bin/python examples/demo.py
 
 test: .venv/ready  ## all tests, on this interpreter
-	.venv/bin/python $(MEASURE) -m pytest -n 2 --dist worksteal $(ARGS)
+	.venv/bin/python $(MEASURE) -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: .venv-nox/ready  ## ruff, mypy, pyright and the layers of the package
 	$(NOX) -s lint types imports
