@@ -117,8 +117,8 @@ class TokenManager(Generic[T]):
         self._clock, self._clock_skew = settings.clock, settings.clock_skew
         self._warned = False
         self._last: Renewal[T] = Renewal()
+        self._announced: Secret[str] | None = None  # the token that on_token_update need not hear of
         self.use(token)
-        self._announced = None if token is None else token.secret
 
     def get(self, transport: Any = None) -> T:
         """The current token, renewed first if need be.
@@ -235,10 +235,11 @@ class TokenManager(Generic[T]):
 
         It never waits, so a signal handler may call it.
         """
-        now = self._clock.now()
-        self._supersede(
-            NO_TOKEN if token is None else ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
-        )
+        now, active = self._clock.now(), NO_TOKEN
+        if token is not None:
+            self._announced = token.secret
+            active = ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
+        self._supersede(active)
 
     def forgive(self) -> None:
         """Keep the token, and drop past failures."""

@@ -75,6 +75,9 @@ def test_a_set_token_counts_from_the_next_request(sandbox, warm, account):
     answer = session.get(account)
     assert answer.request.headers["Authorization"] == f"Bearer {second['access_token']}"
     assert (told, sandbox.answers["api", 401]) == ([first], 0)
+    sandbox.advance(3550)  # it is due, and ThingSpace gives it once more
+    assert session.get(account).status_code == 200
+    assert (told, auth.token.access_token) == ([first], second["access_token"])
     sandbox.revoke_tokens()
     auth.token = None
     assert auth.token is None
