@@ -240,8 +240,7 @@ class Trial:
         outcome = outcome_of(call)
         self.where = f"seed {seed}"
         arrives, concerns_others = _effect_of(error, stack)
-        was_raised = stack and not self.lost
-        return self._judged(outcome, arrives if was_raised else None, concerns_others)
+        return self._judged(outcome, arrives if stack else None, concerns_others)
 
     def _judged(self, outcome: Any, error: BaseException | None, concerns_others: bool = False) -> list[str]:
         """What is wrong, `outcome` being that of the call in which `error` was raised.
@@ -249,7 +248,7 @@ class Trial:
         What a provider raises is the outcome of its renewal, which those who waited share.
         """
         faults = list(self.ignored)
-        if error is not None and not _is(outcome, error):
+        if error is not None and not self.lost and not _is(outcome, error):
             faults.append(f"{type(error).__name__} was swallowed: {outcome!r}")
         if isinstance(error, Exception):
             self.scenario.thingspace.advance(3.0)  # past a cool-down
