@@ -116,20 +116,28 @@ def test_a_logout_replaces_a_bearer_that_died(sandbox, auth, spent):
     assert spent() == (2, 1)
 
 
-def test_a_rejection_that_a_reset_has_lost_is_made_again(connect, echo, sandbox):
-    """A provider offers the rejected token once more, since a reset comes while it is asked."""
+@pytest.mark.parametrize("comes", ["before the provider is asked", "while it is asked"])
+def test_a_rejection_that_a_reset_has_lost_is_made_again(connect, echo, sandbox, comes):
+    """A provider that keeps the rejected token offers it once more, after a reset."""
+    asked, old = [], None
 
     def provider(last_token, manager):
-        if last_token is None:
-            return manager.fetch_token()
-        held[0].reset()
-        return last_token
+        asked.append(last_token)
+        if len(asked) == 2 and comes == "while it is asked":
+            mine.reset()
+        return old if len(asked) == 2 else None
 
-    session = connect(token_provider=provider)
-    held = [session.auth or session.get_adapter(echo).auth]
+    def on_event(event):
+        if event.name == "token_rejected" and comes == "before the provider is asked":
+            mine.reset()
+
+    session = connect(token_provider=provider, on_event=on_event)
+    mine = session.auth or session.get_adapter(echo).auth
     assert session.get(echo).status_code == 200
+    old = mine.token
     sandbox.revoke_tokens()
     assert session.get(echo).status_code == 200
+    assert mine.token != old
 
 
 @pytest.mark.parametrize("end", ["revoke", "logout", "reset"])
