@@ -39,7 +39,14 @@ def typed(environment):
                     assert select.select([ours], [], [], TIMEOUT)[0], screen
                     screen += os.read(ours, 1024)
                 os.write(ours, answer.encode())
-            out, _ = process.communicate(timeout=TIMEOUT)
+            for _ in range(TIMEOUT):
+                with suppress(subprocess.TimeoutExpired):
+                    out, _ = process.communicate(timeout=1)
+                    break
+                if answer == CTRL_C:  # one that comes just before the read wakes no Python
+                    os.write(ours, answer.encode())
+            else:
+                process.kill()
             with suppress(OSError):  # so Linux says that it is the end
                 while piece := os.read(ours, 1024):
                     screen += piece
