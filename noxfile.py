@@ -30,7 +30,7 @@ CHECKED = nox.project.load_toml("pyproject.toml")
 FACTS = ("setup.cfg", "pyproject.toml", "noxfile.py", ".ci/redis_server.py")
 
 # Most tests wait more than they compute.
-PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "worksteal")
+PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "worksteal")  # beside another session
 
 # Tests with other people's packages; what no old or free-threaded Python has is not asked of it.
 INTEROP = (

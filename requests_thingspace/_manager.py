@@ -376,8 +376,9 @@ class TokenManager(Generic[T]):
             if token.expires_at is None and not self._warned:
                 self._warned, level = True, logging.WARNING
                 reasons.append("it has no known expiry and is used until it is rejected")
-        said: Any = {"reason": "; ".join(filter(None, reasons)) or None, "expires_at": token.expires_at}
-        self.publish(name, token, level=level, duration=duration, **said)
+        reason = "; ".join(filter(None, reasons)) or None
+        expires_at = token.expires_at
+        self.publish(name, token, level=level, reason=reason, expires_at=expires_at, duration=duration)
 
     def _tell_of_failure(self, error: Exception, mine: Renewal[T], duration: float) -> None:
         """Publish a failed renewal once, also if a login failed because the bearer's renewal did."""

@@ -251,19 +251,18 @@ class _Visit:
     def _look(self, lock: Any = None) -> Any:
         """The stored token if it is of use; if none is, a refusal of these credentials is raised."""
         self._load(lock)
-        token, spare = self._stored, self._spare
-        if (
-            token is not None
-            and token.secret not in self._cache._spent
-            and self.manager.is_usable(token)
-            # the spare one is of use if ThingSpace gives no other yet
-            and (spare is None or spare.secret != token.secret or self._entry.get("confirmed"))
-        ):
-            return token
+        if self._stored is not None and self._is_wanted(self._stored):
+            return self._stored
         refusal = _entries.refusal_for(self._entry, self.manager)
         if refusal is not None:
             raise refusal
         return None
+
+    def _is_wanted(self, token: Any) -> bool:
+        """Whether a stored token is usable, and not the spare one, unless ThingSpace gives no other yet."""
+        if token.secret in self._cache._spent or not self.manager.is_usable(token):
+            return False
+        return self._spare is None or self._spare.secret != token.secret or bool(self._entry.get("confirmed"))
 
     def _load(self, lock: Any = None) -> None:
         """Look what is stored; before refusals are saved once more, since a reset() may have cleared them."""
