@@ -62,7 +62,7 @@ def test_the_contract_finds_a_careless_cache():
     """A cache that gives one client's token to another does not pass."""
     contract, shelf = OwnCacheContract(), Shelf()
     contract.make_cache = lambda: Careless(shelf)
-    with pytest.raises(AssertionError, match="None"):
+    with pytest.raises(AssertionError):
         contract.test_keys_are_apart()
 
 
