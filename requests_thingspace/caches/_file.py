@@ -20,6 +20,31 @@ from ._entries import entry_from, refusals_in
 from ._private import file_lock, make_private_folder, read_private, state_folder, write_private
 
 
+_MARKED = 0.5  # seconds for which a try for the lock keeps others from trying; a killed one delays them
+
+
+class _MarkedLock(file_lock):
+    """A lock file that tells when it was last tried for: a look at it costs a hundredth of a try.
+
+    Its time of change is that of the last try, and zero once it is released. Without it each process of a
+    fleet would import filelock and start threads, only to find that another one has the lock.
+    """
+
+    def __enter__(self) -> _MarkedLock:
+        make_private_folder(self._path.parent)
+        with suppress(FileNotFoundError):
+            if 0.0 <= time.time() - os.stat(self._path).st_mtime < _MARKED:
+                raise TimeoutError(f"{self._path} has just been tried for")
+        self._path.touch(0o600)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exit_of: object) -> None:
+        super().__exit__(*exit_of)
+        with suppress(OSError):
+            os.utime(self._path, (0.0, 0.0))
+
+
 class FileTokenCache(TokenCache):
     """Tokens in a JSON file that only its owner may see: no server needed, extra ``file``.
 
@@ -50,7 +75,7 @@ class FileTokenCache(TokenCache):
         self._seen: tuple[int, ...] = ()
 
     def lock(self, key: str) -> AbstractContextManager[object]:
-        return file_lock(Path(f"{self.path}.{key[:32]}.lock"), 0.0)
+        return _MarkedLock(Path(f"{self.path}.{key[:32]}.lock"), 0.0)
 
     def load(self, key: str) -> dict[str, Any] | None:
         return self._read().get(key, {}).get("entry")

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import time
 
 import pytest
 
@@ -123,3 +124,23 @@ def test_where_it_is(tmp_path, monkeypatch):
     assert FileTokenCache("~/tokens.json").path == tmp_path / "home" / "tokens.json"
     assert FileTokenCache("tokens.json").path == tmp_path / "tokens.json"
     assert FileTokenCache().path == tmp_path / "state" / "requests-thingspace" / "tokens.json"
+
+
+def test_a_lock_that_was_just_tried_for_is_not_tried_again(cache):
+    """Waiters look at it; half a second after the last try, which may have been killed, one tries again."""
+    path = cache.path.with_name(f"tokens.json.{KEY[:32]}.lock")
+
+    def last_try_after(age):
+        """When the lock was last tried for, once someone has wanted it `age` seconds after that."""
+        os.utime(path, (0.0, time.time() - age))
+        before = path.stat().st_mtime
+        with pytest.raises(TimeoutError), cache.lock(KEY):
+            pass
+        return path.stat().st_mtime - before
+
+    with cache.lock(KEY):
+        assert last_try_after(0.1) == 0.0
+        assert last_try_after(1.0) > 0.5
+        assert last_try_after(-60.0) != 0.0  # the clock was set back
+    with cache.lock(KEY):  # at once, since it was released
+        pass
