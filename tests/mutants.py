@@ -124,14 +124,14 @@ def judge(path: Path, tests: list[str], sample: int | None) -> dict[str, bool]:
     data = contexts(tests)
     by_line = data.contexts_by_lineno(str(path))
     everything = sorted({name for names in by_line.values() for name in names if name})
-    copy_of = KEPT / "copy"
+    copy_of, mirror = KEPT / "copy", f"test_{path.stem.strip('_')}."
     shutil.rmtree(copy_of, ignore_errors=True)
     left_out = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "*.egg-info")
     shutil.copytree(ROOT, copy_of, ignore=left_out)
     for name, line, source in mutants:
         if name not in noticed:
             (copy_of / path.relative_to(ROOT)).write_text(source, encoding="utf-8")
-            near = sorted(filter(None, by_line.get(line, ())), key=lambda one: path.stem.strip("_") not in one)
+            near = sorted(filter(None, by_line.get(line, ())), key=lambda name: mirror not in name)
             tests_of_it = map(node_of, near or everything)
             passes = run(copy_of, ["pytest", f"--timeout={PATIENCE}", *tests_of_it])
             noticed[name] = not passes

@@ -19,7 +19,6 @@ from ._cache import LOCK_TIMEOUT, TokenCache, require
 from ._entries import entry_from, refusals_in
 from ._private import file_lock, make_private_folder, read_private, state_folder, write_private
 
-
 _MARKED = 0.5  # seconds for which a try for the lock keeps others from trying; a killed one delays them
 
 
