@@ -162,7 +162,8 @@ class _Lease:
         self.text: str | bytes | None = None  # what the entry was when the lock was taken
         self.cache, self._names = cache, cache._names(key)
         self._owner = secrets.token_hex(16)
-        self._over = threading.Event()
+        self._is_over, self._stop = False, threading.Lock()  # an Event that an interrupt spoils would hang
+        self._stop.acquire()
 
     def __enter__(self) -> _Lease:
         answer = self.run(_LOCK, int(self.cache.lease * 1000))
@@ -170,13 +171,13 @@ class _Lease:
             raise BlockingIOError("another process holds the lock in Redis")
         self.text = answer[1]
         times = self.cache.lease / 3, self.cache.lock_timeout
-        keep = partial(_prolong, weakref.ref(self), self._over, *times)
+        keep = partial(_prolong, weakref.ref(self), self._stop, *times)
         with suppress(RuntimeError):  # no thread can be started: it is a lease of one term then
             start_thread(keep, "thingspace-lease")
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._over.is_set():
+        if not self._is_over:
             self.end()
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -185,15 +186,17 @@ class _Lease:
 
     def end(self, *text_and_milliseconds: Any) -> None:
         """Give up the lock, and save if there is something; raise if somebody else has it."""
-        self._over.set()
+        self._is_over = True
+        with suppress(RuntimeError):  # it was released before
+            self._stop.release()
         if not self.run(_UNLOCK, *text_and_milliseconds):
             raise OSError("the lock in Redis passed to another process before the token was there")
 
 
-def _prolong(lease_or_none: weakref.ref[_Lease], over: threading.Event, pause: float, longest: float) -> None:
+def _prolong(lease_or_none: weakref.ref[_Lease], stop: threading.Lock, pause: float, longest: float) -> None:
     """Prolong a lease from time to time until it is over, or lost, or has had the time of any fetch."""
     until = time.monotonic() + longest
-    while not over.wait(pause) and time.monotonic() < until:
+    while not stop.acquire(timeout=pause) and time.monotonic() < until:
         lease = lease_or_none()
         if lease is None:
             return
