@@ -38,18 +38,6 @@ class Environment(Value):
     __match_args__ = ("origins", "token_url", "revoke_url", "login_url", "logout_url", "imp_origins")
     __slots__ = (*__match_args__, "_endpoint_paths", "_endpoints", "_headers", "_home", "_home_header")
 
-    origins: tuple[str, ...]
-    token_url: str
-    revoke_url: str
-    login_url: str
-    logout_url: str
-    imp_origins: tuple[str, ...]
-    _headers: dict[str, str]
-    _endpoint_paths: tuple[str, ...]
-    _home: str
-    _home_header: str
-    _endpoints: tuple[str, ...]
-
     def __init__(  # noqa: PLR0917 - the signature is promised
         self,
         origins: Iterable[str],
@@ -60,29 +48,23 @@ class Environment(Value):
         imp_origins: Iterable[str] = (),
     ) -> None:
         """Check every URL once, so that no request has to."""
-        origins = _checked_origins("origins", origins)
-        imp_origins = _checked_origins("imp_origins", imp_origins)
-        if not origins:
+        self.origins = _checked_origins("origins", origins)
+        self.imp_origins = _checked_origins("imp_origins", imp_origins)
+        if not self.origins:
             raise ValueError("origins must name at least one origin.")
         for url in (token_url, revoke_url, login_url, logout_url):
             if _origin_of(url) is None:
                 raise ValueError(f"{url!r} is not the URL of an endpoint: give https://host/path.")
             _checked_origin(str(_origin_of(url)))
-        paths = [_path_of(url) for url in (token_url, revoke_url, login_url)]
-        headers = {one: IMP_SESSION_HEADER if one in imp_origins else SESSION_HEADER for one in origins}
-        self._set(
-            origins=origins,
-            token_url=token_url,
-            revoke_url=revoke_url,
-            login_url=login_url,
-            logout_url=logout_url,
-            imp_origins=imp_origins,
-            _headers=headers,
-            _endpoint_paths=tuple(paths),
-            _home=f"{origins[0]}/",
-            _home_header=headers[origins[0]],
-            _endpoints=tuple([origins[0] + path for path in paths]),
-        )
+        self.token_url, self.revoke_url = token_url, revoke_url
+        self.login_url, self.logout_url = login_url, logout_url
+        self._headers = {
+            one: IMP_SESSION_HEADER if one in self.imp_origins else SESSION_HEADER for one in self.origins
+        }
+        self._endpoint_paths = tuple([_path_of(url) for url in (token_url, revoke_url, login_url)])
+        home = self.origins[0]  # most requests go there
+        self._home, self._home_header = f"{home}/", self._headers[home]
+        self._endpoints = tuple([home + path for path in self._endpoint_paths])
 
     def __repr__(self) -> str:
         """Its origins."""

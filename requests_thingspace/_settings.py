@@ -29,12 +29,9 @@ class Source(Value):
     __match_args__ = ("_called", "_given")
     __slots__ = __match_args__
 
-    _called: str
-    _given: Secret[Any]
-
     def __init__(self, called: str, given: Secret[Any]) -> None:
         """Remember what was given, and what messages call it; ``None``: a password that is not set yet."""
-        self._set(_called=called, _given=given)
+        self._called, self._given = called, given
         if not (callable(self.given) or isinstance(self.given, os.PathLike) or self.given is None):
             require_text(called, given)
 

@@ -37,13 +37,6 @@ class OAuthToken(Value):
     __match_args__ = ("access_token", "token_type", "expires_at", "scope")
     __slots__ = (*__match_args__, "authorization", "secret")
 
-    access_token: str
-    token_type: str
-    expires_at: float | None
-    scope: tuple[str, ...]
-    authorization: str
-    secret: Secret[str]
-
     def __init__(
         self,
         access_token: str,
@@ -52,20 +45,15 @@ class OAuthToken(Value):
         scope: str | Iterable[str] | None = (),
     ) -> None:
         """Refuse what must not become a header, and normalise the rest."""
-        secret = Secret(access_token)
+        self.secret = Secret(access_token)
         del access_token  # so that no crash report shows it
-        require_visible_ascii(secret, "access_token")
+        require_visible_ascii(self.secret, "access_token")
         kind: Any = "Bearer" if token_type is None else token_type
         if not isinstance(kind, str) or kind.lower() != "bearer":
             raise InvalidTokenError("token_type is not bearer: only bearer tokens can be used.")
-        self._set(
-            access_token=secret.reveal(),
-            token_type=kind,
-            expires_at=seconds_from(expires_at),
-            scope=_scope_from(scope),
-            authorization=f"Bearer {secret.reveal()}",
-            secret=secret,
-        )
+        self.token_type, self.access_token = kind, self.secret.reveal()
+        self.authorization = f"Bearer {self.access_token}"
+        self.expires_at, self.scope = seconds_from(expires_at), _scope_from(scope)
 
     def __repr__(self) -> str:
         """Everything but the secret."""
@@ -143,17 +131,15 @@ class SessionToken(Value):
     __match_args__ = ("session_token",)
     __slots__ = (*__match_args__, "secret")
 
-    session_token: str
-    secret: Secret[str]
     expires_at: None = None
     """Always ``None``: ThingSpace ends a session after 20 idle minutes, and only an error tells."""
 
     def __init__(self, session_token: str) -> None:
         """Refuse what must not become a header."""
-        secret = Secret(session_token)
+        self.secret = Secret(session_token)
         del session_token  # so that no crash report shows it
-        require_visible_ascii(secret, "sessionToken")
-        self._set(session_token=secret.reveal(), secret=secret)
+        require_visible_ascii(self.secret, "sessionToken")
+        self.session_token = self.secret.reveal()
 
     def __repr__(self) -> str:
         """Everything but the secret."""

@@ -27,19 +27,18 @@ class Value:
     __slots__: tuple[str, ...] = ()
     __match_args__: tuple[str, ...] = ()
 
-    def _set(self, **fields: Any) -> None:  # only for __init__
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
-
     def _fields(self) -> tuple[Any, ...]:
         """Its constructor arguments, which decide equality, hash and pickle."""
         return tuple(getattr(self, name) for name in self.__match_args__)
 
-    def __setattr__(self, name: str, *_: object) -> None:
-        """Refuse: it would change under everyone who holds it."""
-        raise AttributeError(f"{type(self).__name__} is immutable: make a new one.")
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Let `__init__` set each attribute once; a change would reach everyone who holds the object."""
+        if hasattr(self, name):
+            raise AttributeError(f"{type(self).__name__} is immutable: make a new one.")
+        object.__setattr__(self, name, value)
 
-    __delattr__ = __setattr__
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: make a new one.")
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._fields() == other._fields()
@@ -58,10 +57,8 @@ class Secret(Value, Generic[S]):
     __match_args__ = ("_hidden",)
     __slots__ = __match_args__
 
-    _hidden: S
-
     def __init__(self, hidden: S) -> None:
-        object.__setattr__(self, "_hidden", hidden)
+        self._hidden = hidden
 
     def reveal(self) -> S:
         """The value itself. Use it inside an expression; never keep it in a variable."""
