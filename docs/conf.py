@@ -73,14 +73,6 @@ def hide_internal_attributes(
     lines[:] = [line for line in lines if not re.match(internal, line)]
 
 
-def hide_internal_arguments(
-    _app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, signature: str | None, returns: str | None
-) -> tuple[str | None, str | None]:
-    """Leave out of a signature the arguments that begin with an underscore."""
-    return signature and re.sub(r", _\w+=[^,)]*", "", signature), returns
-
-
 def setup(app: Sphinx) -> None:
     """Ours before Napoleon's, whose priority is 500."""
     app.connect("autodoc-process-docstring", hide_internal_attributes, priority=400)
-    app.connect("autodoc-process-signature", hide_internal_arguments)

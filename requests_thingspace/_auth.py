@@ -28,7 +28,6 @@ from ._settings import (
     arguments_from,
     arguments_of,
     layered,
-    profile_arguments,
     scopes_of,
     source_of,
 )
@@ -100,7 +99,6 @@ class ThingspaceAuth(AuthBase):
         timeout: float = 30.0,
         session: requests.Session | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        _names: Mapping[str, str] | None = None,
     ) -> None:
         """Remember the credentials; nothing is sent before a request needs a token.
 
@@ -131,12 +129,11 @@ class ThingspaceAuth(AuthBase):
         """
         hidden = Secret(client_secret), Secret(password), Secret(token), Secret(session_token)
         del client_secret, password, token, session_token  # no crash report shows them
-        names = _names or {}
         settings = Settings(
-            client_id, Source(names.get("client_secret", "client_secret"), hidden[0]), scopes_of(scopes),
-            username, source_of(names.get("password", "password"), hidden[1]), clock_skew, token_provider,
-            on_token_update, on_event, cache, environment, timeout, session, clock,
-        ).checked(names)  # fmt: skip
+            client_id, source_of("client_secret", hidden[0]), scopes_of(scopes), username,
+            source_of("password", hidden[1]), clock_skew, token_provider, on_token_update, on_event, cache,
+            environment, timeout, session, clock,
+        ).checked()  # fmt: skip
         self._configure(settings, _read(OAuthToken, hidden[2], clock), _read(SessionToken, hidden[3], clock))
 
     @classmethod
@@ -162,7 +159,7 @@ class ThingspaceAuth(AuthBase):
         except (ImportError, OSError, ValueError) as wrong:
             wrong.__context__ = None
             raise wrong.with_traceback(None) from None  # the frames below hold secrets
-        return cls(**found.reveal()[0], _names=found.reveal()[1])
+        return cls(**found.reveal())
 
     @classmethod
     def from_profile(cls, name: str = "default", **overrides: Any) -> ThingspaceAuth:
@@ -378,7 +375,7 @@ class ThingspaceAuth(AuthBase):
         self._configure(self._settings._replace(client_id=client_id.reveal()).checked(), None, None)
 
     def _set_client_secret(self, client_secret: Secret[Any]) -> None:
-        source, credentials = Source("client_secret", client_secret), self._credentials
+        source, credentials = source_of("client_secret", client_secret), self._credentials
         self._settings = self._settings._replace(client_secret=source).checked()
         credentials.bearer.secret = source
         credentials.bearer.manager.forgive()
@@ -537,7 +534,9 @@ def _of_profile(name: str) -> dict[str, Any]:
     """The arguments that a profile gives."""
     from ._profiles import load  # it may open the keyring
 
-    return profile_arguments(load(name))
+    kept: dict[str, Any] = load(name)
+    base_url = kept.pop("base_url", None)
+    return {**kept, "environment": Environment.at(base_url)} if base_url else kept
 
 
 def _read(kind: Any, given: Secret[Any], clock: Clock) -> Any:

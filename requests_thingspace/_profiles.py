@@ -136,4 +136,5 @@ def _profile_in(stored: Any) -> dict[str, str] | None:
     found = json_object(stored) if isinstance(stored, str) else stored
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         return None
-    return {field: value for field, value in found.items() if field in (*_OPEN, *_SECRETS, _KEYRING)}
+    known = (*_OPEN, *_SECRETS, _KEYRING)
+    return {field: value for field, value in found.items() if value and field in known}

@@ -21,6 +21,7 @@ from ._validity import Clock
 from ._values import Secret, Value
 
 _PAIRS = (("client_id", "client_secret"), ("username", "password"))
+_SECRETS = ("client_secret", "password")
 
 
 class Source(Value):
@@ -82,23 +83,20 @@ class Settings(NamedTuple):
         """Who is told what happens."""
         return Events(self.on_event, self.clock.wall)
 
-    def checked(self, names: Mapping[str, str] | None = None) -> Settings:
-        """These settings, if they are valid; messages use `names` for arguments that came from elsewhere."""
-        client_id, secret, username, password, skew = (
-            (names or {}).get(name, name) for name in (*_PAIRS[0], *_PAIRS[1], "clock_skew")
-        )
-        require_text(client_id, Secret(self.client_id))
-        if self.client_secret.given is None:
-            raise ValueError(f"{secret} must be a non-empty string, a path or a function.")
+    def checked(self) -> Settings:
+        """These settings, if they are valid."""
+        require_text("client_id", Secret(self.client_id))
         if ":" in self.client_id:
-            raise ValueError(f"{client_id} contains a colon, which HTTP Basic cannot carry (RFC 7617).")
+            raise ValueError("client_id contains a colon, which HTTP Basic cannot carry (RFC 7617).")
+        if self.client_secret is None:
+            raise ValueError("client_secret must be a non-empty string, a path or a function.")
         if (self.username is None) != (self.password is None):
-            raise ValueError(f"{username} and {password} go together: give both or neither.")
+            raise ValueError("username and password go together: give both or neither.")
         if self.username is not None:
-            require_text(username, Secret(self.username))
+            require_text("username", Secret(self.username))
         for scope in self.scopes:
             require_text("each of scopes", Secret(scope))
-        _require_seconds(skew, self.clock_skew, least=0.0)
+        _require_seconds("clock_skew", self.clock_skew, least=0.0)
         _require_seconds("timeout", self.timeout, least=0.001)
         self._check_kinds()
         if self.cache is not None and self.token_provider is not None:
@@ -128,15 +126,16 @@ def scopes_of(given: Any) -> tuple[Any, ...]:
     return tuple(given.split() if isinstance(given, str) else given)
 
 
-def source_of(called: str, given: Secret[Any]) -> Source | None:
+def source_of(called: str, given: Secret[Any]) -> Any:
     """Where a secret comes from, ``None`` if nothing was given."""
-    return None if given.reveal() is None else Source(called, given)
+    is_source = given.reveal() is None or isinstance(given.reveal(), Source)
+    return given.reveal() if is_source else Source(called, given)
 
 
 def arguments_from(
     environ: Mapping[str, str], overrides: Mapping[str, Any], profile_of: Callable[[str], dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The arguments of `overrides`, the variables, and the profile they name, and what messages call them.
+) -> dict[str, Any]:
+    """The arguments of `overrides`, the variables, and the profile they name.
 
     What comes first wins; the two of a pair come from one source. An empty variable counts as not set.
     """
@@ -150,8 +149,9 @@ def arguments_from(
     if missing:
         hint = "after thingspace login, use from_profile() instead"
         raise ValueError(f"{' and '.join(missing)} must be set in the environment; {hint}.")
-    named = _pairs_in(found).union({"clock_skew"}.intersection(found)) - {*given}
-    return arguments, {name: f"THINGSPACE_{name.upper()}" for name in named}
+    if ("username" in found) != ("password" in found):
+        raise ValueError("THINGSPACE_USERNAME and THINGSPACE_PASSWORD go together: set both or neither.")
+    return arguments
 
 
 def layered(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _pairs_in(arguments: Mapping[str, Any]) -> set[str]:
 
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments that the variables give."""
+    """The arguments that the variables give; errors name the variable."""
     readers: dict[str, Any] = {"clock_skew": float, "environment": Environment.at}
     found: dict[str, Any] = {}
     for name in (*_PAIRS[0], *_PAIRS[1], *readers):
@@ -182,18 +182,15 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
             if value:
                 found[name] = readers.get(name, str)(value)
             elif path:  # a secret is read again whenever it is needed
-                found[name] = Path(path) if name in (_PAIRS[0][1], _PAIRS[1][1]) else _content(path)
+                found[name] = Source(variable, Secret(Path(path))) if name in _SECRETS else _content(path)
         except (OSError, ValueError) as error:
             what = "is not a number of seconds" if name == "clock_skew" else "cannot be used"
             raise ValueError(f"{variable}{'_FILE' if path else ''} {what}: {error}") from None
+        if name == "clock_skew" and value:
+            _require_seconds(variable, found[name], least=0.0)
+        elif isinstance(found.get(name), str):
+            require_text(variable, Secret(found[name]))
     return found
-
-
-def profile_arguments(kept: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments that a profile gives."""
-    found: dict[str, Any] = {name: kept[name] for name in kept if kept[name]}
-    base_url = found.pop("base_url", None)
-    return found if base_url is None else {**found, "environment": Environment.at(base_url)}
 
 
 def arguments_of(source: Secret[Any]) -> dict[str, Any]:

@@ -207,9 +207,9 @@ def test_a_profile_brings_its_environment_with_its_key_alone():
     """Another key belongs elsewhere, wherever it comes from."""
     kept = {"client_id": "a", "client_secret": "b", "environment": "theirs"}
     profile = {"THINGSPACE_PROFILE": "p"}
-    assert arguments_from(profile, {}, lambda _: dict(kept))[0] == kept
+    assert arguments_from(profile, {}, lambda _: dict(kept)) == kept
     other = {"client_id": "x", "client_secret": "y"}
-    assert arguments_from(profile, other, lambda _: dict(kept))[0] == other
+    assert arguments_from(profile, other, lambda _: dict(kept)) == other
     assert layered(other, kept) == other
     assert layered({"username": "u"}, {**kept, "username": "v", "password": "w"}) == {**kept, "username": "u"}
 
@@ -217,5 +217,5 @@ def test_a_profile_brings_its_environment_with_its_key_alone():
 def test_a_profile_that_has_nothing_to_add_is_not_loaded():
     """Loading it may unlock a keyring."""
     whole = {f"THINGSPACE_{name}": "x" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")}
-    arguments, _ = arguments_from({**whole, "THINGSPACE_PROFILE": "p"}, {}, lambda _: pytest.fail("loaded"))
+    arguments = arguments_from({**whole, "THINGSPACE_PROFILE": "p"}, {}, lambda _: pytest.fail("loaded"))
     assert set(arguments.values()) == {"x"}
