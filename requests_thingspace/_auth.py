@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from ._credentials import FOREIGN, Bearer, Credentials, M2MSession
+from ._credentials import REFUSALS, Bearer, Credentials, M2MSession
 from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
@@ -236,14 +236,11 @@ class ThingspaceAuth(AuthBase):
         with_session = name in sent.headers
         if status < 400 and with_session and credentials.session is not None:
             credentials.session.note_use()
-        about_session = is_session_error(body.encode("utf-8", "replace") if isinstance(body, str) else body)
+        content = body.encode("utf-8", "replace") if isinstance(body, str) else body
+        about_session = with_session and status in REFUSALS and is_session_error(content)
         for credential in credentials.blamed(status, about_session=about_session, with_session=with_session):
-            found = credential.found_on(sent, name)
-            if found is None or found == FOREIGN:
-                return False
-            if credential.replacement_for(
-                found, self._home(), already_replaced=credential.manager.is_young()
-            ):
+            last = credential.found_on(sent, name) if credential.is_young() else None
+            if credential.restamp(sent, name, self._home(), last) is not None:
                 return True
         return False
 
@@ -253,7 +250,7 @@ class ThingspaceAuth(AuthBase):
         Raises:
             requests.RequestException: no token could be obtained.
         """
-        return self._credentials.bearer.manager.get()
+        return self._credentials.bearer.get()
 
     def get_session_token(self) -> SessionToken:
         """The current M2M session token, after a login if need be.
@@ -266,7 +263,7 @@ class ThingspaceAuth(AuthBase):
         session = self._credentials.session
         if session is None:
             raise ValueError("there is no M2M session: give ThingspaceAuth username= and password=.")
-        return session.manager.get()
+        return session.get()
 
     def revoke(self) -> None:
         """Revoke the OAuth token that is held; every process that shares it needs a new one.
@@ -319,7 +316,7 @@ class ThingspaceAuth(AuthBase):
     def cache_keys(self) -> dict[str, str | None]:
         """The keys under which a token cache keeps the tokens of ``bearer`` and ``session``."""
         pair = {"bearer": self._credentials.bearer, "session": self._credentials.session}
-        return {name: None if one is None else one.manager.cache_key for name, one in pair.items()}
+        return {name: None if one is None else one.cache_key for name, one in pair.items()}
 
     client_id = _Setting[str]()
     """The client id. Setting it starts over, without tokens."""
@@ -347,19 +344,19 @@ class ThingspaceAuth(AuthBase):
     @property
     def token(self) -> OAuthToken | None:
         """The OAuth token that is held, without asking anyone. ``None`` forgets it here, not in a cache."""
-        return self._credentials.bearer.manager.active.token
+        return self._credentials.bearer.active.token
 
     @token.setter
     def token(self, token: Any) -> None:
         hidden = Secret(token)
         del token
-        self._credentials.bearer.manager.use(_read(OAuthToken, hidden, self._settings.clock))
+        self._credentials.bearer.use(_read(OAuthToken, hidden, self._settings.clock))
 
     @property
     def session_token(self) -> SessionToken | None:
         """The M2M session token that is held, without asking anyone."""
         session = self._credentials.session
-        return None if session is None else session.manager.active.token
+        return None if session is None else session.active.token
 
     @session_token.setter
     def session_token(self, session_token: Any) -> None:
@@ -367,7 +364,7 @@ class ThingspaceAuth(AuthBase):
         del session_token
         token, session = _read(SessionToken, hidden, self._settings.clock), self._credentials.session
         if session is not None and self.username is not None:
-            session.manager.use(token)
+            session.use(token)
         else:  # without a login, a session lasts only as long as its token
             self._install(self._credentials.bearer, token)
 
@@ -378,22 +375,22 @@ class ThingspaceAuth(AuthBase):
         source, credentials = source_of("client_secret", client_secret), self._credentials
         self._settings = self._settings._replace(client_secret=source).checked()
         credentials.bearer.secret = source
-        credentials.bearer.manager.forgive()
+        credentials.bearer.forgive()
         if credentials.session is not None:
-            credentials.session.manager.forgive()
+            credentials.session.forgive()
 
     def _set_clock_skew(self, seconds: Secret[float]) -> None:
         self._settings = self._settings._replace(clock_skew=seconds.reveal()).checked()
-        self._credentials.bearer.manager.clock_skew = self._settings.clock_skew
+        self._credentials.bearer.judge_by(self._settings.clock_skew)
 
     def _set_token_provider(self, provider: Secret[TokenProvider | None]) -> None:
         self._settings = self._settings._replace(token_provider=provider.reveal()).checked()
         if self._settings.cache is None:
-            self._credentials.bearer.manager.provider = provider.reveal()
+            self._credentials.bearer.provider = provider.reveal()
 
     def _set_on_token_update(self, callback: Secret[Callable[[OAuthToken], object] | None]) -> None:
         self._settings = self._settings._replace(on_token_update=callback.reveal()).checked()
-        self._credentials.bearer.manager.on_token_update = callback.reveal()
+        self._credentials.bearer.on_token_update = callback.reveal()
 
     def _set_username(self, username: Secret[str | None]) -> None:
         user = username.reveal()
@@ -411,7 +408,7 @@ class ThingspaceAuth(AuthBase):
         session = self._credentials.session
         if session is not None:
             session.endpoints.password = self._settings.password
-            session.manager.forgive()
+            session.forgive()
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse unknown attributes: a misspelled one would be ignored silently."""
@@ -432,7 +429,8 @@ class ThingspaceAuth(AuthBase):
         bearer, session = self._credentials.bearer, self._credentials.session
         own = {n: vars(self)[n] for n in vars(self) if n not in ThingspaceAuth.__annotations__}
         refusals = {} if session is None else dict(session.endpoints.refusals)
-        tokens = [None if one is None else one.usable for one in (bearer, session)]
+        active = [None if one is None else one.active for one in (bearer, session)]
+        tokens = [None if one is None or one.rejected else one.token for one in active]
         return {"settings": self._settings, "tokens": tokens, "refusals": refusals, "own": own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -485,9 +483,9 @@ class ThingspaceAuth(AuthBase):
             hooks = self._unstamped(request)
         session = credentials.session
         if session is not None and header not in request.headers:
-            session.put(request, header, session.manager.get(transport))
+            session.put(request, header, session.get(transport))
             stamp = Stamp(credentials, self._current, request.headers)
-        credentials.bearer.put(request, header, credentials.bearer.manager.get(transport))
+        credentials.bearer.put(request, header, credentials.bearer.get(transport))
         hooks.insert(0, stamp)  # before a hook that raises for a status
         return stamp
 

@@ -1,6 +1,6 @@
 """The two credentials of a client: the bearer and the M2M session.
 
-A credential is one kind of token: its manager, its header, and how it is obtained. Both kinds follow the
+A credential manages one kind of token, and knows its header and how it is obtained. Both kinds follow the
 same rules. Without M2M credentials there is no session, and a session header that the caller sets is left
 alone.
 """
@@ -8,6 +8,7 @@ alone.
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ._errors import ThingspaceError
 from ._manager import TokenManager
 from ._settings import Settings, Source
 from ._tokens import OAuthToken, SessionToken
-from ._validity import LONG_AGO, NO_TOKEN, Moment
+from ._validity import LONG_AGO, NO_TOKEN, Moment, T
 from ._values import Secret
 
 if TYPE_CHECKING:
@@ -31,62 +32,59 @@ FOREIGN: Secret[str] = Secret("")  # stands for a header that something else has
 _SCHEME, _BASIC = "Bearer ", "Basic "
 
 
-class Credential:
+class Credential(TokenManager[T]):
     """One kind of token for one client."""
 
-    __slots__ = ("_cache", "_settings", "home", "manager")
+    __slots__ = ("home",)
 
-    manager: TokenManager[Any]
+    home: Callable[[], Transport]  # for calls that no request triggers
 
-    def __init__(self, settings: Settings, cache: Any, home: Callable[[], Transport]) -> None:
-        self._settings, self._cache = settings, cache
-        self.home = home  # for calls that no request triggers
-
-    def put(self, request: requests.PreparedRequest, session_header: str, token: Any) -> None:
+    @abstractmethod
+    def put(self, request: requests.PreparedRequest, session_header: str, token: T) -> None:
         """Put `token` on a request; a session token goes into `session_header`."""
-        raise NotImplementedError  # pragma: no cover - each credential has its own
 
+    @abstractmethod
     def found_on(self, request: requests.PreparedRequest, session_header: str) -> Secret[str] | None:
         """The token on a request, ``None`` if its header is absent, :data:`FOREIGN` if it is not ours."""
-        raise NotImplementedError  # pragma: no cover - each credential has its own
 
-    def restamp(
-        self, request: requests.PreparedRequest, session_header: str, transport: Transport, tried: Tried
-    ) -> bool:
-        """Stamp a refused request with another token. False if a replay cannot help.
-
-        A token that came from ThingSpace itself is the last one tried; one from a cache may be dead already.
-        """
-        found, last = self.found_on(request, session_header), tried.get(self)
-        if found is None or found == FOREIGN or (last is not None and found != last):
-            return False  # something below signs requests itself
-        token = self.replacement_for(found, transport, already_replaced=last is not None)
-        if token is None:
+    def put_back(self, request: requests.PreparedRequest, session_header: str, transport: Transport) -> bool:
+        """Restore what a redirect has dropped, or replaced from a .netrc. False if nothing was missing."""
+        if self.found_on(request, session_header) is not None:
             return False
-        self.put(request, session_header, token)
-        tried[self] = token.secret
+        self.put(request, session_header, self.get(transport))
         return True
 
-    def replacement_for(self, found: Secret[str], transport: Transport, *, already_replaced: bool) -> Any:
-        """A token to go on with after `found` was refused, ``None`` if another would not help."""
-        if already_replaced and self.manager.just_fetched(found):
-            self.manager.confirm(found)
-            return None
-        return self.manager.replace(found, transport)
+    def restamp(
+        self,
+        request: requests.PreparedRequest,
+        session_header: str,
+        transport: Transport,
+        last: Secret[str] | None,
+    ) -> T | None:
+        """Stamp a refused request with another token; ``None`` if a replay cannot help.
 
-    @property
-    def usable(self) -> Any:
-        """The token that is held, unless it was rejected."""
-        return None if self.manager.active.rejected else self.manager.active.token
+        `last` is the token that the last replay has tried. One that came from ThingSpace itself is the last
+        of all; one from a cache may be dead already.
+        """
+        found = self.found_on(request, session_header)
+        if found is None or found == FOREIGN or (last is not None and found != last):
+            return None  # something below signs requests itself
+        if last is not None and self.just_fetched(found):
+            self.confirm(found)
+            return None
+        token = self.replace(found, transport)
+        if token is not None:
+            self.put(request, session_header, token)
+        return token
 
     def _end(self, event: str, send: Callable[[Any], int]) -> None:
         """End the current token everywhere, and discard the renewal that is under way."""
-        token, started = self.manager.active.token, time.monotonic()
+        token, started = self.active.token, time.monotonic()
         if token is None:
-            self.manager.use(None)
+            self.use(None)
             return
         status, duration = send(token), time.monotonic() - started
-        self.manager.publish(event, token, status=status, duration=duration)
+        self.publish(event, token, status=status, duration=duration)
         self.forget()
 
     def forget(self) -> None:
@@ -94,38 +92,29 @@ class Credential:
 
         Inside a cache lookup of this thread, the cache sees ``was_reset()`` and drops the entry itself.
         """
-        is_in_lookup = self.manager.is_renewing_here()
-        self.manager.use(None)
-        if self._cache is not None and not is_in_lookup:
-            self._cache.forget(self.manager)
-            self.manager.use(None)  # another thread may have found the old token there meanwhile
+        is_in_lookup = self._mine() is not None
+        self.use(None)
+        if self._is_cached and not is_in_lookup:
+            self.provider.forget(self)
+            self.use(None)  # another thread may have found the old token there meanwhile
 
 
-Tried = dict[Credential, Secret[str]]
-"""The tokens that the replays of one request have tried."""
-
-
-class Bearer(Credential):
+class Bearer(Credential[OAuthToken]):
     """The OAuth token."""
 
-    __slots__ = ("_endpoints", "secret")
+    __slots__ = ("secret",)
 
-    manager: TokenManager[OAuthToken]
+    token_class, credential, _kind = OAuthToken, "bearer", "token"
 
     def __init__(self, settings: Settings, token: OAuthToken | None, home: Callable[[], Transport]) -> None:
-        super().__init__(settings, settings.cache, home)
+        provider = settings.token_provider if settings.cache is None else settings.cache
+        identity = settings.client_id, settings.environment.token_url, *sorted(settings.scopes)
+        super().__init__(settings, provider, token, *identity)
+        self.home, self.on_token_update = home, settings.on_token_update
         self.secret: Source = settings.client_secret  # another one counts from the next token call
-        self._endpoints: OAuthEndpoints | None = None
-        self.manager = TokenManager(
-            OAuthToken,
-            self._fetch,
-            settings,
-            identity=(settings.client_id, settings.environment.token_url, *sorted(settings.scopes)),
-            fingerprint=lambda: self._oauth().fingerprint(self.ask()),
-            provider=settings.token_provider if settings.cache is None else settings.cache,
-            token=token,
-        )
-        self.manager.on_token_update = settings.on_token_update
+
+    def fingerprint(self) -> str:
+        return self._oauth().fingerprint(self.ask())
 
     def put(self, request: requests.PreparedRequest, session_header: str, token: OAuthToken) -> None:  # noqa: ARG002
         request.headers["Authorization"] = token.authorization
@@ -163,35 +152,32 @@ class Bearer(Credential):
 
     def _oauth(self) -> OAuthEndpoints:
         """The endpoints, whose module brings oauthlib with it and is imported when needed."""
-        if self._endpoints is None:
-            try:
-                from ._endpoints.oauth import OAuthEndpoints
-            except OSError as error:  # no file descriptor is left
-                raise ThingspaceError(f"oauthlib cannot be imported: {error}", retryable=True) from None
-            self._endpoints = OAuthEndpoints(self._settings)
-        return self._endpoints
+        try:
+            from ._endpoints.oauth import OAuthEndpoints
+        except OSError as error:  # no file descriptor is left
+            raise ThingspaceError(f"oauthlib cannot be imported: {error}", retryable=True) from None
+        return OAuthEndpoints(self._settings)
 
 
-class M2MSession(Credential):
+class M2MSession(Credential[SessionToken]):
     """The M2M session and its login."""
 
     __slots__ = ("_used", "endpoints")
 
-    manager: TokenManager[SessionToken]
+    token_class, credential, _kind = SessionToken, "session", "session"
 
     def __init__(self, settings: Settings, bearer: Bearer, token: SessionToken | None) -> None:
-        super().__init__(settings, None if settings.username is None else settings.cache, bearer.home)
-        self._used = LONG_AGO
-        self.endpoints = M2MEndpoints(settings, bearer.manager, bearer.ask)
-        self.manager = TokenManager(
-            SessionToken,
-            lambda transport: self.endpoints.fetch(transport or self.home()),
-            settings,
-            identity=(settings.username or "", settings.environment.login_url),
-            fingerprint=self.endpoints.fingerprint,
-            provider=self._cache,
-            token=token,
-        )
+        cache = None if settings.username is None else settings.cache
+        identity = settings.username or "", settings.environment.login_url
+        super().__init__(settings, cache, token, *identity)
+        self.home, self._used = bearer.home, LONG_AGO
+        self.endpoints = M2MEndpoints(settings, bearer, bearer.ask)
+
+    def fingerprint(self) -> str:
+        return self.endpoints.fingerprint()
+
+    def _fetch(self, transport: Transport | None) -> SessionToken:
+        return self.endpoints.fetch(transport or self.home())
 
     def put(self, request: requests.PreparedRequest, session_header: str, token: SessionToken) -> None:
         request.headers[session_header] = token.session_token
@@ -205,7 +191,7 @@ class M2MSession(Credential):
 
     def was_idle(self) -> bool:
         """Whether the session was unused for so long that ThingSpace may have ended it."""
-        now, active, used = self._settings.clock.now(), self.manager.active, self._used
+        now, active, used = self._settings.clock.now(), self.active, self._used
         since = now if active is NO_TOKEN else active.since
         last_use = Moment(max(since.wall, used.wall), max(since.monotonic, used.monotonic))
         return now.reaches(last_use.plus(IDLE_LIMIT))
@@ -233,34 +219,16 @@ class Credentials:
         session = self.settings.session
         return Transport(session, send_kwargs, send if session is None else None)
 
-    def put_back(
-        self,
-        request: requests.PreparedRequest,
-        session_header: str,
-        transport: Transport,
-        *,
-        with_session: bool,
-    ) -> bool:
-        """Restore what a redirect has dropped, or replaced from a .netrc. False if nothing was missing.
-
-        That the request was refused then proves nothing about the tokens.
-        """
-        ours: list[Credential | None] = [self.session if with_session else None, self.bearer]
-        lost = [one for one in ours if one is not None and one.found_on(request, session_header) is None]
-        for credential in lost:
-            credential.put(request, session_header, credential.manager.get(transport))
-        return bool(lost)
-
-    def blamed(self, status: int, *, about_session: bool, with_session: bool) -> list[Credential]:
+    def blamed(self, status: int, *, about_session: bool, with_session: bool) -> list[Credential[Any]]:
         """The credentials that may be to blame for a refusal, the likeliest first.
 
-        Its body may say that it is `about_session`; the request went `with_session` if with a token of ours.
+        The request went `with_session` if with a token of ours, and its refusal may be `about_session`.
         """
         session = self.session if with_session else None
         if session is not None and session.endpoints.password is None:
             session = None  # a session token without a login cannot be renewed
-        if about_session and with_session:
-            return [] if session is None or status not in REFUSALS else [session]
+        if about_session:
+            return [] if session is None else [session]
         if status != 401:
             return []
         return [self.bearer, session] if session is not None and session.was_idle() else [self.bearer]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, Protocol
 
@@ -24,7 +25,7 @@ import requests
 from ._errors import InvalidTokenError, LoginRefusedError, ThingspaceError, copy_of
 from ._events import text_of
 from ._settings import Settings
-from ._tokens import OAuthToken, fingerprint_of, seconds_from
+from ._tokens import fingerprint_of, seconds_from
 from ._turns import Turn
 from ._validity import NO_TOKEN, ActiveToken, T
 from ._values import Secret
@@ -73,52 +74,51 @@ class Renewal(Turn, Generic[T]):
         self.failure = copy_of(error)
 
 
-class TokenManager(Generic[T]):
+class TokenManager(ABC, Generic[T]):
     """Keeps one token current. Token providers receive it.
 
     Attributes:
         token_class: the kind of token, :class:`OAuthToken` or :class:`SessionToken`.
         credential: ``"bearer"`` or ``"session"``.
         cache_key: a name for this client's token that reveals nothing about the client.
-        fingerprint: gives a keyed hash of the credentials as they are now, by which a cache
-            remembers that ThingSpace refused them.
+        clock_skew: seconds before its expiry at which a token is due for renewal.
         provider: asked for a token before ThingSpace is.
         on_token_update: told of each token that becomes current through a renewal.
     """
 
     __slots__ = (
-        "_announced", "_clock", "_clock_skew", "_events", "_fetch", "_from", "_kind", "_last", "_warned",
-        "cache_key", "credential", "fingerprint", "on_token_update", "provider", "token_class",
+        "_announced", "_clock", "_events", "_is_cached", "_last", "_settings", "_warned", "cache_key",
+        "clock_skew", "on_token_update", "provider",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        token_class: type[T],
-        fetch: Callable[[Any], T],
-        settings: Settings,
-        *,
-        identity: tuple[str, ...],
-        fingerprint: Callable[[], str],
-        provider: TokenProvider | None = None,
-        token: T | None = None,
-    ) -> None:
+    token_class: type[T]
+    credential: str
+    _kind: str  # as events call it
+
+    def __init__(self, settings: Settings, provider: Any, token: T | None, *identity: str) -> None:
         """Start with `token`, or with none.
 
-        `fetch` asks ThingSpace for a token, by a transport or by its own. `identity` distinguishes this
-        client's token from any other's, for caches. `provider` is the token cache if there is one.
+        `provider` may be the token cache. `identity` distinguishes this client's token from any other's.
         """
-        self.token_class = token_class
-        is_bearer = issubclass(token_class, OAuthToken)
-        self.credential, self._kind = ("bearer", "token") if is_bearer else ("session", "session")
-        self.cache_key = hashlib.sha256("\0".join((token_class.__name__, *identity)).encode()).hexdigest()
-        self.fingerprint, self._fetch, self._events = fingerprint, fetch, settings.events
-        self.provider, self._from = provider, "provider" if settings.cache is None else "cache"
+        words = "\0".join((self.token_class.__name__, *identity))
+        self.cache_key = hashlib.sha256(words.encode()).hexdigest()
+        self.provider = provider
+        self._is_cached = provider is not None and provider is settings.cache
         self.on_token_update: Callable[[T], object] | None = None
-        self._clock, self._clock_skew = settings.clock, settings.clock_skew
+        self._settings, self._events = settings, settings.events
+        self._clock, self.clock_skew = settings.clock, settings.clock_skew
         self._warned = False
         self._last: Renewal[T] = Renewal()
         self._announced: Secret[str] | None = None  # the token that on_token_update need not hear of
         self.use(token)
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A keyed hash of the credentials as they are now, by which a cache knows refused ones again."""
+
+    @abstractmethod
+    def _fetch(self, transport: Any) -> T:
+        """Ask ThingSpace for a token."""
 
     def get(self, transport: Any = None) -> T:
         """The current token, renewed first if need be.
@@ -206,10 +206,6 @@ class TokenManager(Generic[T]):
         mine = self._mine()
         return mine is not None and mine.is_superseded
 
-    def is_renewing_here(self) -> bool:
-        """Whether this thread is inside a renewal."""
-        return self._mine() is not None
-
     def publish(self, name: str, token: T | None = None, **attributes: Any) -> None:
         """Publish an event of this credential, about `token`."""
         fingerprint = None if token is None else fingerprint_of(token)
@@ -220,15 +216,10 @@ class TokenManager(Generic[T]):
         """The token in use, usable or not, without asking anyone."""
         return self._last.newest().active
 
-    @property
-    def clock_skew(self) -> float:
-        """Seconds before its expiry at which a token is due for renewal."""
-        return self._clock_skew
-
-    @clock_skew.setter
-    def clock_skew(self, seconds: float) -> None:
-        self._clock_skew = seconds
-        self.active.judge_by(seconds)
+    def judge_by(self, clock_skew: float) -> None:
+        """Apply another clock skew, also to the token in use."""
+        self.clock_skew = clock_skew
+        self.active.judge_by(clock_skew)
 
     def use(self, token: T | None) -> None:
         """Go on with `token` or with none, and without past failures; what began before ends unseen.
@@ -238,15 +229,11 @@ class TokenManager(Generic[T]):
         now, active = self._clock.now(), NO_TOKEN
         if token is not None:
             self._announced = token.secret
-            active = ActiveToken.starting(token, now, now, self._clock_skew, 0.0)
-        self._supersede(active)
+            active = ActiveToken.starting(token, now, now, self.clock_skew, 0.0)
+        self.forgive(active)
 
-    def forgive(self) -> None:
-        """Keep the token, and drop past failures."""
-        self._supersede(None)
-
-    def _supersede(self, active: ActiveToken[T] | None) -> None:
-        """Begin a new state, after whatever is under way; without `active` it keeps the token."""
+    def forgive(self, active: ActiveToken[T] | None = None) -> None:
+        """Drop past failures, and go on with `active`, by default with the token in use."""
         while True:
             last = self._last.newest()
             blank: Renewal[T] = Renewal(active or last.active, after=last.worker())
@@ -327,7 +314,7 @@ class TokenManager(Generic[T]):
                     return  # the token is still usable
             raise
         now = self._clock.now()
-        active = ActiveToken.starting(token, asked, now, self._clock_skew)
+        active = ActiveToken.starting(token, asked, now, self.clock_skew)
         same = last.holds(token.secret)
         if same and rejected_before:
             active.confirm(now)
@@ -354,7 +341,8 @@ class TokenManager(Generic[T]):
                 return token
             if self.is_usable(token):
                 if last is None or token.secret != last.secret:
-                    self.publish(f"{self._kind}_from_{self._from}", token, expires_at=token.expires_at)
+                    source = "cache" if self._is_cached else "provider"
+                    self.publish(f"{self._kind}_from_{source}", token, expires_at=token.expires_at)
                 return token
         return self.fetch_token()
 
@@ -365,7 +353,8 @@ class TokenManager(Generic[T]):
         try:
             return self.provider(last, self)
         except Exception as error:
-            mine.provider_error = error if self._from == "provider" and error is not mine.unshared else None
+            if not self._is_cached and error is not mine.unshared:
+                mine.provider_error = error
             raise
 
     def _tell_of_fetch(self, token: T, mine: Renewal[T] | None, duration: float) -> None:

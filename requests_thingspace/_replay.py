@@ -18,12 +18,16 @@ import requests
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
-from ._credentials import REFUSALS, Credential, Credentials, Tried
+from ._credentials import REFUSALS, Credential, Credentials
 from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, SESSION_HEADER
+from ._values import Secret
 
 MOST_SENDS = 4  # of one call, per URL
+
+Tried = dict[Credential[Any], Secret[str]]
+"""The tokens that the replays of one request have tried."""
 
 
 def review(
@@ -48,11 +52,11 @@ def review(
                 break
             _carry_over(response.request, sent)
             if not _is_rewound(sent):
-                credential.manager.publish("request_not_replayed", reason="its body cannot be sent again")
+                credential.publish("request_not_replayed", reason="its body cannot be sent again")
                 break
             _release(response, streamed)
             response = resend()
-            credential.manager.publish("request_replayed", status=response.status_code)
+            credential.publish("request_replayed", status=response.status_code)
     except BaseException:
         response.close()
         raise
@@ -131,7 +135,7 @@ class Stamp(Guard):
 
     def prepare_replay(
         self, response: requests.Response, transport: Transport, tried: Tried, streamed: bool
-    ) -> Credential | None:
+    ) -> Credential[Any] | None:
         """Stamp a refused request with another token; the credential that was to blame, if any."""
         request, status, ours = response.request, response.status_code, self.has_our_session
         if status not in REFUSALS:
@@ -142,14 +146,19 @@ class Stamp(Guard):
             return None
         about_session = ours and not streamed and _is_about_session(response)
         blamed = credentials.blamed(status, about_session=about_session, with_session=ours)
-        if blamed and credentials.put_back(request, session_header, transport, with_session=ours):
-            return blamed[0]
+        if not blamed:
+            return None
+        session = credentials.session if ours else None
+        has_lost = session is not None and session.put_back(request, session_header, transport)
+        if credentials.bearer.put_back(request, session_header, transport) or has_lost:
+            return blamed[0]  # that the request was refused proves nothing about the tokens
         for credential in blamed:
-            if credential.restamp(request, session_header, transport, tried):
+            token = credential.restamp(request, session_header, transport, tried.get(credential))
+            if token is not None:
+                tried[credential] = token.secret
                 return credential
-        if blamed:
-            reason = "the refused token is the newest that there is, or something else signed the request"
-            blamed[0].manager.publish("request_not_replayed", status=status, reason=reason)
+        reason = "the refused token is the newest that there is, or something else signed the request"
+        blamed[0].publish("request_not_replayed", status=status, reason=reason)
         return None
 
     def note_use(self, response: requests.Response) -> None:

@@ -26,10 +26,15 @@ class Client:
         return self.endpoints.revoke(self.secret, OAuthToken(access_token), transport)
 
 
-def manager_of(fetch, token=None):
-    return TokenManager(
-        OAuthToken, fetch, Settings(**DEFAULTS), identity=("one",), fingerprint=str, token=token
-    )
+class Manager(TokenManager):
+    """The manager of an OAuth token that a function fetches."""
+
+    token_class, credential, _kind = OAuthToken, "bearer", "token"
+    _fetch = fingerprint = None
+
+    def __init__(self, fetch, token=None):
+        super().__init__(Settings(**DEFAULTS), None, token, "one")
+        self._fetch = fetch
 
 
 def login_of(username, password, environment, bearers, *, key="key", **more):

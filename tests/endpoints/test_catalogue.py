@@ -11,7 +11,7 @@ from requests_thingspace._tokens import LONGEST_LIFE
 
 from .. import hostile
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, PASSWORD, SECRETS, USERNAME, told_by
-from .clients import Client, login_of, manager_of
+from .clients import Client, Manager, login_of
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def caller(fault, server, route, timeout):
     client = Client(CLIENT_ID, CLIENT_SECRET, environment, timeout=timeout)
     if fault.endpoint == "token":
         return lambda: client.fetch(route)
-    bearers = manager_of(client.fetch, OAuthToken(hostile.GOOD_TOKEN))
+    bearers = Manager(client.fetch, OAuthToken(hostile.GOOD_TOKEN))
     login = login_of(USERNAME, PASSWORD, environment, bearers, timeout=timeout)
     return lambda: login.fetch(route)
 

@@ -15,7 +15,7 @@ from requests_thingspace._values import Secret
 from .. import hostile as do
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, EXPIRED, PASSWORD, SECRETS, USERNAME, error_of, told_by
 from ..clocks import FakeClock
-from .clients import Client, login_of, manager_of
+from .clients import Client, Manager, login_of
 
 LOGOUT_PATH = "/api/m2m/v1/session/logout"
 FIRST, SECOND = f"{do.MARKER}-first", f"{do.MARKER}-second"
@@ -34,7 +34,7 @@ def bearers(server):
     """The manager of the OAuth token; it holds the first one, and the endpoint has the second."""
     give(server, SECOND)
     credentials = Client(CLIENT_ID, CLIENT_SECRET, Environment.at(server.origin))
-    return manager_of(credentials.fetch, OAuthToken(FIRST))
+    return Manager(credentials.fetch, OAuthToken(FIRST))
 
 
 @pytest.fixture
