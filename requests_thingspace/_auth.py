@@ -21,7 +21,7 @@ from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
 from ._events import Event
 from ._manager import TokenProvider
-from ._replay import Guard, Stamp, drop_from, hooks_of
+from ._replay import Stamp, unstamped_hooks_of
 from ._settings import (
     Settings,
     Source,
@@ -414,9 +414,8 @@ class ThingspaceAuth(AuthBase):
         """Refuse unknown attributes: a misspelled one would be ignored silently."""
         hidden, kind = Secret(value), type(self)
         del value  # no crash report shows it
-        known = name in ThingspaceAuth.__annotations__ or hasattr(kind, name)
         its_own = kind is not ThingspaceAuth and name.startswith("_")
-        if not (known or its_own or any(name in _annotations(one) for one in kind.__mro__)):
+        if not (its_own or hasattr(kind, name) or any(name in _annotations(one) for one in kind.__mro__)):
             raise AttributeError(f"{kind.__name__} has no attribute {name!r}: declare it if it is yours.")
         object.__setattr__(self, name, hidden.reveal())
 
@@ -453,7 +452,7 @@ class ThingspaceAuth(AuthBase):
         session = None
         if self._settings.username is not None or session_token is not None:
             session = M2MSession(self._settings, bearer, session_token)
-        self._bearer_stamp = Stamp(Credentials(self._settings, bearer, session), self._current)
+        self._bearer_stamp = Stamp(Credentials(self._settings, bearer, session), lambda: self._credentials)
 
     def _home(self) -> Transport:
         """The transport for token calls that no request triggers."""
@@ -467,10 +466,6 @@ class ThingspaceAuth(AuthBase):
         """The current credentials. They are replaced together with their stamp, by one store."""
         return self._bearer_stamp.credentials
 
-    def _current(self) -> Credentials:
-        """The same, for stamps of older ones."""
-        return self._credentials
-
     def _stamp(self, request: requests.PreparedRequest, header: str, transport: Any) -> Stamp:
         """Put both tokens on a covered request, the bearer last, since a login may bring a new one.
 
@@ -480,25 +475,14 @@ class ThingspaceAuth(AuthBase):
         credentials = stamp.credentials
         hooks = (request.hooks or {}).get("response")  # of a new request: an empty list
         if hooks or not isinstance(hooks, list):
-            hooks = self._unstamped(request)
+            hooks = unstamped_hooks_of(request)
         session = credentials.session
         if session is not None and header not in request.headers:
             session.put(request, header, session.get(transport))
-            stamp = Stamp(credentials, self._current, request.headers)
+            stamp = Stamp(credentials, stamp.current, request.headers)
         credentials.bearer.put(request, header, credentials.bearer.get(transport))
         hooks.insert(0, stamp)  # before a hook that raises for a status
         return stamp
-
-    @staticmethod
-    def _unstamped(request: requests.PreparedRequest) -> list[Any]:
-        """The hooks of a request without what an earlier pass through an auth has left."""
-        hooks = hooks_of(request)
-        for hook in list(hooks):
-            if isinstance(hook, Guard):
-                hooks.remove(hook)
-                if hook.has_our_session:
-                    drop_from(request.headers)  # else it would be taken for the caller's
-        return hooks
 
     def _report_uncovered(self, url: str) -> None:
         """Report an uncovered host once, as a warning if the URL looks like ThingSpace's."""

@@ -74,10 +74,7 @@ def copy_of(error: Exception) -> Exception:
 
     An error that cannot be copied (a provider's own class) is returned as it is.
     """
-    module = type(error).__module__
-    if module == __name__:
-        return copy.copy(error)
-    known = module == requests.exceptions.__name__
+    known = type(error).__module__ in (__name__, requests.exceptions.__name__)
     try:  # JSONDecodeError of requests before 2.32 cannot be copied
         twin: Any = copy.copy(error)
         return twin if known or (type(twin) is type(error) and twin.args == error.args) else error

@@ -79,13 +79,11 @@ class Event(NamedTuple):
         return ": ".join(filter(None, (head, self.reason, self.error)))
 
 
-class Events:
+class Events(NamedTuple):
     """Tells the log, and one listener, what happens."""
 
-    __slots__ = ("_wall", "listener")
-
-    def __init__(self, listener: Callable[[Event], object] | None, wall: Callable[[], float]) -> None:
-        self.listener, self._wall = listener, wall
+    listener: Callable[[Event], object] | None
+    wall: Callable[[], float]
 
     def publish(
         self, name: str, credential: str | None = None, *, level: int | None = None, **attributes: Any
@@ -94,7 +92,7 @@ class Events:
         level = _LINES[name][0] if level is None else level
         if self.listener is None and not _log.isEnabledFor(level):
             return
-        event = Event(name, credential, self._wall(), **attributes)
+        event = Event(name, credential, self.wall(), **attributes)
         _log.log(level, "%s", event)
         if self.listener is not None:
             self.call("on_event", self.listener, event)
@@ -108,7 +106,7 @@ class Events:
         except Exception as error:  # noqa: BLE001 - a callback may raise anything
             trace = redacted(traceback.format_exc(), secrets)
             said = text_of(error, secrets)
-            failed = Event("callback_failed", None, self._wall(), reason=called, error=said)
+            failed = Event("callback_failed", None, self.wall(), reason=called, error=said)
             _log.error("%s\n%s", failed, trace)
             if called != "on_event" and self.listener is not None:
                 self.call("on_event", self.listener, failed)

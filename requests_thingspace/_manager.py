@@ -286,20 +286,17 @@ class TokenManager(ABC, Generic[T]):
 
     def _take(self, last: Renewal[T], mine: Renewal[T]) -> T | None:
         """Take a turn at renewing; ``None`` if another caller was quicker or there is more to do."""
-
-        def work() -> None:
-            if last.passes_to(mine):  # pragma: no branch - another thread was quicker
-                self._last = mine
-                self._carry_out(mine)
-
         try:
-            mine.run(work)
+            mine.run(lambda: self._carry_out(last, mine))
             return mine.token
         finally:
             mine.transport = mine.unshared = mine.provider_error = None  # they lead to responses and frames
 
-    def _carry_out(self, mine: Renewal[T]) -> None:
-        """Renew, and record the outcome."""
+    def _carry_out(self, before: Renewal[T], mine: Renewal[T]) -> None:
+        """Renew as the turn after `before`, and record the outcome."""
+        if not before.passes_to(mine):  # pragma: no cover - another thread was quicker
+            return
+        self._last = mine
         last, asked = mine.active, self._clock.now()
         rejected_before = last.rejected
         try:
@@ -359,14 +356,12 @@ class TokenManager(ABC, Generic[T]):
 
     def _tell_of_fetch(self, token: T, mine: Renewal[T] | None, duration: float) -> None:
         """Publish a fetched token; warn once if it has no known expiry."""
-        name, level, reasons = "session_started", None, [self._reason(mine)]
-        if self.credential == "bearer":
-            name = "token_fetched"
-            if token.expires_at is None and not self._warned:
-                self._warned, level = True, logging.WARNING
-                reasons.append("it has no known expiry and is used until it is rejected")
-        reason = "; ".join(filter(None, reasons)) or None
-        expires_at = token.expires_at
+        is_bearer, expires_at = self.credential == "bearer", token.expires_at
+        name, level, reason = "token_fetched" if is_bearer else "session_started", None, self._reason(mine)
+        if is_bearer and expires_at is None and not self._warned:
+            self._warned, level = True, logging.WARNING
+            words = "it has no known expiry and is used until it is rejected"
+            reason = f"{reason}; {words}" if reason else words
         self.publish(name, token, level=level, reason=reason, expires_at=expires_at, duration=duration)
 
     def _tell_of_failure(self, error: Exception, mine: Renewal[T], duration: float) -> None:

@@ -177,6 +177,17 @@ def hooks_of(request: requests.PreparedRequest) -> list[Any]:
     return hooks
 
 
+def unstamped_hooks_of(request: requests.PreparedRequest) -> list[Any]:
+    """The response hooks of a request without what an earlier pass through an auth has left."""
+    hooks = hooks_of(request)
+    for hook in list(hooks):
+        if isinstance(hook, Guard):
+            hooks.remove(hook)
+            if hook.has_our_session:
+                drop_from(request.headers)  # else it would be taken for the caller's
+    return hooks
+
+
 def _carry_over(copied: requests.PreparedRequest, sent: requests.PreparedRequest) -> None:
     """Copy the new tokens to the request that is sent again, if an adapter below sends copies."""
     for name in ("Authorization", SESSION_HEADER, IMP_SESSION_HEADER):

@@ -18,6 +18,7 @@ from .._errors import ThingspaceError
 from .._tokens import seconds_from
 from .._values import Secret, one_line, redacted
 
+_PASSING_STATUSES = (408, 425, 429)  # and all from 500
 _LONGEST_CODE = 100
 _LONGEST_BODY = 4096  # characters of a refusal that are looked at, and that an error carries
 _XML_FAULT = r"<am:(code|message|description)>([^<]*)</am:\1>"
@@ -39,11 +40,6 @@ class Answer(NamedTuple):
     def is_success(self) -> bool:
         """Whether the status says so."""
         return 200 <= self.status < 300
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the status speaks of a passing trouble."""
-        return self.status in (408, 425, 429) or self.status >= 500
 
     def shown(self) -> requests.Response:
         """A bare Response for an error: what came, without request and secrets."""
@@ -85,7 +81,7 @@ def json_or_raise(
         status=answer.status,
         code=code,
         description=description,
-        retryable=answer.retryable,
+        retryable=answer.status in _PASSING_STATUSES or answer.status >= 500,
         retry_after=answer.retry_after,
         response=answer.shown(),
     )

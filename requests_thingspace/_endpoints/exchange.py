@@ -59,32 +59,27 @@ class Transport(NamedTuple):
     @contextmanager
     def response(self, request: requests.PreparedRequest, timeout: float) -> Iterator[requests.Response]:
         """Send `request` once, and give its response, whose body is not yet read."""
-        session = requests.Session() if self.session is None else self.session
-        url = str(request.url)
-        settings: Any = self.settings or session.merge_environment_settings(url, {}, True, None, None)
-        send = self.send or _IsolatedSession(session).send
-        # plain http goes to loopback only, and never through a proxy, which would see the secrets
-        proxies = {} if url.startswith("http:") else settings.get("proxies")
-        verify, cert = settings.get("verify", True), settings.get("cert")
-        try:
-            with send(
-                request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
-            ) as response:
+        with _IsolatedSession(self.session) as isolated:  # urllib3 1.26 does not close what it leaves behind
+            session, url = isolated if self.session is None else self.session, str(request.url)
+            found: Any = self.settings or session.merge_environment_settings(url, {}, True, None, None)
+            settings = {"verify": found.get("verify", True), "cert": found.get("cert")}
+            # plain http goes to loopback only, and never through a proxy, which would see the secrets
+            settings["proxies"] = {} if url.startswith("http:") else found.get("proxies")
+            send = self.send or isolated.send
+            with send(request, stream=True, timeout=timeout, **settings) as response:
                 yield response
-        finally:
-            if self.session is None:
-                session.close()  # urllib3 1.26 leaves an open socket to the garbage collector
 
 
 class _IsolatedSession(requests.Session):
-    """Sends by the adapters of another Session, and keeps cookies to itself.
+    """Sends by the adapters of another Session if there is one, and keeps cookies to itself.
 
     What replaces or watches ``Session.send`` (requests-mock, tracing) sees token calls too.
     """
 
-    def __init__(self, of: requests.Session) -> None:
+    def __init__(self, of: requests.Session | None) -> None:
         super().__init__()
-        self.get_adapter = of.get_adapter  # type: ignore[method-assign]
+        if of is not None:
+            self.get_adapter = of.get_adapter  # type: ignore[method-assign]
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, ever: ``send`` would read the body of a redirect, however large it is."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from oauthlib.oauth2 import BackendApplicationClient
@@ -36,11 +36,10 @@ _HINT = {
 }
 
 
-class OAuthEndpoints:
+class OAuthEndpoints(NamedTuple):
     """The token and revoke endpoints, as one client sees them (RFC 6749 section 4.4)."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    settings: Settings
 
     def fetch(self, client_secret: Secret[str], transport: Transport) -> OAuthToken:
         """Ask the token endpoint for a token.
@@ -48,10 +47,10 @@ class OAuthEndpoints:
         ThingSpace returns the same token, with its remaining life, until it expires ("Get
         Credentials" page): a fetched token need not be a new one.
         """
-        scope = " ".join(self._settings.scopes) or None
+        scope = " ".join(self.settings.scopes) or None
 
         def ask(form: Secret[Any]) -> OAuthToken:
-            answer = self._post(self._settings.environment.token_url, form, client_secret, transport)
+            answer = self._post(self.settings.environment.token_url, form, client_secret, transport)
             document = self._judged(answer, "token request", client_secret)
             # its expiry counts from the sending, whatever other moments the answer names
             names = ("access_token", "token_type", "expires_in", "scope")
@@ -59,7 +58,7 @@ class OAuthEndpoints:
                 {name: document.reveal().get(name) for name in names}, now=answer.sent_at
             )
 
-        with _JudgedSession(self._settings.client_id, ask) as session:
+        with _JudgedSession(self.settings.client_id, ask) as session:
             context = copy_context()  # its own, of which an interrupt leaves nothing behind
             context.run(quiet.set, True)  # else the stand-ins that requests-oauthlib is shown would be logged
             context.run(session.fetch_token, _STAND_IN_URL, auth=AuthBase(), scope=scope)
@@ -68,7 +67,7 @@ class OAuthEndpoints:
     def revoke(self, client_secret: Secret[str], token: OAuthToken, transport: Transport) -> int:
         """Revoke a token: the next token request gives a new one ("Get Credentials" page)."""
         form = Secret({"grant_type": "client_credentials", "token": token.access_token})
-        url = self._settings.environment.revoke_url
+        url = self.settings.environment.revoke_url
         answer = self._post(url, form, client_secret, transport)
         if not answer.is_success:
             self._judged(answer, "revocation", client_secret)
@@ -76,15 +75,15 @@ class OAuthEndpoints:
 
     def fingerprint(self, client_secret: Secret[str]) -> str:
         """A keyed hash by which these credentials are known again, without holding them."""
-        words = Secret([self._settings.environment.token_url, self._settings.client_id])
+        words = Secret([self.settings.environment.token_url, self.settings.client_id])
         return keyed_hash(client_secret, words)
 
     def _post(self, url: str, form: Secret[Any], client_secret: Secret[str], transport: Transport) -> Answer:
         """Send a form with HTTP Basic in UTF-8 (RFC 7617), as RFC 6749 section 2.3.1 has it."""
-        pair = Secret(f"{self._settings.client_id}:{client_secret.reveal()}".encode())
+        pair = Secret(f"{self.settings.client_id}:{client_secret.reveal()}".encode())
         basic = Secret(f"Basic {b64encode(pair.reveal()).decode()}")
         secrets = (client_secret, Secret(form.reveal().get("token", "")))
-        exchange = Exchange(transport, self._settings, TokenRequestError, secrets, repeatable=True)
+        exchange = Exchange(transport, self.settings, TokenRequestError, secrets, repeatable=True)
         return exchange.call(url, basic, Secret({"data": form.reveal()}))
 
     def _judged(self, answer: Answer, what: str, client_secret: Secret[str]) -> Secret[dict[str, Any]]:
