@@ -16,7 +16,7 @@ import requests
 
 from ._endpoints.exchange import Transport
 from ._endpoints.m2m import M2MEndpoints
-from ._errors import ThingspaceError
+from ._errors import LoginRefusedError, ThingspaceError, TokenRequestError
 from ._manager import TokenManager
 from ._settings import Settings, Source
 from ._tokens import OAuthToken, SessionToken
@@ -104,7 +104,7 @@ class Bearer(Credential[OAuthToken]):
 
     __slots__ = ("secret",)
 
-    token_class, credential, _kind = OAuthToken, "bearer", "token"
+    token_class, credential, _kind, _refusal = OAuthToken, "bearer", "token", TokenRequestError
 
     def __init__(self, settings: Settings, token: OAuthToken | None, home: Callable[[], Transport]) -> None:
         provider = settings.token_provider if settings.cache is None else settings.cache
@@ -137,18 +137,7 @@ class Bearer(Credential[OAuthToken]):
         return self.secret.ask()
 
     def _fetch(self, transport: Transport | None) -> OAuthToken:
-        """Ask the token endpoint; once more if the secret was refused and has changed in the meantime."""
-        transport = transport or self.home()
-        secret = self.ask()
-        try:
-            return self._oauth().fetch(secret, transport)
-        except requests.RequestException as error:
-            if getattr(error, "refused_credentials", None) is None:
-                raise
-            now = self.ask()
-            if now == secret:
-                raise
-        return self._oauth().fetch(now, transport)
+        return self._oauth().fetch(self.ask(), transport or self.home())
 
     def _oauth(self) -> OAuthEndpoints:
         """The endpoints, whose module brings oauthlib with it and is imported when needed."""
@@ -164,7 +153,7 @@ class M2MSession(Credential[SessionToken]):
 
     __slots__ = ("_used", "endpoints")
 
-    token_class, credential, _kind = SessionToken, "session", "session"
+    token_class, credential, _kind, _refusal = SessionToken, "session", "session", LoginRefusedError
 
     def __init__(self, settings: Settings, bearer: Bearer, token: SessionToken | None) -> None:
         cache = None if settings.username is None else settings.cache

@@ -94,6 +94,7 @@ class TokenManager(ABC, Generic[T]):
     token_class: type[T]
     credential: str
     _kind: str  # as events call it
+    _refusal: type[ThingspaceError]  # of its credentials
 
     def __init__(self, settings: Settings, provider: Any, token: T | None, *identity: str) -> None:
         """Start with `token`, or with none.
@@ -175,7 +176,7 @@ class TokenManager(ABC, Generic[T]):
         """
         mine, started = self._mine(), self._clock.monotonic()
         try:
-            token = self._fetch(None if mine is None else mine.transport)
+            token = self._fetched(None if mine is None else mine.transport)
         except Exception as error:
             if mine is not None and not isinstance(error, requests.RequestException):
                 mine.unshared = error
@@ -184,6 +185,16 @@ class TokenManager(ABC, Generic[T]):
             mine.fetched = token
         self._tell_of_fetch(token, mine, self._clock.monotonic() - started)
         return token
+
+    def _fetched(self, transport: Any) -> T:
+        """A token from ThingSpace, asked once more if it refused credentials that have changed by now."""
+        try:
+            return self._fetch(transport)
+        except self._refusal as error:
+            refused = error.refused_credentials
+            if refused is None or refused == self.fingerprint():
+                raise
+        return self._fetch(transport)
 
     def is_usable(self, token: T) -> bool:
         """Whether `token` is not expired by either clock, and not the one that was just rejected."""

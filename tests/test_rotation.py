@@ -167,6 +167,14 @@ def test_a_corrected_password_is_tried_by_itself(sandbox, connect, account):
     assert sandbox.answers == {("token", 200): 1, ("login", 400): 1, ("login", 200): 1, ("api", 200): 1}
 
 
+def test_a_password_that_changes_while_the_old_one_is_refused_is_tried_at_once(sandbox, auth):
+    """The source is asked once more after a refusal."""
+    given = iter(["the-old-password"])
+    mine = auth(password=lambda: next(given, sandbox.password))
+    assert mine.get_session_token()
+    assert (sandbox.answers["login", 400], sandbox.answers["login", 200]) == (1, 1)
+
+
 @pytest.mark.parametrize("by", ["source", "attribute"])
 def test_five_different_wrong_passwords_are_two_logins(sandbox, connect, account, by):
     """Whoever corrects it wrongly is stopped before ThingSpace locks the account; a reset goes on."""

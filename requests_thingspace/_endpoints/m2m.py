@@ -69,16 +69,9 @@ class M2MEndpoints:
         return self._credentials()[1]
 
     def fetch(self, transport: Transport) -> SessionToken:
-        """Log in, once more if the password was refused and has changed in the meantime."""
+        """Log in, unless an earlier login has been answered meanwhile."""
         if not self._was_left_an_answer():
             self._log_in(*self._credentials(), transport)
-        try:
-            return self._session()
-        except LoginRefusedError as refusal:
-            password, fingerprint = self._credentials()
-            if fingerprint == refusal.refused_credentials:
-                raise
-        self._log_in(password, fingerprint, transport)
         return self._session()
 
     def logout(self, token: SessionToken, transport: Transport) -> int:

@@ -1,6 +1,6 @@
 """The endpoints as one client sees them, with a secret and a password that do not change."""
 
-from requests_thingspace import PRODUCTION, Clock, OAuthToken, TokenManager
+from requests_thingspace import PRODUCTION, Clock, OAuthToken, TokenManager, TokenRequestError
 from requests_thingspace._endpoints.m2m import M2MEndpoints
 from requests_thingspace._endpoints.oauth import OAuthEndpoints
 from requests_thingspace._settings import Settings, Source
@@ -29,7 +29,7 @@ class Client:
 class Manager(TokenManager):
     """The manager of an OAuth token that a function fetches."""
 
-    token_class, credential, _kind = OAuthToken, "bearer", "token"
+    token_class, credential, _kind, _refusal = OAuthToken, "bearer", "token", TokenRequestError
     _fetch = fingerprint = None
 
     def __init__(self, fetch, token=None):

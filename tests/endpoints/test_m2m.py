@@ -9,8 +9,6 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from requests_thingspace import Environment, LoginError, LoginRefusedError, OAuthToken, SessionToken
 from requests_thingspace._endpoints.exchange import Transport
-from requests_thingspace._settings import Source
-from requests_thingspace._values import Secret
 
 from .. import hostile as do
 from ..catalogue import CLIENT_ID, CLIENT_SECRET, EXPIRED, PASSWORD, SECRETS, USERNAME, error_of, told_by
@@ -172,15 +170,6 @@ def test_a_refused_logout_is_an_error_and_is_not_remembered(trouble, server, rou
         login.logout(SESSION, route)
     assert server.count(LOGOUT_PATH) <= 2
     assert login.refusals == {}
-
-
-def test_a_password_that_changes_while_it_is_refused_is_tried_at_once(server, route, login):
-    """The source is asked once more after a refusal."""
-    server.script(do.LOGIN_PATH, do.json_answer(400, REFUSAL), WELL)
-    given = iter([PASSWORD])
-    login.password = Source("password", Secret(lambda: next(given, "the-new-password")))
-    assert login.fetch(route) == SESSION
-    assert server.count(do.LOGIN_PATH) == 2
 
 
 def test_an_echo_of_the_credentials_stays_here(server, route, login):
