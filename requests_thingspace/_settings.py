@@ -53,10 +53,7 @@ class Source(Value):
         except Exception as error:  # a function may raise anything
             said = str(error) if isinstance(error, OSError) else type(error).__name__
             raise ThingspaceError(f"{self._called} is not available: {said}", retryable=True) from error
-        try:
-            require_text(self._called, found)
-        except ValueError as wrong:
-            raise ThingspaceError(str(wrong)) from None
+        require_text(self._called, found, ThingspaceError)
         return found
 
 
@@ -224,12 +221,12 @@ def _in_snake_case(value: Any) -> Any:
     return {_snake_case(key): value[key] for key in value} if isinstance(value, Mapping) else value
 
 
-def require_text(name: str, text: Secret[Any]) -> None:
+def require_text(name: str, text: Secret[Any], error: type[Exception] = ValueError) -> None:
     """Refuse what is not a text, empty, or not valid Unicode; the message never shows it."""
     if not isinstance(text.reveal(), str) or not text.reveal():
-        raise ValueError(f"{name} must be a non-empty string.")
+        raise error(f"{name} must be a non-empty string.")
     if any("\ud800" <= character <= "\udfff" for character in text.reveal()):
-        raise ValueError(f"{name} contains surrogates, or bytes that are not UTF-8.")
+        raise error(f"{name} contains surrogates, or bytes that are not UTF-8.")
 
 
 def _require_seconds(name: str, value: object, *, least: float) -> None:
