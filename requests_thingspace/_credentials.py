@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 IDLE_LIMIT = 20 * 60.0  # seconds without use that end a session ("Start Connectivity Management Session")
 REFUSALS = frozenset((400, 401, 403))  # the statuses that may mean a bad token
 FOREIGN: Secret[str] = Secret("")  # stands for a header that something else has set
-_SCHEME, _BASIC = "Bearer ", "Basic "
 
 
 class Credential(TokenManager[T]):
@@ -114,7 +113,7 @@ class Bearer(Credential[OAuthToken]):
         self.secret: Source = settings.client_secret  # another one counts from the next token call
 
     def fingerprint(self) -> str:
-        return self._oauth().fingerprint(self.ask())
+        return self._oauth().fingerprint(self.secret.ask())
 
     def put(self, request: requests.PreparedRequest, session_header: str, token: OAuthToken) -> None:  # noqa: ARG002
         request.headers["Authorization"] = token.authorization
@@ -122,22 +121,17 @@ class Bearer(Credential[OAuthToken]):
     def found_on(self, request: requests.PreparedRequest, session_header: str) -> Secret[str] | None:  # noqa: ARG002
         """The bearer on a request; HTTP Basic is what requests takes from a .netrc after a redirect."""
         found = Secret(str(request.headers.get("Authorization", "")))
-        if not found.reveal() or found.reveal().startswith(_BASIC):
+        if not found.reveal() or found.reveal().startswith("Basic "):
             return None
-        if not found.reveal().startswith(_SCHEME):
-            return FOREIGN
-        return Secret(found.reveal()[len(_SCHEME) :])
+        is_ours = found.reveal().startswith("Bearer ")
+        return Secret(found.reveal().removeprefix("Bearer ")) if is_ours else FOREIGN
 
     def revoke(self) -> None:
         """Revoke the token that is held, if there is one."""
-        self._end("token_revoked", lambda token: self._oauth().revoke(self.ask(), token, self.home()))
-
-    def ask(self) -> Secret[str]:
-        """The client secret as it is now."""
-        return self.secret.ask()
+        self._end("token_revoked", lambda token: self._oauth().revoke(self.secret.ask(), token, self.home()))
 
     def _fetch(self, transport: Transport | None) -> OAuthToken:
-        return self._oauth().fetch(self.ask(), transport or self.home())
+        return self._oauth().fetch(self.secret.ask(), transport or self.home())
 
     def _oauth(self) -> OAuthEndpoints:
         """The endpoints, whose module brings oauthlib with it and is imported when needed."""
@@ -160,7 +154,7 @@ class M2MSession(Credential[SessionToken]):
         identity = settings.username or "", settings.environment.login_url
         super().__init__(settings, cache, token, *identity)
         self.home, self._used = bearer.home, LONG_AGO
-        self.endpoints = M2MEndpoints(settings, bearer, bearer.ask)
+        self.endpoints = M2MEndpoints(settings, bearer)
 
     def fingerprint(self) -> str:
         return self.endpoints.fingerprint()

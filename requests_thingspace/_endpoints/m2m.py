@@ -51,17 +51,15 @@ class M2MEndpoints:
     """
 
     __slots__ = (
-        "_attempt", "_bearers", "_clock", "_key", "_not_before", "_settings", "_unanswered",
-        "password", "refusals",
+        "_attempt", "_bearer", "_clock", "_not_before", "_settings", "_unanswered", "password", "refusals",
     )  # fmt: skip
 
-    def __init__(self, settings: Settings, bearers: Any, key: Callable[[], Secret[str]]) -> None:
-        """Log in with the OAuth token that `bearers` manages; `key` gives the client secret."""
+    def __init__(self, settings: Settings, bearer: Any) -> None:
+        """Log in with the OAuth token that `bearer` manages."""
         self.password = settings.password  # None if there is only a session token
         self.refusals: dict[str, LoginRefusedError] = {}  # by fingerprint
         self._settings, self._clock = settings, settings.clock
-        self._bearers, self._key = bearers, key  # without the key, no fingerprint helps to guess the password
-        self._attempt = _NO_LOGIN
+        self._bearer, self._attempt = bearer, _NO_LOGIN
         self._unanswered, self._not_before = 0, -math.inf  # logins in a row, monotonic seconds
 
     def fingerprint(self) -> str:
@@ -89,7 +87,7 @@ class M2MEndpoints:
             raise LoginError("the M2M session is over, and there is no username to log in with.")
         password, place = self.password.ask(), self._settings.environment.login_url
         words = Secret([place, self._settings.username, password.reveal()])
-        return password, keyed_hash(self._key(), words)
+        return password, keyed_hash(self._bearer.secret.ask(), words)  # the key keeps it from being guessed
 
     def _was_left_an_answer(self) -> bool:
         """Whether the login whose caller has gone has an answer of use, which is waited for if need be."""
@@ -148,10 +146,10 @@ class M2MEndpoints:
 
         Such a 401 is the gateway's: the request did not reach the platform.
         """
-        bearer = self._bearers.get(exchange.transport)
+        bearer = self._bearer.get(exchange.transport)
         answer = exchange.call(url, Secret(bearer.authorization), *what)
         if answer.status == 401 and not is_final(answer):
-            other = self._bearers.replace(bearer.secret, exchange.transport)
+            other = self._bearer.replace(bearer.secret, exchange.transport)
             if other is not None:
                 return exchange.call(url, Secret(other.authorization), *what)
         return answer

@@ -39,4 +39,5 @@ class Manager(TokenManager):
 
 def login_of(username, password, environment, bearers, *, key="key", **more):
     given = {**DEFAULTS, "username": username, "password": Source("password", Secret(password)), **more}
-    return M2MEndpoints(Settings(**{**given, "environment": environment}), bearers, lambda: Secret(key))
+    bearers.secret = Source("client_secret", Secret(key))
+    return M2MEndpoints(Settings(**{**given, "environment": environment}), bearers)
