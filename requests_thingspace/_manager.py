@@ -176,7 +176,7 @@ class TokenManager(ABC, Generic[T]):
         """
         mine, started = self._mine(), self._clock.monotonic()
         try:
-            token = self._fetched(None if mine is None else mine.transport)
+            token = self._ask_thingspace(None if mine is None else mine.transport)
         except Exception as error:
             if mine is not None and not isinstance(error, requests.RequestException):
                 mine.unshared = error
@@ -186,7 +186,7 @@ class TokenManager(ABC, Generic[T]):
         self._tell_of_fetch(token, mine, self._clock.monotonic() - started)
         return token
 
-    def _fetched(self, transport: Any) -> T:
+    def _ask_thingspace(self, transport: Any) -> T:
         """A token from ThingSpace, asked once more if it refused credentials that have changed by now."""
         try:
             return self._fetch(transport)
