@@ -239,8 +239,8 @@ class ThingspaceAuth(AuthBase):
         content = body.encode("utf-8", "replace") if isinstance(body, str) else body
         about_session = with_session and status in REFUSALS and is_session_error(content)
         for credential in credentials.blamed(status, about_session=about_session, with_session=with_session):
-            last = credential.found_on(sent, name) if credential.is_young() else None
-            if credential.restamp(sent, name, self._home(), last) is not None:
+            tried = {credential: credential.found_on(sent, name)} if credential.is_young() else {}
+            if credential.restamp(sent, name, self._home(), tried):
                 return True
         return False
 

@@ -54,27 +54,24 @@ class Credential(TokenManager[T]):
         return True
 
     def restamp(
-        self,
-        request: requests.PreparedRequest,
-        session_header: str,
-        transport: Transport,
-        last: Secret[str] | None,
-    ) -> T | None:
-        """Stamp a refused request with another token; ``None`` if a replay cannot help.
+        self, request: requests.PreparedRequest, session_header: str, transport: Transport, tried: Tried
+    ) -> bool:
+        """Stamp a refused request with another token. False if a replay cannot help.
 
-        `last` is the token that the last replay has tried. One that came from ThingSpace itself is the last
-        of all; one from a cache may be dead already.
+        A token that came from ThingSpace itself is the last one tried; one from a cache may be dead already.
         """
-        found = self.found_on(request, session_header)
+        found, last = self.found_on(request, session_header), tried.get(self)
         if found is None or found == FOREIGN or (last is not None and found != last):
-            return None  # something below signs requests itself
+            return False  # something below signs requests itself
         if last is not None and self.just_fetched(found):
             self.confirm(found)
-            return None
+            return False
         token = self.replace(found, transport)
-        if token is not None:
-            self.put(request, session_header, token)
-        return token
+        if token is None:
+            return False
+        self.put(request, session_header, token)
+        tried[self] = token.secret
+        return True
 
     def _end(self, event: str, send: Callable[[Any], int]) -> None:
         """End the current token everywhere, and discard the renewal that is under way."""
@@ -96,6 +93,10 @@ class Credential(TokenManager[T]):
         if self._is_cached and not is_in_lookup:
             self.provider.forget(self)
             self.use(None)  # another thread may have found the old token there meanwhile
+
+
+Tried = dict[Credential[Any], "Secret[str] | None"]
+"""The tokens that the replays of one request have tried."""
 
 
 class Bearer(Credential[OAuthToken]):

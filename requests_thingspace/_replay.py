@@ -18,16 +18,12 @@ import requests
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
-from ._credentials import REFUSALS, Credential, Credentials
+from ._credentials import REFUSALS, Credential, Credentials, Tried
 from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, SESSION_HEADER
-from ._values import Secret
 
 MOST_SENDS = 4  # of one call, per URL
-
-Tried = dict[Credential[Any], Secret[str]]
-"""The tokens that the replays of one request have tried."""
 
 
 def review(
@@ -153,9 +149,7 @@ class Stamp(Guard):
         if credentials.bearer.put_back(request, session_header, transport) or has_lost:
             return blamed[0]  # that the request was refused proves nothing about the tokens
         for credential in blamed:
-            token = credential.restamp(request, session_header, transport, tried.get(credential))
-            if token is not None:
-                tried[credential] = token.secret
+            if credential.restamp(request, session_header, transport, tried):
                 return credential
         reason = "the refused token is the newest that there is, or something else signed the request"
         blamed[0].publish("request_not_replayed", status=status, reason=reason)
