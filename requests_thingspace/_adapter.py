@@ -81,7 +81,7 @@ class ThingspaceAdapter(HTTPAdapter):
         twin.__dict__.update(request.__dict__)
         twin.headers = request.headers.copy()
         twin.hooks = {"response": list(hooks_of(request))}
-        return twin, self.auth._stamp(twin, header, transport)
+        return twin, self.auth._stamp.put_on(twin, header, transport)
 
 
 def mount(session: S, auth: ThingspaceAuth, **http_adapter_arguments: Any) -> S:

@@ -21,7 +21,7 @@ from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
 from ._events import Event
 from ._manager import TokenProvider
-from ._replay import Stamp, unstamped_hooks_of
+from ._replay import Stamp
 from ._settings import (
     Settings,
     Source,
@@ -75,7 +75,7 @@ class ThingspaceAuth(AuthBase):
     """
 
     _settings: Settings
-    _bearer_stamp: Stamp
+    _stamp: Stamp
     _reported: frozenset[str]
     _session_header_for: Callable[[str], str | None]
     _mounted_on: Callable[[], requests.Session | None] | None = None
@@ -199,7 +199,7 @@ class ThingspaceAuth(AuthBase):
         if header is None:
             self._report_uncovered(r.url or "")
         else:
-            self._stamp(r, header, None)
+            self._stamp.put_on(r, header)
         return r
 
     def headers(self, url: str) -> dict[str, str]:
@@ -452,7 +452,7 @@ class ThingspaceAuth(AuthBase):
         session = None
         if self._settings.username is not None or session_token is not None:
             session = M2MSession(self._settings, bearer, session_token)
-        self._bearer_stamp = Stamp(Credentials(self._settings, bearer, session), lambda: self._credentials)
+        self._stamp = Stamp(Credentials(self._settings, bearer, session), lambda: self._credentials)
 
     def _home(self) -> Transport:
         """The transport for token calls that no request triggers."""
@@ -464,25 +464,7 @@ class ThingspaceAuth(AuthBase):
     @property
     def _credentials(self) -> Credentials:
         """The current credentials. They are replaced together with their stamp, by one store."""
-        return self._bearer_stamp.credentials
-
-    def _stamp(self, request: requests.PreparedRequest, header: str, transport: Any) -> Stamp:
-        """Put both tokens on a covered request, the bearer last, since a login may bring a new one.
-
-        The session token goes into `header`, unless the caller has set that.
-        """
-        stamp = self._bearer_stamp
-        credentials = stamp.credentials
-        hooks = (request.hooks or {}).get("response")  # of a new request: an empty list
-        if hooks or not isinstance(hooks, list):
-            hooks = unstamped_hooks_of(request)
-        session = credentials.session
-        if session is not None and header not in request.headers:
-            session.put(request, header, session.get(transport))
-            stamp = Stamp(credentials, stamp.current, request.headers)
-        credentials.bearer.put(request, header, credentials.bearer.get(transport))
-        hooks.insert(0, stamp)  # before a hook that raises for a status
-        return stamp
+        return self._stamp.credentials
 
     def _report_uncovered(self, url: str) -> None:
         """Report an uncovered host once, as a warning if the URL looks like ThingSpace's."""

@@ -90,8 +90,8 @@ class Guard:
         if stays_on_origin(response) and original is sent:
             self.original_headers = None  # nobody sends copies
             return
-        drop_from(sent)
-        drop_from(original)
+        _drop_from(sent)
+        _drop_from(original)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a guard, so that no pickle holds credentials."""
@@ -108,6 +108,22 @@ class Stamp(Guard):
     ) -> None:
         super().__init__(original_headers is not None, original_headers)
         self.credentials, self.current = credentials, current  # whose tokens are on it; the auth's by now
+
+    def put_on(self, request: requests.PreparedRequest, header: str, transport: Any = None) -> Stamp:
+        """Put both tokens on a covered request, the bearer last, since a login may bring a new one.
+
+        The session token goes into `header`, unless the caller has set that. The request's stamp is returned.
+        """
+        bearer, session, stamp = self.credentials.bearer, self.credentials.session, self
+        hooks = (request.hooks or {}).get("response")  # of a new request: an empty list
+        if hooks or not isinstance(hooks, list):
+            hooks = _unstamped_hooks_of(request)
+        if session is not None and header not in request.headers:
+            session.put(request, header, session.get(transport))
+            stamp = Stamp(self.credentials, self.current, request.headers)
+        bearer.put(request, header, bearer.get(transport))
+        hooks.insert(0, stamp)  # before a hook that raises for a status
+        return stamp
 
     @staticmethod
     def is_on(request: requests.PreparedRequest) -> bool:
@@ -171,14 +187,14 @@ def hooks_of(request: requests.PreparedRequest) -> list[Any]:
     return hooks
 
 
-def unstamped_hooks_of(request: requests.PreparedRequest) -> list[Any]:
+def _unstamped_hooks_of(request: requests.PreparedRequest) -> list[Any]:
     """The response hooks of a request without what an earlier pass through an auth has left."""
     hooks = hooks_of(request)
     for hook in list(hooks):
         if isinstance(hook, Guard):
             hooks.remove(hook)
             if hook.has_our_session:
-                drop_from(request.headers)  # else it would be taken for the caller's
+                _drop_from(request.headers)  # else it would be taken for the caller's
     return hooks
 
 
@@ -189,7 +205,7 @@ def _carry_over(copied: requests.PreparedRequest, sent: requests.PreparedRequest
             sent.headers[name] = copied.headers[name]
 
 
-def drop_from(headers: Any) -> None:
+def _drop_from(headers: Any) -> None:
     """Take the session header off, under both its names."""
     headers.pop(SESSION_HEADER, None)
     headers.pop(IMP_SESSION_HEADER, None)
