@@ -82,9 +82,7 @@ class Settings(NamedTuple):
 
     def checked(self) -> Settings:
         """These settings, if they are valid."""
-        require_text("client_id", Secret(self.client_id))
-        if ":" in self.client_id:
-            raise ValueError("client_id contains a colon, which HTTP Basic cannot carry (RFC 7617).")
+        require_text("client_id", Secret(self.client_id), is_client_id=True)
         if self.client_secret is None:
             raise ValueError("client_secret must be a non-empty string, a path or a function.")
         if (self.username is None) != (self.password is None):
@@ -186,7 +184,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
         if name == "clock_skew" and value:
             _require_seconds(variable, found[name], least=0.0)
         elif isinstance(found.get(name), str):
-            require_text(variable, Secret(found[name]))
+            require_text(variable, Secret(found[name]), is_client_id=name == "client_id")
     return found
 
 
@@ -221,12 +219,16 @@ def _in_snake_case(value: Any) -> Any:
     return {_snake_case(key): value[key] for key in value} if isinstance(value, Mapping) else value
 
 
-def require_text(name: str, text: Secret[Any], error: type[Exception] = ValueError) -> None:
+def require_text(
+    name: str, text: Secret[Any], error: type[Exception] = ValueError, *, is_client_id: bool = False
+) -> None:
     """Refuse what is not a text, empty, or not valid Unicode; the message never shows it."""
     if not isinstance(text.reveal(), str) or not text.reveal():
         raise error(f"{name} must be a non-empty string.")
     if any("\ud800" <= character <= "\udfff" for character in text.reveal()):
         raise error(f"{name} contains surrogates, or bytes that are not UTF-8.")
+    if is_client_id and ":" in text.reveal():
+        raise error(f"{name} contains a colon, which HTTP Basic cannot carry (RFC 7617).")
 
 
 def _require_seconds(name: str, value: object, *, least: float) -> None:
