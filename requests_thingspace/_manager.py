@@ -87,8 +87,8 @@ class TokenManager(ABC, Generic[T]):
     """
 
     __slots__ = (
-        "_announced", "_clock", "_events", "_is_cached", "_last", "_settings", "_warned", "cache_key",
-        "clock_skew", "on_token_update", "provider",
+        "_announced", "_clock", "_is_cached", "_last", "_settings", "_warned", "cache_key", "clock_skew",
+        "on_token_update", "provider",
     )  # fmt: skip
 
     token_class: type[T]
@@ -106,8 +106,7 @@ class TokenManager(ABC, Generic[T]):
         self.provider = provider
         self._is_cached = provider is not None and provider is settings.cache
         self.on_token_update: Callable[[T], object] | None = None
-        self._settings, self._events = settings, settings.events
-        self._clock, self.clock_skew = settings.clock, settings.clock_skew
+        self._settings, self._clock, self.clock_skew = settings, settings.clock, settings.clock_skew
         self._warned = False
         self._last: Renewal[T] = Renewal()
         self._announced: Secret[str] | None = None  # the token that on_token_update need not hear of
@@ -220,7 +219,7 @@ class TokenManager(ABC, Generic[T]):
     def publish(self, name: str, token: T | None = None, **attributes: Any) -> None:
         """Publish an event of this credential, about `token`."""
         fingerprint = None if token is None else fingerprint_of(token)
-        self._events.publish(name, self.credential, token=fingerprint, **attributes)
+        self._settings.events.publish(name, self.credential, token=fingerprint, **attributes)
 
     @property
     def active(self) -> ActiveToken[T]:
@@ -334,7 +333,7 @@ class TokenManager(ABC, Generic[T]):
         if not mine.is_superseded and token.secret != self._announced:  # inside the turn: in order, once
             self._announced = token.secret
             if self.on_token_update is not None:
-                self._events.call("on_token_update", self.on_token_update, token, (token.secret,))
+                self._settings.events.call("on_token_update", self.on_token_update, token, (token.secret,))
 
     def _obtain(self, last: T | None, mine: Renewal[T]) -> T:
         """A token from the provider, or from ThingSpace if the provider has nothing to offer."""
