@@ -63,6 +63,25 @@ def thingspace(execute):
     return functools.partial(execute, *COMMAND)
 
 
+LED = {  # the environment of a script that knows Verizon's hosts alone, without a way there
+    **NO_CREDENTIALS,
+    "THINGSPACE_BASE_URL": "https://thingspace.verizon.com",
+    "REQUESTS_CA_BUNDLE": None,
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+}
+
+
+@pytest.fixture
+def run(thingspace):
+    """A function that has a script run to its end, against the sandbox, or led to one by ``--sandbox``."""
+
+    def run(script, *arguments, led=False, **variables):
+        option, given = (["--sandbox"], LED) if led else ([], {})
+        return thingspace("run", *option, SCRIPTS / script, *arguments, **{**given, **variables})
+
+    return run
+
+
 @pytest.fixture
 def call(environment, monkeypatch, capsys):
     """A function that carries out one command in this process: its status, stdout and stderr."""

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from contextlib import suppress
 
+import keyring
 import pytest
 
-from .conftest import COMMAND, NO_CREDENTIALS, SECRETS, TIMEOUT, set_variables, told_by
+from .conftest import NO_CREDENTIALS, SECRETS, TIMEOUT, set_variables
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 
@@ -21,17 +22,20 @@ ON_TERMINAL = [  # the command, to which its terminal can send Ctrl-C
 ]
 CTRL_C, CTRL_D = "\x03", "\x04"
 ID = "Client ID (key): "
+BY_TOKEN = (ID, "Client secret of ", "UWS user of ", "UWS password of sandbox-user: ")
+BY_LOGIN = (ID, "Client secret: ", "UWS user of the M2M login (Enter if you have none): ", "UWS password: ")
+ID_IN_FILE = {**NO_CREDENTIALS, "THINGSPACE_CLIENT_ID_FILE": "id"}
 
 
 @pytest.fixture
-def typed(environment):
+def typed(environment, tmp_path):
     """A function that answers the prompts of a command on a terminal: its status, stdout, and the screen."""
 
     def typed(*arguments, answers, **variables):
         ours, theirs = pty.openpty()
         how = {"stdin": theirs, "stderr": theirs, "stdout": subprocess.PIPE, "start_new_session": True}
-        env = set_variables({**environment, **variables})
-        with subprocess.Popen([*ON_TERMINAL, *arguments], env=env, **how) as process:
+        how |= {"env": set_variables({**environment, **variables}), "cwd": tmp_path}
+        with subprocess.Popen([*ON_TERMINAL, *arguments], **how) as process:
             os.close(theirs)
             screen = b""
             for prompt, answer in answers.items():
@@ -57,33 +61,25 @@ def typed(environment):
 
 
 @pytest.mark.parametrize(
-    ("command", "prompts"),
+    ("command", "variables", "prompts"),
     [
-        ("token --session", ("Client secret of ", "UWS user of ", "UWS password of sandbox-user: ")),
-        ("login", ("Client secret: ", "UWS user of the M2M login (Enter if you ", "UWS password: ")),
+        ("token --session", NO_CREDENTIALS, BY_TOKEN),
+        ("login", NO_CREDENTIALS, BY_LOGIN),
+        ("token", {"THINGSPACE_CLIENT_ID": None}, [ID]),
+        ("token", ID_IN_FILE, ["Client secret of {key}: "]),
     ],
 )
-def test_what_is_missing_is_asked_for_and_secrets_are_not_shown(typed, sandbox, command, prompts):
-    """The ids may be seen, the secrets not; stdout holds the token alone, or the place of the profile."""
-    answers = {ID: f"{sandbox.client_id}\n"}
-    answers |= zip(prompts, ("the-client-secret\n", "sandbox-user\n", "the-password\n"))
-    status, out, screen = typed(*command.split(), answers=answers, **NO_CREDENTIALS)
-    assert (status, out.count("\n"), sandbox.calls["login"]) == (0, 1, 1)
+def test_what_is_missing_is_asked_for(typed, sandbox, tmp_path, command, variables, prompts):
+    """Ids are shown, secrets are not; stdout holds the token alone, or the place of the profile."""
+    (tmp_path / "id").write_text(f"{sandbox.client_id}\n")
+    known = {"Client ID": sandbox.client_id, "Client secret": sandbox.client_secret}
+    known |= {"UWS user": sandbox.username, "UWS password": sandbox.password}
+    prompts = [prompt.format(key=sandbox.client_id) for prompt in prompts]
+    answers = {prompt: f"{next(known[it] for it in known if prompt.startswith(it))}\n" for prompt in prompts}
+    status, out, screen = typed(*command.split(), answers=answers, **variables)
+    assert (status, out.count("\n"), sandbox.calls["login"]) == (0, 1, len(prompts) // 4)
     assert out.startswith("Profile 'default' is kept in the file ") is (command == "login")
     assert not any(secret in screen for secret in SECRETS)
-
-
-@pytest.mark.parametrize("half", ["the secret", "the id"])
-def test_the_half_that_is_missing_is_asked_for(typed, tmp_path, sandbox, half):
-    """Whichever it is; the prompt goes by what the file of an id holds."""
-    path = tmp_path / "id"
-    path.write_text(f"{sandbox.client_id}\n")
-    answers, variables = {ID: f"{sandbox.client_id}\n"}, {"THINGSPACE_CLIENT_ID": None}
-    if half == "the secret":
-        answers = {f"Client secret of {sandbox.client_id}: ": f"{sandbox.client_secret}\n"}
-        variables |= {"THINGSPACE_CLIENT_ID_FILE": str(path), "THINGSPACE_CLIENT_SECRET": None}
-    status, out, _ = typed("token", answers=answers, **variables)
-    assert (status, len(out.split())) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -106,73 +102,19 @@ def test_ctrl_d_and_ctrl_c_end_the_questions(typed, command, answers, status, sa
     assert re.fullmatch(rf"(\^C)*\r\n{line}", screen.rpartition(list(answers)[-1])[2])
 
 
-@pytest.mark.parametrize(
-    ("command", "missing"),
-    [
-        (["token"], "THINGSPACE_CLIENT_ID"),
-        (["check"], "THINGSPACE_CLIENT_SECRET"),
-        (["token", "--session"], "THINGSPACE_USERNAME"),
-        (["check", "--login"], "THINGSPACE_PASSWORD"),
-        (["run", __file__], "THINGSPACE_PASSWORD"),
-    ],
-)
-def test_where_nobody_can_be_asked_one_line_says_what_is_missing(the_line, monkeypatch, command, missing):
-    """The line names the variable; nothing is sent."""
-    monkeypatch.setenv(missing, "")
-    told = the_line(*command)
-    assert f"{missing} is not set" in told
-    assert "thingspace login" in told
-
-
-def test_everything_that_is_missing_is_told_at_once(the_line, no_credentials, monkeypatch):
-    """And each by its variable, which is what there is to set; a daemon may run without a stdin at all."""
-    *names, last = NO_CREDENTIALS
-    assert f"{', '.join(names)} and {last}" in the_line("token", "--session")
-    monkeypatch.setattr(sys, "stdin", None)
-    assert f"{', '.join(names)} and {last}" in the_line("token", "--session")
-
-
-@pytest.mark.parametrize("command", ["token", "status"])
-@pytest.mark.parametrize(
-    ("variable", "value", "said"),
-    [
-        ("BASE_URL", "http://elsewhere", "http://elsewhere"),
-        ("CLOCK_SKEW", "soon", "soon"),
-        ("CLIENT_ID", "a:b", "THINGSPACE_CLIENT_ID contains a colon"),
-        ("CLIENT_ID_FILE", "/no/such/file", "THINGSPACE_CLIENT_ID_FILE cannot be used"),
-    ],
-)
-def test_a_variable_that_cannot_be_used_is_named(the_line, monkeypatch, variable, value, said, command):
-    """A mistake in the environment is a mistake in the call; the line names the variable."""
-    if variable == "CLIENT_ID_FILE":
-        monkeypatch.delenv("THINGSPACE_CLIENT_ID")
-    monkeypatch.setenv(f"THINGSPACE_{variable}", value)
-    assert said in the_line(command)
-
-
-def test_secrets_come_from_the_keyring(execute, thingspace, sandbox):
+def test_secrets_come_from_the_keyring(call, monkeypatch, sandbox):
     """``keyring set requests-thingspace ID`` is enough; the environment holds the ids only."""
-    backend = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring", "PYTHONWARNINGS": "default"}
-    secrets = {sandbox.client_id: sandbox.client_secret, sandbox.username: sandbox.password}
-    for owner, secret in secrets.items():
-        command = [COMMAND[0], "-m", "keyring", "set", "requests-thingspace", owner]
-        assert execute(*command, typed=secret, **backend).returncode == 0
-    unset = dict.fromkeys(("THINGSPACE_CLIENT_SECRET", "THINGSPACE_PASSWORD"))
-    outcome = thingspace("token", "--session", **unset, **backend)
-    assert (outcome.returncode, len(outcome.stdout.split())) == (0, 1)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.file_keyring.Keyring")
+    for owner, secret in (("client_id", "client_secret"), ("username", "password")):
+        monkeypatch.delenv(f"THINGSPACE_{secret.upper()}")
+        keyring.set_password("requests-thingspace", getattr(sandbox, owner), getattr(sandbox, secret))
+    assert call("token", "--session")[0] == 0
 
 
-@pytest.mark.parametrize("trouble", ["not installed", "no backend"])
-def test_a_keyring_that_is_not_there_is_passed_over(thingspace, without, trouble):
+def test_a_keyring_that_is_not_there_is_passed_over(the_line, monkeypatch):
     """The line says what to set, not what is wrong with keyrings."""
-    variables = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
-    if trouble == "not installed":
-        variables = {"PYTHONPATH": without("keyring")}
-    outcome = thingspace("token", THINGSPACE_CLIENT_SECRET=None, **variables)
-    assert "THINGSPACE_CLIENT_SECRET is not set" in told_by(outcome)
-
-
-def test_profiles_are_not_read_if_the_variables_say_all(thingspace, tmp_path):
-    """A script under run starts sooner without them, and a broken file of profiles is in nobody's way."""
-    (tmp_path / "script.py").write_text("import sys; print('requests_thingspace._profiles' in sys.modules)")
-    assert thingspace("run", "script.py").stdout == "False\n"
+    monkeypatch.delenv("THINGSPACE_CLIENT_SECRET")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    assert "THINGSPACE_CLIENT_SECRET is not set" in the_line("token")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    assert "THINGSPACE_CLIENT_SECRET is not set" in the_line("token")

@@ -1,13 +1,12 @@
 """``thingspace login``, and the profiles that every command then uses."""
 
-import functools
 import io
 import json
 import sys
 
 import pytest
 
-from .conftest import NO_CREDENTIALS, line_of
+from .conftest import line_of
 
 
 @pytest.fixture
@@ -109,25 +108,27 @@ def test_half_a_pair_is_not_kept(login, the_line, sandbox, monkeypatch):
     assert sandbox.calls["token"] == 0
 
 
-def test_a_profile_is_forgotten(login, call, the_line):
-    """One that does not exist names those that do."""
+def test_a_profile_is_forgotten(login, call, the_line, path):
+    """One that does not exist names those that do; a file that cannot be read is told of on one line."""
     login()
     login("--profile", "work")
     told = "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n"
     assert call("login", "--forget", "--profile", "work")[:2] == (0, told)
     assert "those that exist: default" in the_line("login", "--forget", "--profile", "work")
+    path.write_text("no JSON")
+    for command in (["status", "--profile", "default"], ["login", "--forget"]):
+        assert "profiles.json" in the_line(*command)
 
 
-@pytest.mark.parametrize("command", ["status", "check", "token", "revoke", "logout", "run"])
-@pytest.mark.parametrize("way", ["--profile", "THINGSPACE_PROFILE"])
-def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch, command, way):
+@pytest.mark.parametrize("command", ["status", "check", "token", "revoke", "logout", f"run {__file__}"])
+def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch, command):
     """Each command ends with status 2, and nothing is sent."""
     login(user="", password="")
-    arguments = ["--profile", "wrok"] if way == "--profile" else []
-    if not arguments:
-        monkeypatch.setenv(way, "wrok")
-    told = the_line(command, *arguments, *([__file__] if command == "run" else []))
+    command, *script = command.split()
+    told = the_line(command, "--profile", "wrok", *script)
     assert "there is no profile 'wrok'; those that exist: default." in told
+    monkeypatch.setenv("THINGSPACE_PROFILE", "wrok")
+    assert the_line(command, *script) == told
 
 
 def test_profile_wins_over_variables_and_they_over_the_default(login, found, monkeypatch):
@@ -167,21 +168,10 @@ def test_what_was_kept_for_one_thingspace_goes_to_no_other(
     assert known["origin"] == "https://thingspace.verizon.com"
 
 
-@pytest.mark.parametrize("content", ["no JSON", None])
-def test_profiles_that_cannot_be_read_are_told_on_one_line(login, the_line, path, content):
-    """A broken file, or one that others can read."""
-    login()
-    path.chmod(0o644) if content is None else path.write_text(content)
-    for command in (["status", "--profile", "default"], ["login", "--forget"]):
-        assert "profiles.json" in the_line(*command)
-
-
-def test_a_keyring_keeps_it(thingspace, sandbox, tmp_path, path):
+def test_a_keyring_keeps_it(login, call, sandbox, tmp_path, path, monkeypatch):
     """With a keyring that the system recommends no file holds the secret, and the token still comes."""
-    variables = {**NO_CREDENTIALS, "PYTHON_KEYRING_BACKEND": "tests.file_keyring.Keyring"}
-    thingspace = functools.partial(thingspace, cwd=None, **variables)  # where Python finds the folder tests
-    outcome = thingspace("login", typed=f"{sandbox.client_id}\n{sandbox.client_secret}\n")
-    assert "the system's keyring (a keyring for tests)" in outcome.stdout
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.file_keyring.Keyring")
+    assert "the system's keyring (a keyring for tests)" in login()[1]
     assert sandbox.client_secret not in path.read_text()
     assert sandbox.client_secret in (tmp_path / "keyring.json").read_text()
-    assert thingspace("token").stdout
+    assert call("token")[0] == 0

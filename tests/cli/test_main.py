@@ -10,17 +10,61 @@ from importlib.metadata import version
 
 import pytest
 
-from .conftest import COMMAND, TIMEOUT
+from .conftest import COMMAND, NO_CREDENTIALS, SCRIPTS, TIMEOUT, told_by
+
+NOTHING = dict.fromkeys(NO_CREDENTIALS, "")
+ALL_FOUR = "{}, {}, {} and {} are not set".format(*NO_CREDENTIALS)
+
+MISTAKES = [  # the command, what is set, and what the line says
+    ("tokn", {}, "--help"),
+    ("token --jason", {}, "--help"),
+    ("token --header --json", {}, "--help"),
+    ("sandbox --port x", {}, "--help"),
+    ("run", {}, "--help"),
+    ("token", {"THINGSPACE_LOG": "verbose"}, "THINGSPACE_LOG is 'verbose': set it to info or debug"),
+    # Nobody can be asked for what is missing
+    ("token", {"THINGSPACE_CLIENT_ID": ""}, "THINGSPACE_CLIENT_ID is not set"),
+    ("check", {"THINGSPACE_CLIENT_SECRET": ""}, "THINGSPACE_CLIENT_SECRET is not set"),
+    ("token --session", {"THINGSPACE_USERNAME": ""}, "THINGSPACE_USERNAME is not set"),
+    ("check --login", {"THINGSPACE_PASSWORD": ""}, "THINGSPACE_PASSWORD is not set"),
+    ("run {script}", {"THINGSPACE_PASSWORD": ""}, "or keep your credentials with: thingspace login"),
+    ("token --session", NOTHING, ALL_FOUR),
+    # What is there is of no use
+    ("token", {"THINGSPACE_BASE_URL": "http://elsewhere"}, "http://elsewhere"),
+    ("token", {"THINGSPACE_CLOCK_SKEW": "soon"}, "soon"),
+    ("token", {"THINGSPACE_CLIENT_ID": "a:b"}, "THINGSPACE_CLIENT_ID contains a colon"),
+    ("status", {"THINGSPACE_CLIENT_ID": "a:b"}, "THINGSPACE_CLIENT_ID contains a colon"),
+    ("status", {**NOTHING, "THINGSPACE_CLIENT_ID_FILE": "/no/such/file"}, "THINGSPACE_CLIENT_ID_FILE cannot"),
+    # A program is read before a secret is asked for
+    ("run none.py", NOTHING, "cannot read 'none.py'"),
+    ("run .", NOTHING, "cannot read '.'"),
+    ("run --sandbox --sandbox-faults 5:sleep {script}", NOTHING, "N:end-session"),
+    ("run --sandbox-faults 5:revoke {script}", {}, "--sandbox-faults needs --sandbox"),
+    ("sandbox --port {port}", {}, "127.0.0.1:{port}"),
+    ("sandbox --token-life 0", {}, "at least 1 second"),
+    ("sandbox", {"REQUESTS_CA_BUNDLE": sys.executable}, sys.executable),
+]
 
 
-@pytest.mark.parametrize(
-    "arguments", ["tokn", "token --jason", "token --header --json", "sandbox --port x", "run"]
-)
-def test_a_mistake_gets_one_line(the_line, arguments):
-    """It names the mistake and the way to the help; argparse would print the usage too."""
-    told = the_line(*arguments.split())
-    assert told.startswith("thingspace")
-    assert "--help" in told
+@pytest.mark.parametrize(("command", "variables", "said"), MISTAKES)
+def test_a_mistake_gets_one_line(the_line, monkeypatch, sandbox, command, variables, said):
+    """It names the mistake and the way out, also where there is no stdin at all; nothing is sent."""
+    known = {"port": sandbox.origin.rpartition(":")[2], "script": SCRIPTS / "starts.py"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for stdin in (sys.stdin, None):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        told = the_line(*(word.format(**known) for word in command.split()))
+        assert told.startswith("thingspace")
+        assert said.format(**known) in told
+    assert set(sandbox.calls.values()) == {0}
+
+
+@pytest.mark.parametrize("command", ["sandbox", f"run --sandbox {SCRIPTS / 'starts.py'}"])
+def test_a_missing_extra_is_named(thingspace, without, command):
+    """The line says what to install."""
+    missing = told_by(thingspace(*command.split(), PYTHONPATH=without("trustme")))
+    assert "pip install 'requests-thingspace[sandbox]'" in missing
 
 
 def test_the_bare_command_prints_the_help(call):
@@ -53,38 +97,15 @@ def test_the_module_to_run_can_be_imported():
     importlib.import_module("requests_thingspace.__main__")
 
 
-@pytest.mark.parametrize(("level", "shown"), [("info", ["INFO"]), ("DEBUG", ["INFO", "DEBUG"])])
+@pytest.mark.parametrize(("level", "shown"), [("info", {"INFO"}), ("DEBUG", {"INFO", "DEBUG"})])
 def test_the_log_is_shown_if_it_is_asked_for(call, monkeypatch, level, shown):
     """On stderr, with THINGSPACE_LOG in either case, and for as long as the command takes."""
     monkeypatch.setenv("THINGSPACE_LOG", level)
     log = logging.getLogger("requests_thingspace")
-
-    def logging_command(_):
-        log.info("something")
-        log.debug("a detail")
-        return 0
-
-    monkeypatch.setattr("requests_thingspace.cli._tokens.token", logging_command)
     before = log.level, list(log.handlers)
-    status, _, err = call("token")
-    assert (status, [line.split()[2] for line in err.splitlines()]) == (0, shown)
+    lines = [line for _ in "ab" for line in call("token")[2].splitlines()]  # fetched, then from the cache
+    assert {line.split()[2] for line in lines} == shown
     assert (log.level, log.handlers) == before
-
-
-def test_a_level_of_the_log_that_there_is_not_is_named(the_line, monkeypatch):
-    """A misspelt level is not a silent one."""
-    monkeypatch.setenv("THINGSPACE_LOG", "verbose")
-    assert "THINGSPACE_LOG is 'verbose': set it to info or debug" in the_line("token")
-
-
-def test_warnings_are_shown_as_lines_of_the_command(call, tmp_path):
-    """A cache that is broken is told of, by every command that uses it."""
-    call("token")
-    (path,) = tmp_path.glob("**/tokens.json")
-    path.write_text("no JSON")
-    status, _, err = call("token")
-    assert (status, err.count("\n")) == (0, 1)
-    assert err.startswith("thingspace: ")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")

@@ -77,9 +77,9 @@ def test_without_a_username_the_jobs_own_session_is_the_one(pressed, sandbox):
     assert press() == "400"
 
 
-def test_it_holds_for_every_session_and_for_no_other_origin(thingspace, sandbox):
+def test_it_holds_for_every_session_and_for_no_other_origin(run, sandbox):
     """However a Session was made, whatever it has mounted, and whatever the script puts on its requests."""
-    outcome = thingspace("run", SCRIPTS / "every_session.py", OTHER_ORIGIN=sandbox.imp_origin)
+    outcome = run("every_session.py", OTHER_ORIGIN=sandbox.imp_origin)
     assert outcome.returncode == 0, outcome.stderr
     seen = json.loads(outcome.stdout)
     missing = "900902"  # no Authorization header at all
@@ -91,7 +91,7 @@ def test_it_holds_for_every_session_and_for_no_other_origin(thingspace, sandbox)
     assert all(statuses == [200, 200] for statuses in seen.values()), seen
 
 
-def test_a_call_to_another_thingspace_is_told_of(thingspace, tmp_path):
+def test_a_call_to_another_thingspace_is_told_of(run, tmp_path):
     """Of the real one, by a script in a sandbox's shell; of no other host, nor of its own auth's."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -103,18 +103,20 @@ def test_a_call_to_another_thingspace_is_told_of(thingspace, tmp_path):
         "session.auth = ThingspaceAuth('id', 'secret', environment=STAGING)\n"
         "session.get_adapter(STAGING.token_url)\n"
     )
-    outcome = thingspace("run", script)
+    outcome = run(script)
     assert outcome.stderr.startswith("no token for a host that is not covered: thingspace.verizon.com;")
     assert (outcome.returncode, outcome.stderr.count("\n")) == (0, 1)
 
 
+@pytest.mark.parametrize("led", [False, True])
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_it_holds_in_child_processes(thingspace, sandbox, method):
-    """Forked ones inherit it, others load it; they share the token by the file."""
-    # without PYTHONWARNINGS, since coverage may warn in a child
-    outcome = thingspace("run", SCRIPTS / "children.py", method, PYTHONWARNINGS=None)
+def test_it_holds_in_child_processes(run, sandbox, method, led):
+    """Forked ones inherit it, others load it; they share the token by the file, and end no sandbox."""
+    # without PYTHONWARNINGS, since coverage may warn in a child, and python of a fork beside threads
+    outcome = run("children.py", method, led=led, PYTHONWARNINGS=None)
     assert (outcome.returncode, outcome.stdout) == (0, "200\n200 200 200\n"), outcome.stderr
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == ((0, 0) if led else (1, 1))
+    assert outcome.stderr.count("sandbox: calls by kind") == int(led)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +149,8 @@ def test_a_program_ends_as_under_python(both, arguments):
     assert (ours.returncode, ours.stdout, ours.stderr) == (status, plain.stdout, plain.stderr)
 
 
-@pytest.mark.parametrize(
-    "arguments", ["none.py", ".", "-m nosuchmodule", "-m fleet.none", "-m multiprocessing"]
-)
-def test_what_cannot_be_run_gets_one_line(execute, arguments):
-    """A file that is not there or a folder, before a secret is asked for; a module that is none."""
-    unset = {} if "-m" in arguments else {"THINGSPACE_CLIENT_ID": None}
-    line = told_by(execute(*RUN, *arguments.split(), cwd=SCRIPTS, **unset))
-    assert line.startswith(("thingspace: cannot read ", "thingspace: no module named "))
+@pytest.mark.parametrize("module", ["nosuchmodule", "fleet.none", "multiprocessing"])
+def test_what_is_no_module_to_run_gets_one_line(execute, module):
+    """One that is not there, or a package without a ``__main__``."""
+    line = told_by(execute(*RUN, "-m", module, cwd=SCRIPTS))
+    assert line.startswith(f"thingspace: no module named {module!r}")

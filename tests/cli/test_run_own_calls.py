@@ -8,25 +8,15 @@ import pytest
 
 from requests_thingspace.sandbox import Sandbox
 
-from .conftest import COMMAND, SCRIPTS
+from .conftest import SCRIPTS
 
 
-@pytest.fixture
-def start(execute):
-    """A function that starts a script under run; it has the credentials that the environment has."""
-
-    def start(script="starts.py", *arguments, command=(*COMMAND, "run"), **variables):
-        return execute(*command, SCRIPTS / script, *arguments, **variables)
-
-    return start
-
-
-def test_eight_starts_at_once_make_one_token_call_and_one_login(start, sandbox):
+def test_eight_starts_at_once_make_one_token_call_and_one_login(run, sandbox):
     """The first to come asks, the others wait; answers have ThingSpace's shape, and the life that is left."""
     with ThreadPoolExecutor(8) as crowd:
-        outcomes = list(crowd.map(lambda _: start(), range(8)))
+        outcomes = list(crowd.map(lambda _: run("starts.py"), range(8)))
     assert {(one.returncode, one.stderr) for one in outcomes} == {(0, "")}
-    outcomes.append(start(THINGSPACE_LOG="debug"))
+    outcomes.append(run("starts.py", THINGSPACE_LOG="debug"))
     told = [json.loads(one.stdout) for one in outcomes]
     assert {one["status"] for one in told} == {200}
     assert len({one["login"]["sessionToken"] for one in told}) == 1
@@ -45,11 +35,11 @@ def test_eight_starts_at_once_make_one_token_call_and_one_login(start, sandbox):
 
 
 @pytest.mark.parametrize(("ours", "at_once"), [(True, 1), (False, 1), (False, 8)])
-def test_all_starts_with_a_wrong_password_make_one_login(start, sandbox, ours, at_once):
+def test_all_starts_with_a_wrong_password_make_one_login(run, sandbox, ours, at_once):
     """Each is told what ThingSpace said to the first; the cache's lock spans the script's own login too."""
     wrong = {"OWN_PASSWORD": "wrong", **({"THINGSPACE_PASSWORD": "wrong"} if ours else {})}
     with ThreadPoolExecutor(at_once) as crowd:
-        outcomes = list(crowd.map(lambda _: start(**wrong), range(8)))
+        outcomes = list(crowd.map(lambda _: run("starts.py", **wrong), range(8)))
     assert {one.returncode for one in outcomes} == {400 % 256}
     codes = {json.loads(one.stdout)["errorCode"] for one in outcomes}
     assert codes == {"UnifiedWebService.REQUEST_FAILED.LoginFailed"}
@@ -64,50 +54,51 @@ def test_all_starts_with_a_wrong_password_make_one_login(start, sandbox, ours, a
         (["wrong", "also wrong", "wrong again"], 2),  # someone who guesses does not lock it
     ],
 )
-def test_the_memory_is_of_the_passwords_that_were_refused(start, thingspace, sandbox, passwords, refused):
+def test_the_memory_is_of_the_passwords_that_were_refused(run, thingspace, sandbox, passwords, refused):
     """Until logout forgets them; after two in a row no other is tried."""
     for password in passwords:
         if password == "logout":
             assert thingspace("logout").returncode == 0
         else:
-            outcome = start(**({"OWN_PASSWORD": password} if password else {}))
+            outcome = run("starts.py", **({"OWN_PASSWORD": password} if password else {}))
             assert bool(outcome.returncode) is bool(password)
     assert sandbox.answers["login", 400] == refused
 
 
-def test_odd_calls_pass_as_they_are(start, sandbox):
+def test_odd_calls_pass_as_they_are(run, execute, sandbox):
     """What is not certainly for our key and user gets ThingSpace's own answer."""
-    plain = start("odd_calls.py", command=[sys.executable])
+    plain = execute(sys.executable, SCRIPTS / "odd_calls.py")
     sandbox.reset()
-    ours = start("odd_calls.py")
+    ours = run("odd_calls.py")
     assert json.loads(plain.stdout) == json.loads(ours.stdout), ours.stderr
     assert (sandbox.calls["token"], sandbox.calls["api"]) == (10, 2)
 
 
-def test_a_fetch_of_ours_that_fails_leaves_the_script_its_own_call(start, sandbox):
+def test_a_fetch_of_ours_that_fails_leaves_the_script_its_own_call(run, sandbox):
     """Ours meets 503 as often as it tries; then the script's own is sent, and what it brings is used."""
     sandbox.fail_next("token", times=3)
     sandbox.fail_next("login")
-    assert json.loads(start().stdout)["status"] == 200
+    assert json.loads(run("starts.py").stdout)["status"] == 200
     answers = [sandbox.answers[one] for one in (("token", 503), ("token", 200), ("login", 200))]
     assert answers == [3, 1, 1]
 
 
-def test_a_revoked_token_is_forgotten_in_the_cache_too(start, sandbox):
+def test_a_revoked_token_is_forgotten_in_the_cache_too(run, sandbox):
     """The revocation passes; no call of the next start is refused."""
-    outcome = start("revokes.py")
+    outcome = run("revokes.py")
     assert (outcome.returncode, outcome.stdout) == (0, "200 200 200\n"), outcome.stderr
     assert sandbox.calls["revoke"] == 1
-    assert json.loads(start().stdout)["status"] == 200
+    assert json.loads(run("starts.py").stdout)["status"] == 200
     assert ("api", 401) not in sandbox.answers
 
 
+@pytest.mark.parametrize("led", [False, True])
 @pytest.mark.parametrize(("whose", "refusal"), [("key", 401), ("user", 400)])
-def test_the_tokens_of_another_key_or_user_are_the_scripts_own(start, whose, refusal):
+def test_the_tokens_of_another_key_or_user_are_the_scripts_own(run, whose, refusal, led):
     """They are used as they are, so that they end for the script; ours, beside them, are renewed."""
     with Sandbox(lenient=True) as lenient:  # which knows every key and user
         there = {"THINGSPACE_BASE_URL": lenient.origin, "REQUESTS_CA_BUNDLE": lenient.ca_file}
-        outcome = start("two_owners.py", whose, **there)
-        assert lenient.calls["revoke"] + lenient.calls["logout"] == 1
+        outcome = run("two_owners.py", whose, led=led, **({} if led else there))
+        assert lenient.calls["revoke"] + lenient.calls["logout"] == int(not led)
     # one request with each owner's tokens, before and after both kinds have died
     assert json.loads(outcome.stdout) == {"ours": [200, 200], "another's": [200, refusal]}, outcome.stderr

@@ -128,7 +128,7 @@ def test_a_refused_key_is_told_while_it_is_remembered(status, call, monkeypatch)
 
 
 def test_a_cache_in_trouble_is_told(status, call, tmp_path):
-    """Each call then fetches a token of its own."""
+    """Each call then fetches a token of its own, and says so on one line."""
     call("token")
     (path,) = tmp_path.glob("**/tokens.json")
     path.write_text("no JSON")
@@ -136,11 +136,14 @@ def test_a_cache_in_trouble_is_told(status, call, tmp_path):
     assert (code, found["token"]) == (1, None)
     assert found["cache"]["state"].startswith("does not work: ")
     assert "fix the token cache" in found["next"]
+    code, _, err = call("token")
+    assert (code, err.count("\n"), err[:12]) == (0, 1, "thingspace: ")
 
 
 def test_it_is_quick(execute):
     """It imports nothing that only a token call, a lock, a keyring or a server needs."""
     slow = ("oauthlib", "requests_oauthlib", "keyring", "trustme", "asyncio")
+    slow += ("requests_thingspace._profiles",)  # the variables say all
     script = (
         f"import sys; sys.path[:0] = {sys.path!r}; "
         "from requests_thingspace.cli import main; main(['status']); "

@@ -1,12 +1,11 @@
 """``thingspace token``, ``revoke`` and ``logout``, in several processes that share a file."""
 
 import json
+import sys
 
 import requests
 
 from requests_thingspace import OAuthToken
-
-from .conftest import told_by
 
 
 def account(sandbox, *headers):
@@ -43,19 +42,17 @@ def test_a_token_needs_no_m2m_password(call, monkeypatch, sandbox):
     assert (call("token")[0], sandbox.calls["login"]) == (0, 0)
 
 
-def test_without_the_extra_each_call_asks_and_says_so(thingspace, without, sandbox):
+def test_without_the_extra_each_call_asks_and_says_so(call, the_line, monkeypatch, sandbox):
     """The token still comes, alone on stdout, and stderr tells once how to keep it; nothing is asked."""
-    path = without("platformdirs")
-    outcomes = [thingspace("token", PYTHONPATH=path) for _ in range(2)]
-    assert [(one.returncode, len(one.stdout.split())) for one in outcomes] == [(0, 1), (0, 1)]
-    assert outcomes[0].stderr.count("\n") == 1
-    assert "requests-thingspace[file]" in outcomes[0].stderr
-    assert sandbox.calls["token"] == 2
-    assert thingspace("logout", PYTHONPATH=path).stdout == "There is no M2M session to end.\n"
-    assert "requests-thingspace[file]" in told_by(thingspace("login", PYTHONPATH=path))
-    status = thingspace("status", "--json", PYTHONPATH=path)
-    assert status.returncode == 1
-    assert "requests-thingspace[file]" in json.loads(status.stdout)["next"]
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    for calls in (1, 2):
+        status, out, err = call("token")
+        assert (status, len(out.split()), sandbox.calls["token"]) == (0, 1, calls)
+        assert (err.count("\n"), "requests-thingspace[file]" in err) == (1, True)
+    assert call("logout")[1] == "There is no M2M session to end.\n"
+    assert "requests-thingspace[file]" in the_line("login")
+    status, out, _ = call("status", "--json")
+    assert (status, "requests-thingspace[file]" in json.loads(out)["next"]) == (1, True)
 
 
 def test_revoke_ends_the_token_for_everyone(call, sandbox):
