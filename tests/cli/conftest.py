@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import keyring.core
 import pytest
@@ -22,6 +23,25 @@ SCRIPTS = Path(__file__).parent / "scripts"
 NO_CREDENTIALS = dict.fromkeys(
     f"THINGSPACE_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
 )
+
+
+class Outcome(NamedTuple):
+    """What became of a command, in a process of its own or in this one."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self):
+        """The only line that is told by a command that cannot be carried out."""
+        assert (self.status, self.out, self.err.count("\n")) == (2, "", 1)
+        return self.err
+
+    @classmethod
+    def without_secrets(cls, *told):
+        assert not any(secret in text for secret in SECRETS for text in told[1:])
+        return cls(*told)
 
 
 def set_variables(environment):
@@ -50,9 +70,8 @@ def execute(environment, tmp_path):
     def execute(*command, cwd=tmp_path, typed="", **variables):
         how = {"cwd": cwd, "input": typed, "capture_output": True, "text": True, "timeout": TIMEOUT}
         env = set_variables({**environment, **variables})
-        outcome = subprocess.run([str(word) for word in command], env=env, check=False, **how)
-        assert not any(secret in outcome.stdout + outcome.stderr for secret in SECRETS)
-        return outcome
+        done = subprocess.run([str(word) for word in command], env=env, check=False, **how)
+        return Outcome.without_secrets(done.returncode, done.stdout, done.stderr)
 
     return execute
 
@@ -84,7 +103,7 @@ def run(thingspace):
 
 @pytest.fixture
 def call(environment, monkeypatch, capsys):
-    """A function that carries out one command in this process: its status, stdout and stderr."""
+    """A function that carries out one command in this process."""
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
     for name, value in environment.items():
@@ -96,35 +115,9 @@ def call(environment, monkeypatch, capsys):
             status = main(list(arguments))
         except SystemExit as ended:  # by argparse
             status = ended.code
-        told = capsys.readouterr()
-        assert not any(secret in told.out + told.err for secret in SECRETS)
-        return status, told.out, told.err
+        return Outcome.without_secrets(status, *capsys.readouterr())
 
     return call
-
-
-@pytest.fixture
-def no_credentials(call, monkeypatch):
-    """Commands in this process find no credentials in the environment."""
-    for name in NO_CREDENTIALS:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def the_line(call):
-    """A function that gives the only line of a command in this process that cannot be carried out."""
-    return lambda *arguments: line_of(*call(*arguments))
-
-
-def line_of(status, out, err):
-    """The only line that is told, on stderr, by a command that ends with status 2."""
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    return err
-
-
-def told_by(outcome):
-    """The same of a process."""
-    return line_of(outcome.returncode, outcome.stdout, outcome.stderr)
 
 
 @pytest.fixture

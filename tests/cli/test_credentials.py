@@ -111,10 +111,10 @@ def test_secrets_come_from_the_keyring(call, monkeypatch, sandbox):
     assert call("token", "--session")[0] == 0
 
 
-def test_a_keyring_that_is_not_there_is_passed_over(the_line, monkeypatch):
+def test_a_keyring_that_is_not_there_is_passed_over(call, monkeypatch):
     """The line says what to set, not what is wrong with keyrings."""
     monkeypatch.delenv("THINGSPACE_CLIENT_SECRET")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    assert "THINGSPACE_CLIENT_SECRET is not set" in the_line("token")
+    assert "THINGSPACE_CLIENT_SECRET is not set" in call("token").line
     monkeypatch.setitem(sys.modules, "keyring", None)
-    assert "THINGSPACE_CLIENT_SECRET is not set" in the_line("token")
+    assert "THINGSPACE_CLIENT_SECRET is not set" in call("token").line

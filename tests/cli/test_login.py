@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from .conftest import line_of
+from .conftest import NO_CREDENTIALS
 
 
 @pytest.fixture
@@ -27,11 +27,10 @@ def set_other_key(monkeypatch):
 
 
 @pytest.fixture
-def login(call, no_credentials, monkeypatch, sandbox):
-    """A function that logs in with four lines on stdin: its status, stdout and stderr.
-
-    The environment holds no credentials, so that the other commands find what was kept.
-    """
+def login(call, monkeypatch, sandbox):
+    """A function that logs in with four lines on stdin; no command finds other credentials than it keeps."""
+    for name in NO_CREDENTIALS:
+        monkeypatch.delenv(name)
 
     def login(*arguments, secret=sandbox.client_secret, user=sandbox.username, password=sandbox.password):
         lines = "\n".join((sandbox.client_id, secret, user, password, ""))
@@ -59,11 +58,11 @@ def test_what_was_accepted_is_kept_and_used(login, call, sandbox, path, monkeypa
     assert call("logout")[1] == "The M2M session is ended.\n"
 
 
-def test_without_a_user_there_is_no_login(login, call, found, the_line, sandbox, monkeypatch):
+def test_without_a_user_there_is_no_login(login, call, found, sandbox, monkeypatch):
     """The last two lines may be empty; what needs a login then says so, and another key needs none of it."""
     assert (login(user="", password="")[0], sandbox.calls["login"]) == (0, 0)
     assert call("token", "--profile", "default")[0] == 0
-    assert "profile 'default' has no M2M login" in the_line("token", "--session", "--profile", "default")
+    assert "profile 'default' has no M2M login" in call("token", "--session", "--profile", "default").line
     assert found()["profile"] == "default"
     set_other_key(monkeypatch)
     assert found()["profile"] is None
@@ -99,36 +98,36 @@ def test_what_could_not_be_reached_is_kept_only_if_that_is_wanted(login, found, 
     assert (found()["profile"], found()["origin"]) == ("default", "https://thingspace.verizon.com")
 
 
-def test_half_a_pair_is_not_kept(login, the_line, sandbox, monkeypatch):
+def test_half_a_pair_is_not_kept(login, call, sandbox, monkeypatch):
     """Nothing is sent, and all that is missing is named at once; stdin may be closed."""
-    assert "this is missing: Client secret" in line_of(*login(secret=""))
-    assert "this is missing: UWS password" in line_of(*login(password=""))
+    assert "this is missing: Client secret" in login(secret="").line
+    assert "this is missing: UWS password" in login(password="").line
     monkeypatch.setattr(sys, "stdin", None)
-    assert "this is missing: Client ID and Client secret (four lines of stdin" in the_line("login")
+    assert "this is missing: Client ID and Client secret (four lines of stdin" in call("login").line
     assert sandbox.calls["token"] == 0
 
 
-def test_a_profile_is_forgotten(login, call, the_line, path):
+def test_a_profile_is_forgotten(login, call, path):
     """One that does not exist names those that do; a file that cannot be read is told of on one line."""
     login()
     login("--profile", "work")
     told = "Profile 'work' is forgotten; tokens that are stored live on until they expire.\n"
     assert call("login", "--forget", "--profile", "work")[:2] == (0, told)
-    assert "those that exist: default" in the_line("login", "--forget", "--profile", "work")
+    assert "those that exist: default" in call("login", "--forget", "--profile", "work").line
     path.write_text("no JSON")
     for command in (["status", "--profile", "default"], ["login", "--forget"]):
-        assert "profiles.json" in the_line(*command)
+        assert "profiles.json" in call(*command).line
 
 
 @pytest.mark.parametrize("command", ["status", "check", "token", "revoke", "logout", f"run {__file__}"])
-def test_an_unknown_profile_names_those_that_exist(login, the_line, monkeypatch, command):
+def test_an_unknown_profile_names_those_that_exist(login, call, monkeypatch, command):
     """Each command ends with status 2, and nothing is sent."""
     login(user="", password="")
     command, *script = command.split()
-    told = the_line(command, "--profile", "wrok", *script)
+    told = call(command, "--profile", "wrok", *script).line
     assert "there is no profile 'wrok'; those that exist: default." in told
     monkeypatch.setenv("THINGSPACE_PROFILE", "wrok")
-    assert the_line(command, *script) == told
+    assert call(command, *script).line == told
 
 
 def test_profile_wins_over_variables_and_they_over_the_default(login, found, monkeypatch):
@@ -152,13 +151,11 @@ def test_profile_wins_over_variables_and_they_over_the_default(login, found, mon
     assert sources("--profile", "work") == ("work", "profile work", "profile work")
 
 
-def test_what_was_kept_for_one_thingspace_goes_to_no_other(
-    login, call, found, the_line, monkeypatch, sandbox
-):
+def test_what_was_kept_for_one_thingspace_goes_to_no_other(login, call, found, monkeypatch, sandbox):
     """THINGSPACE_BASE_URL does not redirect a profile, nor does a profile lend its login to another key."""
     login()
     monkeypatch.setenv("THINGSPACE_BASE_URL", "https://localhost:1")
-    assert f"profile 'default' is for {sandbox.origin}" in the_line("token")
+    assert f"profile 'default' is for {sandbox.origin}" in call("token").line
     assert call("token", "--profile", "default")[0] == 0
     set_other_key(monkeypatch)
     monkeypatch.setenv("THINGSPACE_PROFILE", "default")

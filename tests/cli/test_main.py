@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import pytest
 
-from .conftest import COMMAND, NO_CREDENTIALS, SCRIPTS, TIMEOUT, told_by
+from .conftest import COMMAND, NO_CREDENTIALS, SCRIPTS, TIMEOUT
 
 NOTHING = dict.fromkeys(NO_CREDENTIALS, "")
 ALL_FOUR = "{}, {}, {} and {} are not set".format(*NO_CREDENTIALS)
@@ -47,14 +47,14 @@ MISTAKES = [  # the command, what is set, and what the line says
 
 
 @pytest.mark.parametrize(("command", "variables", "said"), MISTAKES)
-def test_a_mistake_gets_one_line(the_line, monkeypatch, sandbox, command, variables, said):
+def test_a_mistake_gets_one_line(call, monkeypatch, sandbox, command, variables, said):
     """It names the mistake and the way out, also where there is no stdin at all; nothing is sent."""
     known = {"port": sandbox.origin.rpartition(":")[2], "script": SCRIPTS / "starts.py"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     for stdin in (sys.stdin, None):
         monkeypatch.setattr(sys, "stdin", stdin)
-        told = the_line(*(word.format(**known) for word in command.split()))
+        told = call(*(word.format(**known) for word in command.split())).line
         assert told.startswith("thingspace")
         assert said.format(**known) in told
     assert set(sandbox.calls.values()) == {0}
@@ -63,7 +63,7 @@ def test_a_mistake_gets_one_line(the_line, monkeypatch, sandbox, command, variab
 @pytest.mark.parametrize("command", ["sandbox", f"run --sandbox {SCRIPTS / 'starts.py'}"])
 def test_a_missing_extra_is_named(thingspace, without, command):
     """The line says what to install."""
-    missing = told_by(thingspace(*command.split(), PYTHONPATH=without("trustme")))
+    missing = thingspace(*command.split(), PYTHONPATH=without("trustme")).line
     assert "pip install 'requests-thingspace[sandbox]'" in missing
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from .conftest import COMMAND, SCRIPTS, TIMEOUT, told_by
+from .conftest import COMMAND, SCRIPTS, TIMEOUT
 
 RUN = [*COMMAND, "run"]
 SINCE_3_10 = pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9 counts the lines of it differently")
@@ -80,8 +80,8 @@ def test_without_a_username_the_jobs_own_session_is_the_one(pressed, sandbox):
 def test_it_holds_for_every_session_and_for_no_other_origin(run, sandbox):
     """However a Session was made, whatever it has mounted, and whatever the script puts on its requests."""
     outcome = run("every_session.py", OTHER_ORIGIN=sandbox.imp_origin)
-    assert outcome.returncode == 0, outcome.stderr
-    seen = json.loads(outcome.stdout)
+    assert outcome.status == 0, outcome.err
+    seen = json.loads(outcome.out)
     missing = "900902"  # no Authorization header at all
     assert (seen.pop("another origin"), seen.pop("redirected there")) == (missing, missing)
     assert (seen.pop("sent"), seen.pop("requests.get")) == (True, 200)
@@ -104,8 +104,8 @@ def test_a_call_to_another_thingspace_is_told_of(run, tmp_path):
         "session.get_adapter(STAGING.token_url)\n"
     )
     outcome = run(script)
-    assert outcome.stderr.startswith("no token for a host that is not covered: thingspace.verizon.com;")
-    assert (outcome.returncode, outcome.stderr.count("\n")) == (0, 1)
+    assert outcome.err.startswith("no token for a host that is not covered: thingspace.verizon.com;")
+    assert (outcome.status, outcome.err.count("\n")) == (0, 1)
 
 
 @pytest.mark.parametrize("led", [False, True])
@@ -114,9 +114,9 @@ def test_it_holds_in_child_processes(run, sandbox, method, led):
     """Forked ones inherit it, others load it; they share the token by the file, and end no sandbox."""
     # without PYTHONWARNINGS, since coverage may warn in a child, and python of a fork beside threads
     outcome = run("children.py", method, led=led, PYTHONWARNINGS=None)
-    assert (outcome.returncode, outcome.stdout) == (0, "200\n200 200 200\n"), outcome.stderr
+    assert (outcome.status, outcome.out) == (0, "200\n200 200 200\n"), outcome.err
     assert (sandbox.calls["token"], sandbox.calls["login"]) == ((0, 0) if led else (1, 1))
-    assert outcome.stderr.count("sandbox: calls by kind") == int(led)
+    assert outcome.err.count("sandbox: calls by kind") == int(led)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_it_holds_in_child_processes(run, sandbox, method, led):
 def test_a_program_sees_what_python_shows(both, arguments, safe):
     """Arguments, folder, name, file and loader are as without us; python -P adds no folder, nor do we."""
     plain, ours = both(*arguments.split(), PYTHONSAFEPATH=safe)
-    assert json.loads(plain.stdout) == json.loads(ours.stdout)
-    assert plain.stderr == ours.stderr == ""
+    assert json.loads(plain.out) == json.loads(ours.out)
+    assert plain.err == ours.err == ""
 
 
 @pytest.mark.parametrize(
@@ -145,12 +145,12 @@ def test_a_program_sees_what_python_shows(both, arguments, safe):
 def test_a_program_ends_as_under_python(both, arguments):
     """The same words, tracebacks to the letter, and the same status; but Ctrl-C kills python by a signal."""
     plain, ours = both(*arguments.split())
-    status = 130 if "interrupted" in arguments else plain.returncode
-    assert (ours.returncode, ours.stdout, ours.stderr) == (status, plain.stdout, plain.stderr)
+    status = 130 if "interrupted" in arguments else plain.status
+    assert (ours.status, ours.out, ours.err) == (status, plain.out, plain.err)
 
 
 @pytest.mark.parametrize("module", ["nosuchmodule", "fleet.none", "multiprocessing"])
 def test_what_is_no_module_to_run_gets_one_line(execute, module):
     """One that is not there, or a package without a ``__main__``."""
-    line = told_by(execute(*RUN, "-m", module, cwd=SCRIPTS))
+    line = execute(*RUN, "-m", module, cwd=SCRIPTS).line
     assert line.startswith(f"thingspace: no module named {module!r}")

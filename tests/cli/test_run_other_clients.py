@@ -17,4 +17,4 @@ def test_another_library_is_named_once(run, sandbox, client):
         f"thingspace: {name} is calling localhost: run authenticates requests only, so {name} gets no token\n"
     )
     expected = (["200"] * 2, "") if client in ("requests", "socket") else (["401"] * 2, line)
-    assert (outcome.stdout.split(), outcome.stderr) == expected
+    assert (outcome.out.split(), outcome.err) == expected

@@ -90,7 +90,7 @@ def test_the_sandbox_first_says_what_a_shell_needs(started, execute):
         call = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=TIMEOUT)
-    assert outcome.returncode == 0, outcome.stdout
-    assert "expires in 2 min 0 s" in outcome.stdout or "expires in 1 min" in outcome.stdout
+    assert outcome.status == 0, outcome.out
+    assert "expires in 2 min 0 s" in outcome.out or "expires in 1 min" in outcome.out
     assert call.startswith("GET /api/ ")
     assert (process.returncode, err) == (0, "")

@@ -149,4 +149,4 @@ def test_it_is_quick(execute):
         "from requests_thingspace.cli import main; main(['status']); "
         f"print([name for name in {slow!r} if name in sys.modules])"
     )
-    assert execute(sys.executable, "-S", "-c", script).stdout.splitlines()[-1] == "[]"
+    assert execute(sys.executable, "-S", "-c", script).out.splitlines()[-1] == "[]"

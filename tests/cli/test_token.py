@@ -19,10 +19,10 @@ def test_the_headers_are_what_curl_needs(thingspace, sandbox):
     """Each is one line; both together are let in, and four processes make one token call."""
     bearer = thingspace("token", "--header")
     session = thingspace("token", "--session", "--header")
-    assert (bearer.returncode, bearer.stderr, session.returncode, session.stderr) == (0, "", 0, "")
-    assert account(sandbox, bearer.stdout, session.stdout) == 200
-    assert f"Bearer {thingspace('token').stdout}" in bearer.stdout
-    assert thingspace("token", "--session").stdout in session.stdout
+    assert (bearer.status, bearer.err, session.status, session.err) == (0, "", 0, "")
+    assert account(sandbox, bearer.out, session.out) == 200
+    assert f"Bearer {thingspace('token').out}" in bearer.out
+    assert thingspace("token", "--session").out in session.out
     assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
@@ -42,7 +42,7 @@ def test_a_token_needs_no_m2m_password(call, monkeypatch, sandbox):
     assert (call("token")[0], sandbox.calls["login"]) == (0, 0)
 
 
-def test_without_the_extra_each_call_asks_and_says_so(call, the_line, monkeypatch, sandbox):
+def test_without_the_extra_each_call_asks_and_says_so(call, monkeypatch, sandbox):
     """The token still comes, alone on stdout, and stderr tells once how to keep it; nothing is asked."""
     monkeypatch.setitem(sys.modules, "platformdirs", None)
     for calls in (1, 2):
@@ -50,7 +50,7 @@ def test_without_the_extra_each_call_asks_and_says_so(call, the_line, monkeypatc
         assert (status, len(out.split()), sandbox.calls["token"]) == (0, 1, calls)
         assert (err.count("\n"), "requests-thingspace[file]" in err) == (1, True)
     assert call("logout")[1] == "There is no M2M session to end.\n"
-    assert "requests-thingspace[file]" in the_line("login")
+    assert "requests-thingspace[file]" in call("login").line
     status, out, _ = call("status", "--json")
     assert (status, "requests-thingspace[file]" in json.loads(out)["next"]) == (1, True)
 

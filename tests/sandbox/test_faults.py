@@ -25,8 +25,6 @@ def test_calls_and_answers_are_counted_by_endpoint(client, sandbox):
     assert sandbox.answers == {**well, ("api", 401): 1, ("api", 400): 1}
     assert sandbox.wait_for_calls("login", 1)
     assert not sandbox.wait_for_calls("login", 2, timeout=0.01)
-    with pytest.raises(ValueError, match="no endpoint 'nothing'"):
-        sandbox.wait_for_calls("nothing", 1)
 
 
 def test_the_callback_knows_an_answer_before_the_client_does(caplog):
@@ -40,35 +38,28 @@ def test_the_callback_knows_an_answer_before_the_client_does(caplog):
     with Sandbox(on_call=on_call) as sandbox, Client(sandbox) as client:
         client.bearer()
         client.account({})
-        token, account = told
-        assert (token.endpoint, token.method, token.status) == ("token", "POST", 200)
-        assert (account.endpoint, account.method, account.status) == ("api", "GET", 401)
-        assert account.path == f"/api/m2m/v1/accounts/{sandbox.account}"
-        assert all(0 <= call.seconds < 10 for call in told)
+    token = "token", "POST", "/api/ts/v1/oauth2/token", 200
+    account = "api", "GET", f"/api/m2m/v1/accounts/{sandbox.account}", 401
+    assert [(call.endpoint, call.method, call.path, call.status) for call in told] == [token, account]
+    assert all(0 <= call.seconds < 10 for call in told)
     assert [record.getMessage() for record in caplog.records if record.exc_info] == ["on_call raised"] * 2
 
 
-def test_faults_come_in_their_order_and_then_no_more(client, sandbox):
-    """One call each, unless the test says how many."""
-    sandbox.fail_next("token", times=2)
-    sandbox.fail_next("token", status=500)
-    assert [client.ask_token().status_code for _ in range(4)] == [503, 503, 500, 200]
-    assert sandbox.calls["token"] == 4
-
-
-def test_a_fault_meets_its_endpoint_only(client, sandbox):
-    """Calls of other endpoints are answered as usual; at the login it does not count towards the lock."""
+def test_faults_come_to_their_endpoint_in_their_order(client, sandbox):
+    """One call each, unless the test says how many; at the login they do not count towards the lock."""
     headers = client.both()
     for endpoint in ("revoke", "logout", "api"):
         sandbox.fail_next(endpoint)
     assert client.ask_login(headers).status_code == 200
-    assert client.account(headers).status_code == 503
-    assert client.revoke("x").status_code == 503
+    assert client.account(headers).status_code == client.revoke("x").status_code == 503
     assert client.http.post(sandbox.environment.logout_url, headers=headers).status_code == 503
     assert client.account(headers).status_code == 200
     sandbox.fail_next("login", times=5)
     assert {client.ask_login(headers, password="wrong").status_code for _ in range(5)} == {503}
     assert not sandbox.locked
+    sandbox.fail_next("token", times=2)
+    sandbox.fail_next("token", status=500)
+    assert [client.ask_token().status_code for _ in range(4)] == [503, 503, 500, 200]
 
 
 JSON = "application/json"
@@ -103,18 +94,14 @@ def test_an_answer_is_what_was_asked_for(client, sandbox, endpoint, status, more
     """A body as it is, a failure's own where none is given; headers replace those of the answer."""
     good = client.both()
     sandbox.fail_next(endpoint, status=status, **more)
-    ask = {
-        "token": client.ask_token,
-        "revoke": lambda: client.revoke("x"),
-        "login": lambda: client.ask_login(good),
-        "api": lambda: client.account(good),
-    }[endpoint]
-    answer, sent = ask(), content.encode("latin-1")
+    calls = {"token": client.ask_token, "revoke": lambda: client.revoke("x")}
+    calls |= {"login": lambda: client.ask_login(good), "api": lambda: client.account(good)}
+    answer, sent = calls[endpoint](), content.encode("latin-1")
     assert answer.status_code == status
     assert answer.content == sent if "body" in more else sent in answer.content
     given = {"Content-Type": media_type, **more.get("headers", {})}
     assert {name: answer.headers[name] for name in given} == given
-    assert ask().status_code == 200
+    assert calls[endpoint]().status_code == 200
 
 
 def test_a_dropped_connection_is_a_call_without_an_answer(client, sandbox):
@@ -143,41 +130,57 @@ def test_delayed_and_slow_answers_take_their_time(client, sandbox):
     assert client.ask_token().status_code == 200
 
 
-def test_reset_answers_whoever_waits_and_does_not_count_it(client, sandbox):
-    """Nobody hangs on a delay."""
-    sandbox.fail_next("token", delay=60)
-    with ThreadPoolExecutor(1) as thread:
-        asked = thread.submit(client.ask_token)
-        assert sandbox.wait_for_calls("token", 1)
-        sandbox.reset()
-        assert asked.result(10).status_code == 503
-    assert (sandbox.calls["token"], sandbox.answers) == (0, {})
-    assert client.ask_token().status_code == 200
-
-
-def test_close_waits_for_nobody():
-    """A delayed answer is broken off, also where the delay was asked for before the start."""
+@pytest.mark.parametrize("end", ["reset", "close"])
+def test_no_end_waits_for_a_delayed_answer(end):
+    """A reset answers whoever waits, and counts nothing; close breaks it off. It began before the start."""
     sandbox = Sandbox()
     sandbox.slow("token", 60)
-    sandbox.start()
-    with Client(sandbox) as client, ThreadPoolExecutor(1) as thread:
+    with sandbox, Client(sandbox) as client, ThreadPoolExecutor(1) as thread:
         asked = thread.submit(client.ask_token)
         assert sandbox.wait_for_calls("token", 1)
         started = time.monotonic()
-        sandbox.close()
+        getattr(sandbox, end)()
         assert time.monotonic() - started < 1
-        asked.exception(10)
+        if end == "reset":
+            assert asked.result(10).status_code == 200
+            assert (sandbox.calls["token"], sandbox.answers) == (0, {})
+            assert client.ask_token().status_code == 200
 
 
-def test_a_fault_that_makes_no_sense_is_refused(sandbox):
-    """When it is planned, not when it would come."""
-    for wrong in ({"times": 0}, {"status": 100}, {"status": 600}):
-        with pytest.raises(ValueError, match=r"at least once|no final HTTP status"):
-            sandbox.fail_next("token", **wrong)
-    unknown = "no endpoint 'tokens': it is one of token, revoke, login, logout, api"
-    for endpoint, wait in (("tokens", 1), ("token", -1), ("token", float("nan"))):
-        why = unknown if wait == 1 else "0 seconds or more"
-        with pytest.raises(ValueError, match=why):
-            sandbox.fail_next(endpoint, delay=wait)
-        with pytest.raises(ValueError, match=why):
-            sandbox.slow(endpoint, wait)
+@pytest.mark.parametrize("plan", ["revoke", "0:revoke", "5:200", "5:sleep", "x:503", "5:", "1:600", "-1:503"])
+def test_a_plan_that_cannot_be_read_is_refused(plan):
+    """The message shows how one is written."""
+    with pytest.raises(ValueError, match="N:end-session"):
+        Sandbox(plan=plan)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (lambda _: Sandbox(token_life=0.5), "at least 1 second"),
+        (lambda _: Sandbox(token_life=NAN), "at least 1 second"),
+        (lambda _: Sandbox(session_idle=0), "more than 0"),
+        (lambda _: Sandbox(port=-1), "0 to 65535"),
+        (lambda _: Sandbox(port=65536), "0 to 65535"),
+        (lambda sandbox: sandbox.fail_next("token", times=0), "at least once"),
+        (lambda sandbox: sandbox.fail_next("token", status=100), "no final HTTP status"),
+        (lambda sandbox: sandbox.fail_next("token", status=600), "no final HTTP status"),
+        (lambda sandbox: sandbox.fail_next("token", delay=-1), "0 seconds or more"),
+        (lambda sandbox: sandbox.slow("token", NAN), "0 seconds or more"),
+        (
+            lambda sandbox: sandbox.fail_next("tokens"),
+            "'tokens': it is one of token, revoke, login, logout, api",
+        ),
+        (lambda sandbox: sandbox.slow("tokens", 1), "'tokens': it is one of token"),
+        (lambda sandbox: sandbox.wait_for_calls("tokens", 1), "'tokens': it is one of token"),
+        (lambda sandbox: sandbox.advance(-1), "only goes forward"),
+        (lambda sandbox: sandbox.advance(NAN), "only goes forward"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(sandbox, wrong, why):
+    """When it is asked for, not when it would come."""
+    with pytest.raises(ValueError, match=why):
+        wrong(sandbox)

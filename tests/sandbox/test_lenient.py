@@ -74,10 +74,3 @@ def test_trouble_comes_as_planned():
         assert [session.get(url).status_code for _ in range(6)] == [200, 200, 200, 200, 503, 200]
         answered = [call.status for call in heard if call.endpoint == "api"]
         assert answered == [200, 200, 401, 200, 400, 200, 503, 200]
-
-
-@pytest.mark.parametrize("plan", ["revoke", "0:revoke", "5:200", "5:sleep", "x:503", "5:", "1:600", "-1:503"])
-def test_a_plan_that_cannot_be_read_is_refused(plan):
-    """The message shows how one is written."""
-    with pytest.raises(ValueError, match="N:end-session"):
-        Sandbox(plan=plan)

@@ -44,14 +44,6 @@ def test_a_closed_one_says_how_to_start_it():
     assert not sandbox.locked
 
 
-def test_numbers_out_of_range_are_refused():
-    """When the sandbox is made, with a message that names the argument."""
-    lives = [{"token_life": 0.5}, {"token_life": float("nan")}, {"session_idle": 0}]
-    for wrong in (*lives, {"port": -1}, {"port": 65536}):
-        with pytest.raises(ValueError, match="at least 1 second"):
-            Sandbox(**wrong)
-
-
 def test_two_of_them_share_nothing(sandbox):
     """A token of one is unknown to the other, and its certificate is good for those alone who trust it."""
     with Sandbox() as other, Client(sandbox) as here, Client(other) as there:
@@ -120,9 +112,6 @@ def test_both_clocks_move_together_and_reset_returns_to_real_time():
     clock.advance(0.5)
     assert clock.wall() - time.time() == pytest.approx(3600.5, abs=1)
     assert clock.monotonic() - time.monotonic() == pytest.approx(3600.5, abs=1)
-    for seconds in (-1, float("nan")):
-        with pytest.raises(ValueError, match="only goes forward"):
-            clock.advance(seconds)
     clock.reset()
     assert clock.wall() == pytest.approx(time.time(), abs=1)
     assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
