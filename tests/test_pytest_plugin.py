@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import distributions
-from pathlib import Path
 
 import pytest
 
-import requests_thingspace
+from .users import PACKAGE_FOLDER, path_without
 
 pytest_plugins = ["pytester"]
 
@@ -16,11 +14,9 @@ pytest_plugins = ["pytester"]
 @pytest.fixture
 def run(pytester, monkeypatch):
     """A function that runs pytest on a file with the plugin, if asked for in a process of its own."""
-    here = str(Path(requests_thingspace.__file__).parents[1])
-    monkeypatch.setenv("PYTHONPATH", here)
-    points = (point for installed in distributions() for point in installed.entry_points)
-    installed = any((point.group, point.name) == ("pytest11", "thingspace") for point in points)
-    plugin = () if installed else ("-p", "pytest_thingspace")
+    monkeypatch.setenv("PYTHONPATH", PACKAGE_FOLDER)
+    points = {(point.group, point.name) for one in distributions() for point in one.entry_points}
+    plugin = () if ("pytest11", "thingspace") in points else ("-p", "pytest_thingspace")
 
     def run(source, *arguments, apart=False):
         pytester.makepyfile(source)
@@ -91,9 +87,7 @@ def test_the_environment_is_as_it_was_afterwards(run, monkeypatch):
 
 def test_without_the_extra_the_test_says_what_to_install(run, pytester, monkeypatch):
     """One line. A test that does not ask for it is not concerned, and pays for no import."""
-    folder = pytester.mkdir("without")
-    (folder / "sitecustomize.py").write_text("import sys\nsys.modules['trustme'] = None\n")
-    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ['PYTHONPATH']}")
+    monkeypatch.setenv("PYTHONPATH", path_without("trustme", pytester.path / "site"))
     outcome = run(
         """
         import sys

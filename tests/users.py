@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import requests_thingspace
 from requests_thingspace.sandbox import Sandbox
+
+PACKAGE_FOLDER = str(Path(requests_thingspace.__file__).parents[1])
 
 
 def environment_of_user(sandbox: Sandbox, home: Path) -> dict[str, str]:
@@ -34,3 +37,10 @@ def python(*command: Any, env: dict[str, str], cwd: Path | None = None) -> subpr
     """What became of a Python with these arguments, which may take two minutes."""
     program = [sys.executable, *map(str, command)]
     return subprocess.run(program, env=env, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def path_without(package: str, folder: Path) -> str:
+    """A ``PYTHONPATH``, by way of `folder`, on which `package` is as if it were not installed."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None\n")
+    return f"{folder}{os.pathsep}{PACKAGE_FOLDER}"

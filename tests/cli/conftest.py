@@ -11,10 +11,9 @@ from typing import NamedTuple
 import keyring.core
 import pytest
 
-import requests_thingspace
 from requests_thingspace.cli import main
 
-from ..users import environment_of_user
+from ..users import PACKAGE_FOLDER, environment_of_user
 
 TIMEOUT = 60  # seconds for a process that hangs
 COMMAND = [sys.executable, "-m", "requests_thingspace"]
@@ -53,7 +52,7 @@ def environment(sandbox, tmp_path):
     """The environment of a user of the sandbox who has no proxy, no keyring, and an empty home."""
     return {
         **environment_of_user(sandbox, tmp_path),
-        "PYTHONPATH": str(Path(requests_thingspace.__file__).parents[1]),
+        "PYTHONPATH": PACKAGE_FOLDER,
         "PYTHONWARNINGS": "error",
         "OWN_KEY": sandbox.client_id,  # those of a script
         "OWN_SECRET": sandbox.client_secret,
@@ -135,16 +134,3 @@ def started(environment, tmp_path):
                 process.kill()
 
     return started
-
-
-@pytest.fixture
-def without(tmp_path):
-    """A function that gives a ``PYTHONPATH`` on which a package is as if it were not installed."""
-
-    def without(package):
-        folder = tmp_path / "without"
-        folder.mkdir()
-        (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None\n")
-        return f"{folder}{os.pathsep}{Path(requests_thingspace.__file__).parents[1]}"
-
-    return without

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import pytest
 
+from ..users import path_without
 from .conftest import COMMAND, NO_CREDENTIALS, SCRIPTS, TIMEOUT
 
 NOTHING = dict.fromkeys(NO_CREDENTIALS, "")
@@ -61,9 +62,9 @@ def test_a_mistake_gets_one_line(call, monkeypatch, sandbox, command, variables,
 
 
 @pytest.mark.parametrize("command", ["sandbox", f"run --sandbox {SCRIPTS / 'starts.py'}"])
-def test_a_missing_extra_is_named(thingspace, without, command):
+def test_a_missing_extra_is_named(thingspace, tmp_path, command):
     """The line says what to install."""
-    missing = thingspace(*command.split(), PYTHONPATH=without("trustme")).line
+    missing = thingspace(*command.split(), PYTHONPATH=path_without("trustme", tmp_path / "site")).line
     assert "pip install 'requests-thingspace[sandbox]'" in missing
 
 

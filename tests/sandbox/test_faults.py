@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import requests
@@ -154,33 +155,30 @@ def test_a_plan_that_cannot_be_read_is_refused(plan):
         Sandbox(plan=plan)
 
 
-NAN = float("nan")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        (lambda _: Sandbox(token_life=0.5), "at least 1 second"),
-        (lambda _: Sandbox(token_life=NAN), "at least 1 second"),
-        (lambda _: Sandbox(session_idle=0), "more than 0"),
-        (lambda _: Sandbox(port=-1), "0 to 65535"),
-        (lambda _: Sandbox(port=65536), "0 to 65535"),
-        (lambda sandbox: sandbox.fail_next("token", times=0), "at least once"),
-        (lambda sandbox: sandbox.fail_next("token", status=100), "no final HTTP status"),
-        (lambda sandbox: sandbox.fail_next("token", status=600), "no final HTTP status"),
-        (lambda sandbox: sandbox.fail_next("token", delay=-1), "0 seconds or more"),
-        (lambda sandbox: sandbox.slow("token", NAN), "0 seconds or more"),
-        (
-            lambda sandbox: sandbox.fail_next("tokens"),
-            "'tokens': it is one of token, revoke, login, logout, api",
-        ),
-        (lambda sandbox: sandbox.slow("tokens", 1), "'tokens': it is one of token"),
-        (lambda sandbox: sandbox.wait_for_calls("tokens", 1), "'tokens': it is one of token"),
-        (lambda sandbox: sandbox.advance(-1), "only goes forward"),
-        (lambda sandbox: sandbox.advance(NAN), "only goes forward"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(sandbox, wrong, why):
-    """When it is asked for, not when it would come."""
-    with pytest.raises(ValueError, match=why):
-        wrong(sandbox)
+def test_what_makes_no_sense_is_refused(sandbox):
+    """When it is asked for, not when it would come: a number out of range, an endpoint that there is not."""
+    nan = float("nan")
+    for wrong in (
+        {"token_life": 0.5},
+        {"token_life": nan},
+        {"session_idle": 0},
+        {"port": -1},
+        {"port": 65536},
+    ):
+        with pytest.raises(ValueError, match="at least 1 second, session_idle more than 0, port 0 to 65535"):
+            Sandbox(**wrong)
+    for wrong in ({"times": 0}, {"status": 100}, {"status": 600}, {"delay": -1}, {"delay": nan}):
+        with pytest.raises(ValueError, match=r"at least once|no final HTTP status|0 seconds or more"):
+            sandbox.fail_next("token", **wrong)
+    with pytest.raises(ValueError, match="0 seconds or more"):
+        sandbox.slow("token", -1)
+    for plan in (
+        sandbox.fail_next,
+        partial(sandbox.slow, seconds=1),
+        partial(sandbox.wait_for_calls, count=1),
+    ):
+        with pytest.raises(ValueError, match="'tokens': it is one of token, revoke, login, logout, api"):
+            plan("tokens")
+    for seconds in (-1, nan):
+        with pytest.raises(ValueError, match="only goes forward"):
+            sandbox.advance(seconds)

@@ -1,9 +1,6 @@
 """The token and the revoke endpoint: the same token until it expires, and the errors that are documented."""
 
 import re
-from base64 import b64encode
-
-import pytest
 
 from .conftest import refusal
 
@@ -38,7 +35,7 @@ def test_the_same_token_comes_with_the_life_that_is_left_until_it_expires(client
 
 
 def test_a_token_belongs_to_its_set_of_scopes(client, sandbox):
-    """In any order; another set has another token. 5gedge. hands out the same ones, and imp. none."""
+    """In any order; another set has another token. 5gedge. hands out the same ones."""
     plain = client.ask_token().json()["access_token"]
     full = client.ask_token(scope="ts.mec.fullaccess ts.application.ro").json()
     assert full["access_token"] == plain
@@ -46,11 +43,10 @@ def test_a_token_belongs_to_its_set_of_scopes(client, sandbox):
     assert limited["access_token"] != plain
     assert limited["scope"] == " ts.mec.limitaccess"
     assert client.ask_token(origin=sandbox.edge_origin).json()["access_token"] == plain
-    assert refusal(client.ask_token(origin=sandbox.imp_origin)) == (400, "900906")
 
 
 def test_a_revoked_token_is_refused_and_the_next_request_gives_a_new_one(client):
-    """As Verizon documents it; an unknown token is no error, but no token is (RFC 7009 section 2.2)."""
+    """As Verizon documents it; an unknown token is no error (RFC 7009 section 2.2)."""
     headers = client.bearer()
     old = headers["Authorization"].partition(" ")[2]
     revoked = client.revoke(old)
@@ -58,50 +54,3 @@ def test_a_revoked_token_is_refused_and_the_next_request_gives_a_new_one(client)
     assert refusal(client.account(headers)) == (401, "900901")
     assert client.ask_token().json()["access_token"] != old
     assert client.revoke("unknown").status_code == 200
-    assert refusal(client.revoke("")) == (400, "invalid_request")
-
-
-WRONG_CLIENT = ("invalid_client", "Client Authentication failed.")
-NO_BASIC = ("900902", 'header: "Authorization: Basic ACCESS_TOKEN"')
-
-
-@pytest.mark.parametrize("endpoint", ["token_url", "revoke_url"])
-@pytest.mark.parametrize(
-    ("authorization", "code", "words"),
-    [
-        (b"other:the-client-secret", *WRONG_CLIENT),
-        (b"{id}:other", *WRONG_CLIENT),
-        ("Basic !!!", *WRONG_CLIENT),
-        (None, *NO_BASIC),
-        ("Bearer x", *NO_BASIC),
-    ],
-)
-def test_a_client_that_is_not_known_is_refused(client, sandbox, endpoint, authorization, code, words):
-    """A wrong key or secret is invalid_client, and so is what is no base64; without Basic it is 900902."""
-    if isinstance(authorization, bytes):
-        pair = authorization.replace(b"{id}", sandbox.client_id.encode())
-        authorization = f"Basic {b64encode(pair).decode()}"
-    url, form = getattr(sandbox.environment, endpoint), {"grant_type": "client_credentials", "token": "x"}
-    refused = client.http.post(url, headers={"Authorization": authorization}, data=form)
-    assert refusal(refused) == (401, code)
-    assert words in refused.json().get("error_description", str(refused.json()))
-
-
-UNREAD = ("unsupported_grant_type", "invalid_request")
-
-
-@pytest.mark.parametrize(
-    ("body", "errors"),
-    [
-        ({"grant_type": "password"}, UNREAD[:1]),
-        ({"grant_type": ""}, UNREAD[1:]),
-        ({"grant_type": "client_credentials", "scope": "unheard.of"}, ("invalid_scope",)),
-        *[(body, UNREAD) for body in (b"", b"\xff\xfe", b"grant_type=%", b"{}")],
-    ],
-)
-@pytest.mark.parametrize("query", ["", "?grant_type=client_credentials&x=%zz"])
-def test_a_bad_form_is_an_oauth_error(client, sandbox, body, errors, query):
-    """A grant type in the query is not read."""
-    auth = (sandbox.client_id, sandbox.client_secret)
-    refused = client.http.post(sandbox.environment.token_url + query, auth=auth, data=body)
-    assert refusal(refused) in [(400, error) for error in errors]

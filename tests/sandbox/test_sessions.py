@@ -22,19 +22,6 @@ def test_each_use_gives_a_session_its_idle_time_again(client, sandbox):
     assert [refusal(client.account(headers)) for _ in range(2)] == [EXPIRED] * 2
 
 
-def test_a_missing_session_token_is_answered_with_what_to_do(client):
-    """One that nobody was given is invalid, in other words than one that is over."""
-    bearer = client.bearer()
-    answer = client.account(bearer)
-    assert refusal(answer) == (400, "REQUEST_FAILED.SessionToken.Format")
-    told = answer.json()["errorMessage"]
-    for hint in ("ThingspaceAuth", "username=", "password=", "sandbox.username", "sandbox.password"):
-        assert hint in told
-    for value in ("no-guid", str(uuid.UUID(int=7))):
-        unknown = client.account({**bearer, "VZ-M2M-Token": value})
-        assert refusal(unknown) == (400, "INPUT_INVALID.SessionToken.Invalid")
-
-
 def test_logout_ends_one_session_and_answers_with_its_token(client, sandbox):
     """Each login gives another GUID, and all are good at once; the others go on."""
     headers, other = client.both(), client.both()
@@ -46,16 +33,6 @@ def test_logout_ends_one_session_and_answers_with_its_token(client, sandbox):
     assert refusal(client.account(headers)) == EXPIRED
     assert refusal(client.http.post(url, headers=headers)) == EXPIRED
     assert client.account(other).status_code == 200
-
-
-def test_login_and_logout_want_a_good_bearer_first(client, sandbox):
-    """The gateway answers 401 before the platform sees them."""
-    for url in (sandbox.environment.login_url, sandbox.environment.logout_url):
-        wrong = client.http.post(url, headers={"Authorization": "Bearer wrong"}, json={})
-        assert refusal(wrong) == (401, "900901")
-        missing = client.http.post(url, json={})
-        assert refusal(missing) == (401, "900902")
-        assert '"Authorization: Bearer ACCESS_TOKEN"' in missing.json()["fault"]["description"]
 
 
 def test_five_failures_in_a_row_lock_the_contact_even_for_the_right_password(client, sandbox):
@@ -72,17 +49,11 @@ def test_five_failures_in_a_row_lock_the_contact_even_for_the_right_password(cli
     assert client.ask_login().status_code == 200
 
 
-def test_a_bad_bearer_or_a_body_that_cannot_be_read_is_no_failed_login(client, sandbox):
+def test_a_bad_bearer_or_a_body_that_cannot_be_read_is_no_failed_login(client):
     """It does not count towards the lock."""
     for _ in range(6):
         assert client.ask_login({"Authorization": "Bearer wrong"}).status_code == 401
-        assert refusal(client.ask_login(password=None))[0] == 400
-    for body in (b"", b"[]", b"{", b'{"username": 1}', b"[" * 100_000):
-        answer = client.http.post(sandbox.environment.login_url, headers=client.bearer(), data=body)
-        assert refusal(answer) == (400, "INPUT_INVALID.Request.Invalid")
-    odd = b'{"username": "\\ud800", "password": "\\ud800"}'
-    answer = client.http.post(sandbox.environment.login_url, headers=client.bearer(), data=odd)
-    assert refusal(answer) == LOGIN_FAILED
+        assert client.ask_login(password=None).status_code == 400
     assert client.ask_login().status_code == 200
 
 
