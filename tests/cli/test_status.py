@@ -54,27 +54,22 @@ def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
     assert "next" not in lines
 
 
-def test_the_next_step_is_told(status, monkeypatch):
-    """To fetch a token, or before that to log in; nothing is asked."""
+def test_the_next_step_is_told(status, call, monkeypatch):
+    """To fetch a token, or before that to log in; a secret may be in a keyring, which is not asked."""
     code, _, lines = status()
     assert code == 1
     assert "token      none is stored" in lines
     assert lines.endswith("next       fetch a token with: thingspace token\n")
-    for name in NO_CREDENTIALS:
-        monkeypatch.delenv(name)
-    code, found, _ = status()
-    assert (code, found["client_id"]) == (1, None)
-    assert found["next"] == "keep your credentials with: thingspace login"
-
-
-def test_half_of_the_credentials_is_enough(status, call, monkeypatch):
-    """The secret may be in a keyring, which is not asked."""
     call("token")
     for name in ("CLIENT_SECRET", "USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"THINGSPACE_{name}")
     code, found, lines = status()
     assert (code, found["username"], found["session"]) == (0, None, None)
     assert "secret     from the keyring, or a prompt" in lines
+    monkeypatch.delenv("THINGSPACE_CLIENT_ID")
+    code, found, _ = status()
+    assert (code, found["client_id"]) == (1, None)
+    assert found["next"] == "keep your credentials with: thingspace login"
 
 
 def test_what_the_cache_knows_is_told(status, call, monkeypatch):

@@ -5,17 +5,17 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from ..caches.redis_server import RedisServer, free_port
 from ..users import environment_of_user, python
@@ -43,20 +43,11 @@ def environment(sandbox, tmp_path):
 
 
 @contextmanager
-def running(command, environment, port=None):
-    """A service, from when it listens to its end."""
+def running(*command, environment):
+    """A service with all its processes, until the block ends."""
     with subprocess.Popen(command, env=environment, cwd=EXAMPLES, start_new_session=True) as service:
         try:
-            until = time.monotonic() + 30
-            while port is not None:
-                assert service.poll() is None
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < until
-                    threading.Event().wait(0.05)
-            yield service
+            yield
         finally:
             os.killpg(service.pid, signal.SIGTERM)
             try:
@@ -65,10 +56,12 @@ def running(command, environment, port=None):
                 os.killpg(service.pid, signal.SIGKILL)
 
 
-def statuses(port, count=10):
-    with ThreadPoolExecutor(count) as threads:
-        answers = threads.map(lambda _: requests.get(f"http://127.0.0.1:{port}/", timeout=60), range(count))
-        return [answer.status_code for answer in answers]
+def visit(port):
+    """The status of a call to a service; it waits until the service listens."""
+    until_it_listens = Retry(150, connect=150, read=0, other=0, backoff_factor=0.1, backoff_max=0.2)
+    with requests.Session() as visitor:
+        visitor.mount("http://", HTTPAdapter(max_retries=until_it_listens))
+        return visitor.get(f"http://127.0.0.1:{port}/", timeout=60).status_code
 
 
 def check(sandbox, call):
@@ -86,20 +79,28 @@ def printed(environment, script, *arguments):
     return json.loads(done.stdout)
 
 
-def gunicorn(port, workers):
-    command = f"-m gunicorn --workers {workers} --bind 127.0.0.1:{port} wsgi_app:app"
-    return [sys.executable, *command.split()]
+GUNICORN = [sys.executable, "-m", "gunicorn", "wsgi_app:app", "--bind=127.0.0.1:{port}"]
+UWSGI = [shutil.which("uwsgi", path=Path(sys.executable).parent), "--http-socket=127.0.0.1:{port}"]
+UWSGI += ["--wsgi-file=wsgi_app.py", "--callable=app", "--master", "--need-app"]
 
 
-@needs("gunicorn", "gevent")
 @pytest.mark.parametrize(
-    "options", [[], ["--threads", "4"], ["--worker-class", "gevent"], ["--preload"]], ids=" ".join
+    "command",
+    [
+        pytest.param([*GUNICORN, "--workers=3"], marks=needs("gunicorn")),
+        pytest.param([*GUNICORN, "--workers=3", "--threads=4"], marks=needs("gunicorn")),
+        pytest.param([*GUNICORN, "--workers=3", "--worker-class=gevent"], marks=needs("gunicorn", "gevent")),
+        pytest.param([*GUNICORN, "--workers=3", "--preload"], marks=needs("gunicorn")),
+        pytest.param([*UWSGI, "--processes=3", "--enable-threads"], marks=needs("pyuwsgi")),
+    ],
+    ids=lambda command: command[-1],
 )
-def test_gunicorn(sandbox, environment, options):
+def test_a_web_server(sandbox, environment, command):
     """Three workers of each class, made before or after the fork."""
     port = free_port()
-    with running([*gunicorn(port, 3), *options], environment, port):
-        check(sandbox, lambda: statuses(port))
+    command = [part.format(port=port) for part in command]
+    with running(*command, environment=environment), ThreadPoolExecutor(10) as visitors:
+        check(sandbox, lambda: list(visitors.map(visit, [port] * 10)))
 
 
 @needs("gunicorn")
@@ -121,9 +122,10 @@ def test_secrets_that_change_in_a_fleet(sandbox, environment, tmp_path):
 
     def load():
         while not over.is_set():
-            seen.append(requests.get(f"http://127.0.0.1:{port}/", timeout=60).status_code)
+            seen.append(visit(port))
 
-    with running(gunicorn(port, 8), environment, port), ThreadPoolExecutor(8) as threads:
+    command = [part.format(port=port) for part in (*GUNICORN, "--workers=8")]
+    with running(*command, environment=environment), ThreadPoolExecutor(8) as threads:
         try:
             for _ in range(8):
                 threads.submit(load)
@@ -140,16 +142,6 @@ def test_secrets_that_change_in_a_fleet(sandbox, environment, tmp_path):
     assert sandbox.answers["token", 401] <= 1
     assert sandbox.answers["login", 400] <= 1
     assert (sandbox.answers["token", 200], sandbox.answers["login", 200]) == (2, 2)
-
-
-@needs("pyuwsgi")
-def test_uwsgi(sandbox, environment):
-    """Three processes with threads enabled."""
-    port = free_port()
-    options = "--wsgi-file wsgi_app.py --callable app --master --processes 3 --enable-threads --need-app"
-    program = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
-    with running([program, "--http-socket", f"127.0.0.1:{port}", *options.split()], environment, port):
-        check(sandbox, lambda: statuses(port))
 
 
 CELERY = """
@@ -170,8 +162,8 @@ def test_celery(sandbox, environment):
     """Ten tasks in three processes; a soft time limit in mid-fetch arrives as it is and harms no other."""
     with RedisServer(tcp=True) as broker:
         environment["BROKER_URL"] = f"redis://127.0.0.1:{broker.port}/1"
-        command = ["-m", "celery", "-A", "tasks", "worker", "--concurrency", "3", "-l", "error"]
-        with running([sys.executable, *command], environment):
+        command = "celery", "-A", "tasks", "worker", "--concurrency=3", "-l", "error"
+        with running(sys.executable, "-m", *command, environment=environment):
             check(sandbox, lambda: printed(environment, CELERY, 0.0))
             sandbox.slow("token", 3.0)
             assert printed(environment, CELERY, 1.0) == ["limit"]
@@ -235,12 +227,9 @@ def test_jupyter(sandbox, environment, monkeypatch):
     )
     cell = "print(session.get(os.environ['DEVICES_URL']).status_code)"
 
-    def kernel(_):
+    def statuses(_kernel):
         cells = [nbformat.v4.new_code_cell(source) for source in (start, *[cell] * 5)]
         notebook = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=60).execute()
         return [int(one.outputs[0].text) for one in notebook.cells[1:]]
 
-    def call():
-        return [status for number in range(2) for status in kernel(number)]
-
-    check(sandbox, call)
+    check(sandbox, lambda: [*statuses(1), *statuses(2)])
