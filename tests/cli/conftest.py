@@ -81,9 +81,10 @@ def thingspace(execute):
     return functools.partial(execute, *COMMAND)
 
 
+VERIZON = "https://thingspace.verizon.com"
 LED = {  # the environment of a script that knows Verizon's hosts alone, without a way there
     **NO_CREDENTIALS,
-    "THINGSPACE_BASE_URL": "https://thingspace.verizon.com",
+    "THINGSPACE_BASE_URL": VERIZON,
     "REQUESTS_CA_BUNDLE": None,
     "HTTPS_PROXY": "http://127.0.0.1:9",
 }

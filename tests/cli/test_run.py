@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from .conftest import COMMAND, SCRIPTS, TIMEOUT
+from .conftest import COMMAND, SCRIPTS, TIMEOUT, VERIZON
 
 RUN = [*COMMAND, "run"]
 SINCE_3_10 = pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9 counts the lines of it differently")
@@ -115,6 +115,36 @@ def test_it_holds_in_child_processes(run, sandbox, method, led):
     assert (outcome.status, outcome.out) == (0, "200\n200 200 200\n"), outcome.err
     assert (sandbox.calls["token"], sandbox.calls["login"]) == ((0, 0) if led else (1, 1))
     assert outcome.err.count("sandbox: calls by kind") == int(led)
+
+
+def test_without_an_account_the_scripts_key_and_user_are_taken_for_ours(run):
+    """Its token call and login are answered, as they are in the field."""
+    outcome = run("starts.py", led=True)
+    assert json.loads(outcome.out)["status"] == 200, outcome.err
+    assert outcome.err == (
+        "thingspace: sandbox: calls by kind: 1 token, 1 login, 1 api; sent again after a refusal: 0\n"
+    )
+
+
+def test_a_script_that_uses_this_library_is_led_to_the_sandbox_too(run):
+    """An auth and an adapter of its own, whose token calls are their own."""
+    outcome = run("own_auth.py", led=True)
+    assert (outcome.status, outcome.out) == (0, "200 200 200 200\n"), outcome.err
+
+
+def test_in_a_sandbox_other_hosts_are_left_alone(run, sandbox, tmp_path):
+    """A request to anywhere else goes there."""
+    script, elsewhere = tmp_path / "script.py", f"{sandbox.origin}/sandbox/echo"
+    script.write_text(
+        "import requests\n"
+        f"answer = requests.get({elsewhere!r}, proxies={{'https': ''}})\n"
+        "print(answer.url, answer.status_code)\n"
+        f"answer = requests.get('{VERIZON}/api/fota/v3/x', params={{'y': '1'}})\n"
+        "print(answer.request.url, answer.status_code)\n"
+    )
+    outcome = run(script, led=True, REQUESTS_CA_BUNDLE=sandbox.ca_file)
+    assert outcome.out == f"{elsewhere} 401\n{VERIZON}/api/fota/v3/x?y=1 200\n"
+    assert sandbox.calls["api"] == 1
 
 
 @pytest.mark.parametrize(

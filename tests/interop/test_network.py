@@ -11,8 +11,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from requests_thingspace import Environment, mount
 
 from ..hostile import ForwardProxy
-from .mutual_tls import MutualTls
-from .socks_proxy import SocksProxy
+from .servers import MutualTls, SocksProxy
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import socket
 import ssl
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -20,29 +19,6 @@ from .conftest import Client
 def address(sandbox):
     """Host and port of the main origin."""
     return "127.0.0.1", int(sandbox.origin.rpartition(":")[2])
-
-
-def test_each_origin_holds_64_connections_and_answers_64_requests_at_once(sandbox):
-    """All are in the server at the same time: an answer comes only when all have arrived."""
-    with Client(sandbox) as client:
-        headers = client.bearer()
-    for origin in (sandbox.origin, sandbox.imp_origin, sandbox.edge_origin):
-        sandbox.reset()
-        sessions = [requests.Session() for _ in range(64)]
-
-        def ask(session, url=f"{origin}/nowhere"):
-            answer = session.get(url, headers=headers, verify=sandbox.ca_file)
-            return answer.status_code, answer.headers.get("Connection")
-
-        with ThreadPoolExecutor(64) as threads:
-            assert list(threads.map(ask, sessions)) == [(400, None)] * 64
-            sandbox.slow("api", 60)
-            asked = [threads.submit(ask, session) for session in sessions]
-            assert sandbox.wait_for_calls("api", 128)
-            sandbox.reset()
-            assert [future.result() for future in asked] == [(400, None)] * 64
-        for session in sessions:
-            session.close()
 
 
 def test_rude_clients_are_told_to_the_log_and_not_to_stderr(caplog, capfd):

@@ -1,15 +1,17 @@
-"""A small ThingSpace that asks for a client certificate, and writes down who called what."""
+"""Two servers on loopback: one that asks for a client certificate, and a SOCKS5 proxy (RFC 1928)."""
 
 from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 import trustme
 
 from ..hostile import json_answer
 from ..hostile._loopback import LOOPBACK, LoopbackServer
+from ..hostile._proxy import connected, relay
 from ..hostile._wire import Wire
 
 
@@ -40,3 +42,25 @@ class MutualTls(LoopbackServer):
                 json_answer(200, {"access_token": "a-token", "expires_in": 3600})(wire, request)
         finally:
             wire.release()
+
+
+class SocksProxy(LoopbackServer):
+    """A context manager; `url` goes into `session.proxies`; `destinations` are ``host:port``."""
+
+    def __init__(self) -> None:
+        super().__init__("socks")
+        self.url = f"socks5h://127.0.0.1:{self.port('socks')}"
+        self.destinations: list[str] = []
+
+    def serve(self, connection: socket.socket, listener: str) -> None:
+        with connection.makefile("rb", buffering=0) as stream:
+            _, methods = stream.read(2)
+            stream.read(methods)
+            connection.sendall(b"\x05\x00")  # no authentication
+            kind = stream.read(4)[3]  # 1: an address, 3: a name
+            host = socket.inet_ntoa(stream.read(4)) if kind == 1 else stream.read(stream.read(1)[0]).decode()
+            (port,) = struct.unpack("!H", stream.read(2))
+        self.destinations.append(f"{host}:{port}")
+        with connected(self, port) as upstream:
+            connection.sendall(b"\x05\x00\x00\x01" + bytes(6))  # connected
+            relay(connection, upstream)
