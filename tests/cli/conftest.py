@@ -66,8 +66,8 @@ def environment(sandbox, tmp_path):
 def execute(environment, tmp_path):
     """A function that carries out a program to its end; a variable given as ``None`` is not set."""
 
-    def execute(*command, cwd=tmp_path, typed="", **variables):
-        how = {"cwd": cwd, "input": typed, "capture_output": True, "text": True, "timeout": TIMEOUT}
+    def execute(*command, cwd=tmp_path, **variables):
+        how = {"cwd": cwd, "input": "", "capture_output": True, "text": True, "timeout": TIMEOUT}
         env = set_variables({**environment, **variables})
         done = subprocess.run([str(word) for word in command], env=env, check=False, **how)
         return Outcome.without_secrets(done.returncode, done.stdout, done.stderr)

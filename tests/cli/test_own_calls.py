@@ -13,20 +13,21 @@ from requests_thingspace.cli._own_calls import Call, OwnCalls
 
 from ..secrets_in import frames, leaks
 
-GRANT = {"grant_type": "client_credentials"}
-TOKEN = "/ts/v1/oauth2/token", {"data": GRANT, "auth": ("key", "the-client-secret")}
-ANOTHERS = "/ts/v1/oauth2/token", {"data": GRANT, "auth": ("other", "one")}
-LOGIN = "/m2m/v1/session/login", {"json": {"username": "u", "password": "the-password"}}
+
+def post(path, **arguments):
+    return requests.Request("POST", f"https://thingspace.verizon.com/api{path}", **arguments).prepare()
+
+
+GRANT, KEY = {"grant_type": "client_credentials"}, ("key", "the-client-secret")
+TOKEN = post("/ts/v1/oauth2/token", data=GRANT, auth=KEY)
+ANOTHERS = post("/ts/v1/oauth2/token", data=GRANT, auth=("other", "one"))
+LOGIN = post("/m2m/v1/session/login", json={"username": "u", "password": "the-password"})
 REFUSAL = {"errorCode": "X.REQUEST_FAILED.LoginFailed", "errorMessage": "no"}
 
 
 def new_auth(**arguments):
-    settings = {"client_secret": "the-client-secret", "token": {"access_token": "ours"}, **arguments}
-    return ThingspaceAuth("key", settings.pop("client_secret"), **settings)
-
-
-def post(path, arguments):
-    return requests.Request("POST", f"https://thingspace.verizon.com/api{path}", **arguments).prepare()
+    ours = {"client_id": "key", "client_secret": "the-client-secret", "token": {"access_token": "ours"}}
+    return ThingspaceAuth(**{**ours, **arguments})
 
 
 def ask(calls, request, status=200, document=None, renew=lambda _: None):
@@ -53,7 +54,7 @@ def test_a_secret_is_compared_wherever_it_comes_from(tmp_path, kind):
     (tmp_path / "file").write_text("the-client-secret\n")
     secret = {"text": "the-client-secret", "function": lambda: "the-client-secret"}.get(kind, tmp_path / kind)
     calls, its_own = OwnCalls(new_auth(client_secret=secret)), {"access_token": "its-own"}
-    answer, sent = ask(calls, post(*TOKEN), document=its_own)
+    answer, sent = ask(calls, TOKEN, document=its_own)
     expected = ("its-own", 1) if kind == "not there" else ("ours", 0)
     assert (answer.json()["access_token"], sent) == expected
 
@@ -63,7 +64,7 @@ def test_a_script_is_told_what_is_left_of_the_life(life, told):
     """Seconds as ThingSpace says them: a whole number that is not zero."""
     expires_at = None if life is None else time.time() + life
     auth = new_auth(token=OAuthToken("ours", expires_at=expires_at, scope=("read",)))
-    answer, _ = ask(OwnCalls(auth), post(*TOKEN))
+    answer, _ = ask(OwnCalls(auth), TOKEN)
     assert json.loads(b"".join(answer.iter_content(10))) == {
         "access_token": "ours",
         "scope": " read",
@@ -76,7 +77,7 @@ def test_the_tokens_of_another_key_are_told_of_once_and_known_again(capsys):
     """Only so many are remembered, and none of them is kept as it is."""
     calls = OwnCalls(new_auth())
     for number in range(1002):
-        ask(calls, post(*ANOTHERS), document={"access_token": f"token-{number}"})
+        ask(calls, ANOTHERS, document={"access_token": f"token-{number}"})
     assert not calls.is_anothers("token-0")
     assert calls.is_anothers("token-1001")
     assert pickle.loads(pickle.dumps(calls)).is_anothers(b"token-1001")
@@ -88,7 +89,7 @@ def test_the_tokens_of_another_key_are_told_of_once_and_known_again(capsys):
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"[" * 100_000])
 def test_an_answer_for_another_key_that_is_not_one_is_handed_on(body):
     """Whatever it is."""
-    answer, sent = ask(OwnCalls(new_auth()), post(*ANOTHERS), document=body)
+    answer, sent = ask(OwnCalls(new_auth()), ANOTHERS, document=body)
     assert (answer.content, sent) == (body, 1)
 
 
@@ -108,12 +109,12 @@ def test_an_answer_for_another_key_that_is_not_one_is_handed_on(body):
 )
 def test_only_a_refusal_of_the_platform_is_remembered(status, document, logins):
     """Without a cache too, by all threads and children; the gateway and a failing server are asked again."""
-    calls, request = OwnCalls(new_auth()), post(*LOGIN)
+    calls = OwnCalls(new_auth())
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: ask(calls, request, status, document), range(8)))
+        answers = list(pool.map(lambda _: ask(calls, LOGIN, status, document), range(8)))
     assert {answer.status_code for answer, _ in answers} == {status}
     assert sum(sent for _, sent in answers) == logins
-    again = ask(pickle.loads(pickle.dumps(calls)), request, status, document)
+    again = ask(pickle.loads(pickle.dumps(calls)), LOGIN, status, document)
     assert (again[0].status_code, again[1]) == (status, int(logins > 1))
 
 
@@ -121,7 +122,7 @@ def test_only_a_refusal_of_the_platform_is_remembered(status, document, logins):
 def test_the_scripts_session_becomes_ours_where_our_login_fails(document, held):
     """As the token does; an answer that holds none changes nothing."""
     auth = new_auth(username="u", password="the-password")
-    ask(OwnCalls(auth), post(*LOGIN), document=document, renew=fail)
+    ask(OwnCalls(auth), LOGIN, document=document, renew=fail)
     assert (auth.session_token and auth.session_token.session_token) == held
 
 
@@ -137,7 +138,7 @@ class Broken:
 def test_a_revocation_forgets_the_token_that_it_is_about(token, status, held):
     """It is sent in any case; a cache that is out of order is told of elsewhere."""
     auth = new_auth(cache=Broken())
-    revocation = post("/ts/v1/oauth2/revoke", {**TOKEN[1], "data": {**GRANT, "token": token}})
+    revocation = post("/ts/v1/oauth2/revoke", data={**GRANT, "token": token}, auth=KEY)
     answer, sent = ask(OwnCalls(auth), revocation, status, b"")
     assert (answer.status_code, sent) == (status, 1)
     assert (auth.token and auth.token.access_token) == held
@@ -147,10 +148,9 @@ def test_a_revocation_forgets_the_token_that_it_is_about(token, status, held):
 @pytest.mark.parametrize("client_id", ["key", "other"])
 def test_no_frame_that_waits_holds_a_secret(call, client_id):
     """Crash reporters send what the frames of a failure hold."""
-    auth = new_auth(username="u", password="the-password", token=None)
-    auth.client_id = client_id
+    auth = new_auth(client_id=client_id, username="u", password="the-password", token=None)
     with pytest.raises(requests.ConnectionError) as raised:
-        OwnCalls(auth).answer(Call(post(*call), fail, fail))
+        OwnCalls(auth).answer(Call(call, fail, fail))
     found = list(frames(raised.value))
     assert len(found) >= 2
     assert not [leak for frame in found for leak in leaks(frame, {"the-client-secret", "the-password"})]

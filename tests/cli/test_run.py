@@ -3,36 +3,21 @@
 import json
 import multiprocessing
 import sys
-from contextlib import ExitStack
 
 import pytest
 
 from .conftest import COMMAND, SCRIPTS, TIMEOUT, VERIZON
 
-RUN = [*COMMAND, "run"]
+RUN, OLD_JOB = [*COMMAND, "run"], SCRIPTS / "old_job.py"
 SINCE_3_10 = pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9 counts the lines of it differently")
 SINCE_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
 
 
-@pytest.fixture
-def pressed(started):
-    """A function that starts the old job and gives one that presses Enter and reads the round's line."""
-    with ExitStack() as jobs:
-
-        def pressed(*command, **variables):
-            job = jobs.enter_context(started(*command, SCRIPTS / "old_job.py", **variables))
-
-            def press():
-                job.stdin.write("\n")
-                job.stdin.flush()
-                return job.stdout.readline().strip()
-
-            def end():
-                return job.communicate(timeout=TIMEOUT)[0].strip()
-
-            return press, end
-
-        yield pressed
+def press(job):
+    """Press Enter, and read what the old job then tells of its calls."""
+    job.stdin.write("\n")
+    job.stdin.flush()
+    return job.stdout.readline().strip()
 
 
 @pytest.fixture
@@ -46,33 +31,32 @@ def both(execute):
     return both
 
 
-def test_the_old_job_lives_through_a_day(pressed, sandbox):
+def test_the_old_job_lives_through_a_day(started, sandbox):
     """Expiry, revocation, an ended session and a night, with its own stale headers; alone, for an hour.
 
     Its logout is answered as if it had ended the session, which is still good for the next job.
     """
-    press_alone, _ = pressed(sys.executable)
-    press, end = pressed(*RUN)
-    assert press_alone() == press() == "200"
-    sandbox.advance(3600)
-    assert (press_alone(), press()) == ("401", "200")
-    for trouble in sandbox.revoke_tokens, sandbox.end_sessions, lambda: sandbox.advance(12 * 3600):
-        trouble()
-        assert press() == "200"
-    calls = sandbox.calls["token"], sandbox.calls["login"]
-    assert end() == "same session"
-    press, _ = pressed(*RUN)
-    assert press() == "200"
+    with started(sys.executable, OLD_JOB) as alone, started(*RUN, OLD_JOB) as job:
+        assert press(alone) == press(job) == "200"
+        sandbox.advance(3600)
+        assert (press(alone), press(job)) == ("401", "200")
+        for trouble in sandbox.revoke_tokens, sandbox.end_sessions, lambda: sandbox.advance(12 * 3600):
+            trouble()
+            assert press(job) == "200"
+        calls = sandbox.calls["token"], sandbox.calls["login"]
+        assert job.communicate(timeout=TIMEOUT)[0] == "same session\n"
+    with started(*RUN, OLD_JOB) as job:
+        assert press(job) == "200"
     assert (sandbox.calls["token"], sandbox.calls["login"], sandbox.calls["logout"]) == (*calls, 0)
 
 
-def test_without_a_username_the_jobs_own_session_is_the_one(pressed, sandbox):
+def test_without_a_username_the_jobs_own_session_is_the_one(started, sandbox):
     """Only the bearer is ours: a session that the job made is used, and is the job's to renew."""
-    press, _ = pressed(*RUN, THINGSPACE_USERNAME=None)
-    sandbox.revoke_tokens()
-    assert press() == "200"
-    sandbox.end_sessions()
-    assert press() == "400"
+    with started(*RUN, OLD_JOB, THINGSPACE_USERNAME=None) as job:
+        sandbox.revoke_tokens()
+        assert press(job) == "200"
+        sandbox.end_sessions()
+        assert press(job) == "400"
 
 
 def test_it_holds_for_every_session_and_for_no_other_origin(run, sandbox):

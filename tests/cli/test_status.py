@@ -38,20 +38,28 @@ def fingerprint(text):
     return hashlib.sha256(text.strip().encode()).hexdigest()[:8]
 
 
-def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox):
-    """With what is left of the bearer; the exit status says that it is usable."""
+def test_both_tokens_are_shown_by_their_fingerprints(status, call, sandbox, monkeypatch):
+    """With what is left of the bearer, who fetched it and when; a cache need not know any of that."""
     bearer, session = call("token")[1], call("token", "--session")[1]
     code, found, lines = status()
     names = "cache client_id next origin profile refused session sources token username"
     assert (code, sorted(found)) == (0, names.split())
     assert found["client_id"] == sandbox.client_id
     assert found["token"]["fingerprint"] == fingerprint(bearer)
-    assert 3500 < found["token"]["seconds_left"] <= 3600
     assert found["session"]["fingerprint"] == fingerprint(session)
     assert (found["refused"], found["next"], found["cache"]["state"]) == (None, None, "works")
     assert set(found["sources"].values()) == set(NO_CREDENTIALS)
+    assert 3500 < found["token"]["seconds_left"] <= 3600
     assert "expires in 1 h 0 min" in lines or "expires in 59 min" in lines
     assert "next" not in lines
+    me = f"{socket.gethostname()}, process {os.getpid()}"
+    assert time.time() - 60 < found["token"]["since"] < time.time()
+    assert (found["token"]["by"], found["token"]["fetches_this_hour"]) == (me, 1)
+    assert f", fetched by {me}, token calls this hour: 1" in lines
+    monkeypatch.setattr(FileTokenCache, "describe", lambda *_: {})
+    _, found, lines = status()
+    assert set(found["token"]) == {"fingerprint", "expires_at", "seconds_left"}
+    assert "fetched by" not in lines
 
 
 def test_the_next_step_is_told(status, call, monkeypatch):
@@ -72,20 +80,6 @@ def test_the_next_step_is_told(status, call, monkeypatch):
     assert found["next"] == "keep your credentials with: thingspace login"
 
 
-def test_what_the_cache_knows_is_told(status, call, monkeypatch):
-    """Who fetched the token, when, and how often one was fetched; a cache need not know any of it."""
-    call("token")
-    me = f"{socket.gethostname()}, process {os.getpid()}"
-    _, found, lines = status()
-    assert time.time() - 60 < found["token"]["since"] < time.time()
-    assert (found["token"]["by"], found["token"]["fetches_this_hour"]) == (me, 1)
-    assert f", fetched by {me}, token calls this hour: 1" in lines
-    monkeypatch.setattr(FileTokenCache, "describe", lambda *_: {})
-    _, found, lines = status()
-    assert set(found["token"]) == {"fingerprint", "expires_at", "seconds_left"}
-    assert "fetched by" not in lines
-
-
 def test_an_expired_token_is_as_good_as_none(status, call, sandbox):
     """One without an expiry is usable, and nothing is said of what is left."""
     sandbox.fail_next("token", status=200, body={"access_token": "a-token", "expires_in": 1})
@@ -99,16 +93,21 @@ def test_an_expired_token_is_as_good_as_none(status, call, sandbox):
     assert "seconds_left" not in found["token"]
 
 
-def test_a_refused_login_is_told_until_one_is_accepted(status, call, monkeypatch, sandbox):
-    """With what to do about it."""
+def test_a_refused_login_is_remembered_and_told(status, call, monkeypatch, sandbox):
+    """Further calls do not use up the five attempts, until a logout; an accepted login ends it."""
     monkeypatch.setenv("THINGSPACE_PASSWORD", "a-mistake")
-    _, _, err = call("token", "--session")
-    assert err.count("\n") == 1
+    for _ in range(3):
+        code, out, err = call("token", "--session")
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "five failed logins lock the account" in err
     _, found, lines = status()
     refusal = "ThingSpace refused the login: HTTP 400 UnifiedWebService.REQUEST_FAILED.LoginFailed"
-    assert found["refused"] == refusal
+    assert (found["refused"], sandbox.calls["login"]) == (refusal, 1)
     assert found["next"].startswith("correct the credentials")
     assert f"refused    {refusal}\n" in lines
+    assert "A refused login was remembered, and is forgotten." in call("logout")[1]
+    call("token", "--session")
+    assert sandbox.calls["login"] == 2
     monkeypatch.setenv("THINGSPACE_PASSWORD", sandbox.password)
     call("token", "--session")
     assert status()[1]["refused"] is None

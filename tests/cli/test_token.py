@@ -84,16 +84,3 @@ def test_logout_makes_way_for_a_new_session(call, sandbox):
     sandbox.end_sessions()
     assert call("logout")[:2] == (0, "The M2M session is ended.\n")
     assert account(sandbox, call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
-
-
-def test_a_refused_login_is_remembered_until_logout(call, monkeypatch, sandbox):
-    """Further calls do not use up the five attempts; logout lets a next one through."""
-    monkeypatch.setenv("THINGSPACE_PASSWORD", "a-mistake")
-    for _ in range(3):
-        status, out, err = call("token", "--session")
-        assert (status, out) == (1, "")
-        assert "five failed logins lock the account" in err
-    assert sandbox.calls["login"] == 1
-    assert "A refused login was remembered, and is forgotten." in call("logout")[1]
-    call("token", "--session")
-    assert sandbox.calls["login"] == 2
