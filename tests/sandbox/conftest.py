@@ -17,7 +17,7 @@ def refusal(answer):
 
 
 class Client:
-    """Plain requests against one sandbox."""
+    """Plain requests against one sandbox; `bearer` and `both` give headers, all else an answer."""
 
     def __init__(self, sandbox):
         self.sandbox = sandbox
@@ -32,37 +32,30 @@ class Client:
         self.http.close()
 
     def ask_token(self, *, auth=None, origin=None, path="token", **form):
-        """The answer of the token endpoint."""
         auth = auth or (self.sandbox.client_id, self.sandbox.client_secret)
         url = f"{origin or self.sandbox.origin}/api/ts/v1/oauth2/{path}"
         return self.http.post(url, auth=auth, data={"grant_type": "client_credentials", **form})
 
     def revoke(self, token):
-        """The answer of the revoke endpoint."""
         return self.ask_token(path="revoke", token=token)
 
     def bearer(self):
-        """Headers with a good OAuth token."""
         return {"Authorization": f"Bearer {self.ask_token().json()['access_token']}"}
 
     def ask_login(self, headers=None, **changes):
-        """The answer of the M2M login."""
         body = {"username": self.sandbox.username, "password": self.sandbox.password, **changes}
         url = f"{self.sandbox.origin}/api/m2m/v1/session/login"
         return self.http.post(url, headers=headers or self.bearer(), json=body)
 
     def both(self, header="VZ-M2M-Token"):
-        """Headers with both good tokens."""
         bearer = self.bearer()
         return {**bearer, header: self.ask_login(bearer).json()["sessionToken"]}
 
     def account(self, headers, name=None):
-        """The answer of a resource that wants both tokens."""
         url = f"{self.sandbox.origin}/api/m2m/v1/accounts/{name or self.sandbox.account}"
         return self.http.get(url, headers=headers)
 
     def aid(self, path, method="GET", **arguments):
-        """The answer of a test aid, to a good bearer."""
         headers = {**self.bearer(), **arguments.pop("headers", {})}
         url = f"{self.sandbox.origin}/sandbox/{path}"
         return self.http.request(method, url, headers=headers, allow_redirects=False, **arguments)
