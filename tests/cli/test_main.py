@@ -69,11 +69,12 @@ def test_a_missing_extra_is_named(thingspace, tmp_path, command):
 
 
 def test_the_bare_command_prints_the_help(call):
-    """Whoever tries it first sees what there is; and a shell script goes by the exit statuses."""
+    """Whoever tries it first sees what there is; a shell script goes by the exit statuses and the version."""
     status, told, _ = call("--help")
     assert call() == (status, told, "") == (0, told, "")
     assert told.startswith("usage: thingspace")
     assert all(f"\n  {status} " in told for status in (0, 1, 2, 130))
+    assert call("--version") == (0, f"thingspace {version('requests-thingspace')}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -86,11 +87,6 @@ def test_each_command_has_a_help(call, command):
     assert told.startswith(f"usage: thingspace {command}")
     assert "--secret" not in told
     assert "--password" not in told
-
-
-def test_the_version(call):
-    """It is that of the installed package."""
-    assert call("--version") == (0, f"thingspace {version('requests-thingspace')}\n", "")
 
 
 def test_the_module_to_run_can_be_imported():

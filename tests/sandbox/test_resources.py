@@ -18,15 +18,6 @@ def device_id(device):
     return next(int(x["value"]) for x in device["extendedAttributes"] if x["key"] == "DeviceId")
 
 
-def test_an_account_is_described(client):
-    """Its name and carriers, as ThingSpace gives them."""
-    headers = client.both()
-    for name in ("0000123456-00001", "TestAccount-1"):
-        answer = client.account(headers, name)
-        assert (answer.status_code, answer.json()["accountName"]) == (200, name)
-        assert answer.json()["carriers"] == ["Verizon Wireless"]
-
-
 def test_devices_come_page_by_page_after_the_largest_id_seen(devices, sandbox):
     """Until there are no more, and none twice."""
     found, seen, statuses, more = [], 0, [], True
@@ -55,18 +46,16 @@ def test_devices_come_by_date_after_the_earliest(devices):
         assert devices({"deviceId": identifier}).json()["devices"] == [found[7]]
 
 
-def test_5gedge_wants_the_bearer_only(client, sandbox):
-    """No session is needed there."""
-    url = f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints"
-    answer = client.http.get(url, headers=client.bearer())
-    assert answer.status_code == 200
+def test_each_origin_has_its_own_resources(client, sandbox):
+    """Accounts want both tokens, 5gedge. the bearer only, and imp. the session in another header."""
+    headers = client.both()
+    for name in ("0000123456-00001", "TestAccount-1"):
+        answer = client.account(headers, name)
+        assert (answer.status_code, answer.json()["accountName"]) == (200, name)
+        assert answer.json()["carriers"] == ["Verizon Wireless"]
+    answer = client.http.get(f"{sandbox.edge_origin}/api/mec/eds/serviceendpoints", headers=client.bearer())
     assert answer.json()["serviceEndpoints"][0]["serviceEndpoint"]["port"] == 443
-
-
-def test_imp_registers_a_client_whose_session_is_in_another_header(client, sandbox):
-    """It reads SessionToken, not VZ-M2M-Token."""
-    url = f"{sandbox.imp_origin}/api/v2/clients/registration"
-    headers = client.both("SessionToken")
+    url, headers = f"{sandbox.imp_origin}/api/v2/clients/registration", client.both("SessionToken")
     body = {"ClientType": "Vehicle", "ClientSubtype": "PassengerCar", "VendorID": "Sandbox"}
     first, again = (client.http.post(url, headers=headers, json=body).json()["DeviceID"] for _ in "ab")
     assert first == again
