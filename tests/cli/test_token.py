@@ -1,4 +1,4 @@
-"""``thingspace token``, ``revoke`` and ``logout``, in several processes that share a file."""
+"""``thingspace token``, ``revoke`` and ``logout``, which share a file of tokens."""
 
 import json
 import sys
@@ -15,25 +15,17 @@ def account(sandbox, *headers):
     return requests.get(url, headers=pairs, verify=sandbox.ca_file, timeout=30).status_code
 
 
-def test_the_headers_are_what_curl_needs(thingspace, sandbox):
-    """Each is one line; both together are let in, and four processes make one token call."""
-    bearer = thingspace("token", "--header")
-    session = thingspace("token", "--session", "--header")
-    assert (bearer.status, bearer.err, session.status, session.err) == (0, "", 0, "")
-    assert account(sandbox, bearer.out, session.out) == 200
-    assert f"Bearer {thingspace('token').out}" in bearer.out
-    assert thingspace("token", "--session").out in session.out
-    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
-
-
-def test_json_is_read_back_as_a_token(call, sandbox):
-    """A program gets the expiry and the scopes too; the session token has neither."""
-    status, out, _ = call("token", "--json")
-    token = OAuthToken.from_dict(json.loads(out))
-    assert (status, token.is_expired(), "ts.mec.fullaccess" in token.scope) == (0, False, True)
-    session = json.loads(call("token", "--session", "--json")[1])
-    headers = f"Authorization: Bearer {token.access_token}", f"VZ-M2M-Token: {session['session_token']}"
+def test_the_headers_are_what_curl_needs(call, sandbox):
+    """Each is one line, and both are let in; as JSON a program gets the expiry and the scopes too."""
+    headers = call("token", "--header").out, call("token", "--session", "--header").out
     assert account(sandbox, *headers) == 200
+    assert headers[0] == f"Authorization: Bearer {call('token').out}"
+    assert headers[1] == f"VZ-M2M-Token: {call('token', '--session').out}"
+    token = OAuthToken.from_dict(json.loads(call("token", "--json").out))
+    assert token.access_token in headers[0]
+    assert (token.is_expired(), "ts.mec.fullaccess" in token.scope) == (False, True)
+    assert json.loads(call("token", "--session", "--json").out)["session_token"] in headers[1]
+    assert (sandbox.calls["token"], sandbox.calls["login"]) == (1, 1)
 
 
 def test_a_token_needs_no_m2m_password(call, monkeypatch, sandbox):
@@ -68,19 +60,19 @@ def test_revoke_ends_the_token_for_everyone(call, sandbox):
 
 def test_logout_ends_the_stored_session(call, sandbox):
     """It needs no login for that, neither then nor when there is none any more."""
-    headers = call("token", "--header")[1], call("token", "--session", "--header")[1]
-    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
-    assert account(sandbox, *headers) == 400
-    assert call("logout")[:2] == (0, "There is no M2M session to end.\n")
-    assert (sandbox.calls["login"], sandbox.calls["logout"]) == (1, 1)
-
-
-def test_logout_makes_way_for_a_new_session(call, sandbox):
-    """An outage is not taken for a session that had ended; one that ThingSpace has ended is dropped."""
-    call("token", "--session")
+    headers = call("token", "--header").out, call("token", "--session", "--header").out
     sandbox.fail_next("logout", status=503)
     status, out, err = call("logout")
     assert (status, out, err.count("\n"), "HTTP 503" in err) == (1, "", 1, True)
+    assert call("logout")[:2] == (0, "The M2M session is ended.\n")
+    assert account(sandbox, *headers) == 400
+    assert call("logout")[:2] == (0, "There is no M2M session to end.\n")
+    assert (sandbox.calls["login"], sandbox.calls["logout"]) == (1, 2)
+
+
+def test_logout_makes_way_for_a_new_session(call, sandbox):
+    """One that ThingSpace has ended already is dropped."""
+    call("token", "--session")
     sandbox.end_sessions()
     assert call("logout")[:2] == (0, "The M2M session is ended.\n")
-    assert account(sandbox, call("token", "--header")[1], call("token", "--session", "--header")[1]) == 200
+    assert account(sandbox, call("token", "--header").out, call("token", "--session", "--header").out) == 200

@@ -39,9 +39,9 @@ def test_the_callback_knows_an_answer_before_the_client_does(caplog):
     with Sandbox(on_call=on_call) as sandbox, Client(sandbox) as client:
         client.bearer()
         client.account({})
-    token = "token", "POST", "/api/ts/v1/oauth2/token", 200
-    account = "api", "GET", f"/api/m2m/v1/accounts/{sandbox.account}", 401
-    assert [(call.endpoint, call.method, call.path, call.status) for call in told] == [token, account]
+        token = "token", "POST", "/api/ts/v1/oauth2/token", 200
+        account = "api", "GET", f"/api/m2m/v1/accounts/{sandbox.account}", 401
+        assert [(call.endpoint, call.method, call.path, call.status) for call in told] == [token, account]
     assert all(0 <= call.seconds < 10 for call in told)
     assert [record.getMessage() for record in caplog.records if record.exc_info] == ["on_call raised"] * 2
 
