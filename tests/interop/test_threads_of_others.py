@@ -1,7 +1,13 @@
 """requests-futures and gevent, which patches a whole program: each of its tests is one."""
 
+import threading
+
+import gevent.monkey
 import pytest
 from requests_futures.sessions import FuturesSession
+
+from requests_thingspace._endpoints.worker import Call
+from requests_thingspace._turns import Turn
 
 from ..users import environment_of_user, python
 
@@ -71,3 +77,35 @@ def test_greenlets_share_one_token_call(sandbox, tmp_path, account, spent, patch
     done = python("-W", "error", "-c", program, account, env=environment_of_user(sandbox, tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert spent() == (4 + 3 * gives_up, 2)
+
+
+@pytest.fixture
+def partly_patched(monkeypatch):
+    """To this library, the test run looks like a program with gevent's sockets and its own threads."""
+    monkeypatch.setattr(gevent.monkey, "is_module_patched", lambda name: name != "threading")
+
+
+@pytest.mark.usefixtures("partly_patched")
+def test_a_call_is_made_in_a_greenlet_which_ends_when_it_is_given_up():
+    """A connection that this thread's pool holds could be used in no other; it ends as if it broke off."""
+    call = Call(lambda: (gevent.sleep(0.01), threading.current_thread())[1])
+    call.start()
+    assert call.wait(5)
+    assert call.result() is threading.current_thread()
+    call = Call(lambda: gevent.sleep(60))
+    call.start()
+    assert not call.wait(0.05)
+    call.end()
+    with pytest.raises(ConnectionAbortedError):
+        call.result()
+
+
+@pytest.mark.usefixtures("partly_patched")
+def test_a_greenlet_waits_for_another_without_a_lock():
+    """A lock would stop the one that is waited for as well; once that has ended, the turn is over."""
+    turn = Turn()
+    with turn.lock:
+        turn.pause()
+        assert not turn.over
+    turn.pause()
+    assert turn.over
