@@ -158,13 +158,8 @@ def test_a_plan_that_cannot_be_read_is_refused(plan):
 def test_what_makes_no_sense_is_refused(sandbox):
     """When it is asked for, not when it would come: a number out of range, an endpoint that there is not."""
     nan = float("nan")
-    for wrong in (
-        {"token_life": 0.5},
-        {"token_life": nan},
-        {"session_idle": 0},
-        {"port": -1},
-        {"port": 65536},
-    ):
+    settings = [{"token_life": 0.5}, {"token_life": nan}, {"session_idle": 0}, {"port": -1}, {"port": 65536}]
+    for wrong in settings:
         with pytest.raises(ValueError, match="at least 1 second, session_idle more than 0, port 0 to 65535"):
             Sandbox(**wrong)
     for wrong in ({"times": 0}, {"status": 100}, {"status": 600}, {"delay": -1}, {"delay": nan}):
@@ -172,11 +167,8 @@ def test_what_makes_no_sense_is_refused(sandbox):
             sandbox.fail_next("token", **wrong)
     with pytest.raises(ValueError, match="0 seconds or more"):
         sandbox.slow("token", -1)
-    for plan in (
-        sandbox.fail_next,
-        partial(sandbox.slow, seconds=1),
-        partial(sandbox.wait_for_calls, count=1),
-    ):
+    plans = sandbox.fail_next, partial(sandbox.slow, seconds=1), partial(sandbox.wait_for_calls, count=1)
+    for plan in plans:
         with pytest.raises(ValueError, match="'tokens': it is one of token, revoke, login, logout, api"):
             plan("tokens")
     for seconds in (-1, nan):
