@@ -162,7 +162,7 @@ WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the reme
     ("login", failing("login", 503), "HTTP 503", r"^Try again later\.$"),
     ("account", {"THINGSPACE_ACCOUNT_NAME": "0000123456-00002"}, "AccountNotFound", "may be misspelt"),
     ("account", ended_session, "SessionToken.Expired", "no session token"),
-    ("account", failing("api", 404, 503), "HTTP 503", r"^Try again later\.$"),  # first the look at TLS
+    ("account", failing("api", 404, 500), "HTTP 500", r"^Try again later\.$"),  # first the look at TLS
     ("account", failing("api", 404, 403, body="[]"), "HTTP 403", "no right to see it"),
     ("account", failing("api", 404, None), "the connection broke", "Check the network"),
 ]  # fmt: skip
