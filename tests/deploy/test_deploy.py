@@ -227,9 +227,9 @@ def test_jupyter(sandbox, environment, monkeypatch):
     )
     cell = "print(session.get(os.environ['DEVICES_URL']).status_code)"
 
-    def statuses(_kernel):
+    def statuses_in_a_kernel():
         cells = [nbformat.v4.new_code_cell(source) for source in (start, *[cell] * 5)]
         notebook = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=60).execute()
         return [int(one.outputs[0].text) for one in notebook.cells[1:]]
 
-    check(sandbox, lambda: [*statuses(1), *statuses(2)])
+    check(sandbox, lambda: [*statuses_in_a_kernel(), *statuses_in_a_kernel()])
