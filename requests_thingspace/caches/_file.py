@@ -33,7 +33,7 @@ class _MarkedLock(file_lock):
         make_private_folder(self._path.parent)
         with suppress(FileNotFoundError):
             if 0.0 <= time.time() - os.stat(self._path).st_mtime < _MARKED:
-                raise TimeoutError(f"{self._path} has just been tried for")
+                raise TimeoutError(self._path)
         self._path.touch(0o600)
         super().__enter__()
         return self
