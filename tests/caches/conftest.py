@@ -1,13 +1,17 @@
-"""One redis-server, and a keyring, for the tests of caches."""
+"""One redis-server, a keyring, and a cache of each kind, for the tests of caches."""
 
 import os
+from functools import partial
 
 import keyring
 import pytest
+import redis
 from keyrings.alt.file import PlaintextKeyring
 
-from .redis_server import RedisServer
-from .shelf import Shelf
+from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
+
+from .redis_server import RIGHTS, RedisServer
+from .shelf import Shelf, get_anew, told
 
 
 @pytest.fixture
@@ -30,6 +34,20 @@ def redis_server(running_redis):
     return running_redis
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    """A client of a Redis Cluster of one node, where the keys of one token must share a slot."""
+    with RedisServer(cluster=True) as server, redis.RedisCluster.from_url(server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def acl_user(redis_server):
+    """A client of redis-py, whose user may run just the commands that the documentation names."""
+    with redis_server.user(*RIGHTS) as client:
+        yield client
+
+
 @pytest.fixture
 def use_keyring(tmp_path, monkeypatch):
     """A function that makes a keyring the one of the system."""
@@ -46,6 +64,39 @@ def plain_keyring(tmp_path, use_keyring):
     plain.file_path = str(tmp_path / "keyring.cfg")
     use_keyring(plain)
     return plain
+
+
+@pytest.fixture(params=["file", "redis"])
+def make_cache(request, tmp_path):
+    """A function that makes a cache of one kind, each an object of its own on the same storage."""
+    kind, use = request.param, request.getfixturevalue
+    if kind == "shelf":
+        return partial(Shelf, Shelf())
+    if kind == "file":
+        return partial(FileTokenCache, tmp_path / "tokens" / "tokens.json")
+    if kind == "keyring":
+        use("plain_keyring")
+        return partial(KeyringTokenCache, "tokens")
+    if kind == "cluster":
+        use("cluster").flushall()
+    client_or_url = use("redis_server").url if kind == "redis" else use(kind)
+    return partial(RedisTokenCache, client_or_url, "thingspace:", lease=2.0)
+
+
+@pytest.fixture
+def outlive(sandbox, caplog):
+    """A function that lets a cache break and work again: each change is told of once, every call is 200."""
+
+    def outlive(cache, breaks, mends):
+        session, levels = sandbox.session(cache=cache), []
+        assert get_anew(sandbox, session) == {200}
+        for happens, level in [(breaks, "WARNING"), (mends, "INFO")] * 2:
+            happens()
+            levels.append(level)
+            assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
+            assert told(caplog) == levels
+
+    return outlive
 
 
 @pytest.fixture

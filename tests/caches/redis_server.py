@@ -11,9 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+
+RIGHTS = ["~thingspace:*", "+get", "+set", "+del", "+eval", "+pexpire", "+xadd", "+xread"]
+"""What a user needs, as the page about fleets lists it."""
 
 
 def program() -> str:
@@ -84,19 +88,26 @@ class RedisServer(Program):
         for _ in range(2 if self.port else 1):
             self.until("eady to accept")
         if self._cluster:  # of one node
-            with closing(self.client()) as client:
-                client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-                while "cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
-                    client.ping()
+            self.command("CLUSTER", "ADDSLOTS", *range(16384))
+            while "cluster_state:ok" not in self.command("CLUSTER", "INFO"):
+                self.command("PING")
 
     def suspend(self) -> None:
         """Let it answer no more, with its connections open."""
         self._process.send_signal(signal.SIGSTOP)
 
+    def resume(self) -> None:
+        """Let it answer again."""
+        self._process.send_signal(signal.SIGCONT)
+
     def empty(self) -> None:
         """Forget everything that it was told."""
+        self.command("FLUSHALL")
+
+    def command(self, *words: object) -> Any:
+        """What it answers to a command."""
         with closing(self.client()) as client:
-            client.flushall()
+            return client.execute_command(*words)
 
     def client(self, **settings: object) -> redis.Redis:
         """A client of its own."""
@@ -105,11 +116,10 @@ class RedisServer(Program):
     @contextmanager
     def user(self, *rights: str, **settings: object) -> Iterator[redis.Redis]:
         """A client of a user who has just these rights."""
-        with closing(self.client()) as admin:
-            admin.execute_command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *rights)
-            with closing(self.client(username="tokens", password="word", **settings)) as client:
-                yield client
-            admin.execute_command("ACL", "DELUSER", "tokens")
+        self.command("ACL", "SETUSER", "tokens", "reset", "on", ">word", *rights)
+        with closing(self.client(username="tokens", password="word", **settings)) as client:
+            yield client
+        self.command("ACL", "DELUSER", "tokens")
 
 
 class Sentinel(Program):

@@ -1,51 +1,102 @@
-"""Every backend passes the contract suite that ships, and our own; so does a user's own cache."""
+"""Every backend passes the contract suite that ships, and the rules of logins and refusals above it.
+
+Those are rules of TokenCache and of the core. What a backend alone can break is in the suite that ships.
+"""
+
+from contextlib import suppress
+from functools import partial
 
 import pytest
-import redis
 
-from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
-from requests_thingspace.testing import TokenCacheContract
+from requests_thingspace import KeyringTokenCache, LoginRefusedError, RedisTokenCache, ThingspaceAuth
+from requests_thingspace.sandbox import Sandbox
+from requests_thingspace.testing import TokenCacheContract, _statuses, _together
 
-from .contract import OwnCacheContract
-from .redis_server import RedisServer
-from .shelf import Shelf
-from .test_redis import RIGHTS
+from .shelf import ENTRY, KEY, Shelf, get, refused
 
-SLOW = [pytest.param(backend, marks=pytest.mark.slow) for backend in ("redis by an ACL user", "cluster")]
+SLOW = [pytest.param(backend, marks=pytest.mark.slow) for backend in ("acl_user", "cluster")]
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """A client of a Redis Cluster of one node, where the keys of one token must share a slot."""
-    with RedisServer(cluster=True) as server, redis.RedisCluster.from_url(server.url) as client:
-        yield client
+@pytest.mark.parametrize("make_cache", ["shelf", "file", "keyring", "redis", *SLOW], indirect=True)
+class TestBackends(TokenCacheContract):
+    """Each of them; a shelf is a user's own."""
+
+    @pytest.fixture(autouse=True)
+    def backend(self, make_cache):
+        self.make_cache = make_cache
+
+    @pytest.mark.parametrize(
+        ("end", "token_calls", "logins"), [(Sandbox.revoke_tokens, 2, 1), (Sandbox.end_sessions, 1, 2)]
+    )
+    def test_what_has_ended_is_replaced_once_for_all(self, sandbox, spent, end, token_calls, logins):
+        """The first client that learns of it gets a token or session, the others pick up the successor."""
+        sessions = self._sessions(sandbox)
+        _statuses(sandbox, sessions)
+        end(sandbox)
+        assert _statuses(sandbox, sessions) == [200] * self.fleet
+        assert spent() == (token_calls, logins)
+
+    def test_a_changed_password_is_tried_at_once(self, sandbox):
+        """A refusal counts for the credentials that were refused, and a success is shared again."""
+        for wrong in self._auths(sandbox, password="wrong"):
+            refused(wrong)
+        assert sandbox.calls["login"] == 1
+        tokens = _together(ThingspaceAuth.get_session_token, self._auths(sandbox))
+        assert len(set(tokens)) == 1
+        assert sandbox.calls["login"] == 2
+
+    def test_after_two_wrong_passwords_no_other_is_tried(self, sandbox):
+        """Two different passwords refused in a row are enough: the account would be locked soon."""
+        for wrong in ("wrong", "worse", "wrong", "worse", "worst"):
+            refused(self._auths(sandbox, password=wrong)[0])
+        assert sandbox.calls["login"] == 2
+        right = self._auths(sandbox)[0]
+        assert "call auth.reset()" in str(refused(right))
+        right.reset()
+        right.get_session_token()
+        assert sandbox.calls["login"] == 3
+
+    def test_a_refusal_leaves_the_token_of_others(self, sandbox):
+        """A service with a wrong password costs those with the right one nothing, and is refused once."""
+        right, late = self._auths(sandbox)[:2]
+        wrong = sandbox.session(cache=self.make_cache(), password="wrong")
+        session = right.get_session_token()
+        sandbox.end_sessions()
+        with suppress(LoginRefusedError):
+            get(sandbox, wrong)
+        assert late.get_session_token() == session
+        assert sandbox.calls["login"] == 2
+
+    def test_reset_gives_a_refused_login_another_chance(self, sandbox):
+        """What is remembered of a refusal is cleared for all clients, also where one goes on trying."""
+        stubborn, fixed = self._auths(sandbox, password="wrong")[:2]
+        refused(stubborn)
+        refused(fixed)
+        fixed.reset()
+        sandbox.advance(3)  # the cool-down of a failed renewal is over
+        refused(stubborn)
+        assert sandbox.calls["login"] == 1
+        refused(fixed)
+        assert sandbox.calls["login"] == 2
+
+    def test_two_clients_never_share_nor_what_was_revoked(self, sandbox):
+        """Another id, or other scopes: another token. After auth.revoke() nobody is given the old one."""
+        first, late = self._auths(sandbox)[:2]
+        token = first.get_token()
+        assert refused(self._auths(sandbox, client_id="another-client")[0]).status == 401
+        assert self._auths(sandbox, scopes="ts.mec.limitaccess")[0].get_token() != token
+        first.revoke()
+        assert late.get_token() != token
 
 
-@pytest.fixture
-def acl_user(redis_server):
-    """A client of redis-py, whose user may run just the commands that the documentation names."""
-    with redis_server.user(*RIGHTS) as client:
-        yield client
-
-
-class TestBackends(OwnCacheContract):
-    """Each of them."""
-
-    @pytest.fixture(autouse=True, params=["shelf", "file", "keyring", "redis", *SLOW])
-    def backend(self, request, tmp_path):
-        use, shelf = request.getfixturevalue, Shelf()
-        if request.param == "keyring":
-            use("plain_keyring")
-        if request.param == "cluster":
-            use("cluster").flushall()
-        self.make_cache = {
-            "shelf": lambda: Shelf(shelf),
-            "file": lambda: FileTokenCache(tmp_path / "tokens" / "tokens.json"),
-            "keyring": lambda: KeyringTokenCache("contract"),
-            "redis": lambda: RedisTokenCache(use("redis_server").url, lease=2.0),
-            "redis by an ACL user": lambda: RedisTokenCache(use("acl_user"), lease=2.0),
-            "cluster": lambda: RedisTokenCache(use("cluster"), "tokens:", lease=2.0),
-        }[request.param]
+def test_two_names_are_apart(redis_server, plain_keyring):
+    """A prefix or service of one's own is a cache of one's own, with entries and locks of its own."""
+    for named in (partial(RedisTokenCache, redis_server.url), KeyringTokenCache):
+        mine, theirs = named("mine:"), named("theirs:")
+        with mine.lock(KEY), theirs.lock(KEY):
+            mine.save(KEY, ENTRY, 60)
+            assert theirs.load(KEY) is None
+    assert all(name.startswith(("mine:", "theirs:")) for name in redis_server.command("KEYS", "*"))
 
 
 class Careless(Shelf):
@@ -59,14 +110,10 @@ class Careless(Shelf):
 
 
 def test_the_contract_finds_a_careless_cache():
-    """A cache that gives one client's token to another does not pass."""
-    contract, shelf = OwnCacheContract(), Shelf()
-    contract.make_cache = lambda: Careless(shelf)
+    """A subclass has to say how its cache is made; one that mixes up two clients does not pass."""
+    contract = TokenCacheContract()
+    with pytest.raises(NotImplementedError):
+        contract.make_cache()
+    contract.make_cache = Careless
     with pytest.raises(AssertionError):
         contract.test_keys_are_apart()
-
-
-def test_the_contract_wants_a_cache():
-    """A subclass has to say how its cache is made."""
-    with pytest.raises(NotImplementedError):
-        TokenCacheContract().make_cache()

@@ -4,18 +4,15 @@ import gc
 import json
 import os
 import socket
-import sys
 import time
 import weakref
-from pathlib import Path
 
 import pytest
 
-import requests_thingspace
-from requests_thingspace import FileTokenCache, LoginRefusedError, RedisTokenCache, TokenRequestError
+from requests_thingspace import LoginRefusedError, TokenRequestError
 
 from ..threads import in_a_thread, in_threads
-from .shelf import KEY, fetching, refused, told
+from .shelf import KEY, Lines, fetching, lines_in, refused, told
 
 
 @pytest.fixture
@@ -178,49 +175,26 @@ def test_no_exception_is_kept(sandbox, cache):
     assert not raised
 
 
-def lines_in(work, interrupt_at=-1):
-    """How many lines of the caches `work` runs; KeyboardInterrupt is raised at one of them."""
-    folder, count = str(Path(requests_thingspace.__file__).parent / "caches"), 0
-
-    def trace(frame, event, _):
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(folder):
-            return None
-        if event == "line":
-            count += 1
-            if count - 1 == interrupt_at:
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Python closes what an interrupt lost
-@pytest.mark.parametrize("kind", ["file", "redis"])
+@pytest.mark.parametrize(("make_cache", "step"), [("file", 1), ("redis", 3)], indirect=["make_cache"])
 @in_a_thread
-def test_an_interrupt_at_any_line_leaves_no_lock(sandbox, tmp_path, request, kind):
+def test_an_interrupt_at_any_line_leaves_no_lock(sandbox, make_cache, step):
     """Ctrl-C comes through wherever it strikes, and the next caller waits for no lock."""
-    if kind == "file":
-        cache = FileTokenCache(tmp_path / "tokens" / "tokens.json", lock_timeout=15)
-    else:
-        cache = RedisTokenCache(request.getfixturevalue("redis_server").url, lock_timeout=15, lease=1.0)
-    auth = sandbox.auth(cache=cache, username=None, password=None)
+    arguments = {"cache": make_cache(lock_timeout=15), "username": None, "password": None}
+    auth = sandbox.auth(**arguments)
 
     def renew():
         auth.reset()
         auth.get_token()
 
+    def interrupt():
+        raise KeyboardInterrupt
+
     renew()
-    for at in range(0, lines_in(renew), 1 if kind == "file" else 3):
+    for at in range(0, lines_in(renew), step):
         with pytest.raises(KeyboardInterrupt):
-            lines_in(renew, at)
+            Lines(at, interrupt).run(renew)
         started = time.monotonic()
-        assert sandbox.auth(cache=cache, username=None, password=None).get_token()
+        assert sandbox.auth(**arguments).get_token()
         assert time.monotonic() - started < 5

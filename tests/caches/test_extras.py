@@ -1,40 +1,33 @@
 """A cache whose extra is not installed says how to install it, and costs nothing until it is made."""
 
 import os
+import sys
 
 import pytest
 
 import requests_thingspace
+from requests_thingspace import FileTokenCache, KeyringTokenCache, RedisTokenCache
 
 from ..users import python
 
-WITHOUT = """
-import sys
-sys.modules[{package!r}] = None  # as if it were not installed
-import requests_thingspace
-try:
-    requests_thingspace.{cache}
-except ImportError as error:
-    print(error)
-"""
 
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("package", "cache", "extra"),
+    ("package", "kind", "arguments", "extra"),
     [
-        ("platformdirs", "FileTokenCache('tokens.json')", "file"),
-        ("filelock", "FileTokenCache()", "file"),
-        ("keyring", "KeyringTokenCache()", "keyring"),
-        ("platformdirs", "KeyringTokenCache()", "keyring"),
-        ("redis", "RedisTokenCache('redis://127.0.0.1')", "redis"),
+        ("platformdirs", FileTokenCache, ("tokens.json",), "file"),
+        ("filelock", FileTokenCache, (), "file"),
+        ("keyring", KeyringTokenCache, (), "keyring"),
+        ("platformdirs", KeyringTokenCache, (), "keyring"),
+        ("redis", RedisTokenCache, ("redis://127.0.0.1",), "redis"),
     ],
 )
-def test_a_missing_package(package, cache, extra):
+def test_a_missing_package(monkeypatch, package, kind, arguments, extra):
     """The error names the package and the extra that brings it."""
-    script = WITHOUT.format(package=package, cache=cache)
-    words = python("-c", script, env=dict(os.environ)).stdout
-    assert words == f"{package} is needed for this cache: pip install 'requests-thingspace[{extra}]'\n"
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    with pytest.raises(ImportError) as caught:
+        kind(*arguments)
+    hint = f"pip install 'requests-thingspace[{extra}]'"
+    assert (str(caught.value), caught.value.name) == (f"{package} is needed for this cache: {hint}", package)
 
 
 @pytest.mark.slow

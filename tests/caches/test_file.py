@@ -10,7 +10,7 @@ import pytest
 
 from requests_thingspace import FileTokenCache
 
-from .shelf import ENTRY, KEY, get_anew, mode, told
+from .shelf import ENTRY, KEY, mode
 
 OTHER_KEY = "1" * 64
 _, UNLIMITED = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -20,18 +20,30 @@ NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhe
 
 @pytest.fixture
 def cache(tmp_path):
-    """A cache whose folder does not exist yet."""
-    return FileTokenCache(tmp_path / "tokens" / "tokens.json")
+    """A cache whose folder does not exist yet, nor those on the way to it."""
+    return FileTokenCache(tmp_path / "on" / "the" / "way" / "tokens.json")
 
 
 def test_only_the_owner_may_see_it(cache, no_umask):
-    """The folder has mode 0700 and every file in it 0600, whatever the umask is."""
+    """Each folder on the way has mode 0700 and every file 0600, whatever the umask is."""
     with cache.lock(KEY):
         cache.save(KEY, ENTRY, 60)
-    assert mode(cache.path.parent) == 0o700
+    assert [mode(folder) for folder in list(cache.path.parents)[:3]] == [0o700] * 3
     assert {path.name: mode(path) for path in cache.path.parent.iterdir()} == dict.fromkeys(
         ("tokens.json", "tokens.json.lock", f"tokens.json.{KEY[:32]}.lock"), 0o600
     )
+
+
+def test_a_link_in_place_of_the_folder_is_refused(cache):
+    """Whoever may write the link could lead the file elsewhere."""
+    cache.save(KEY, ENTRY, 60)
+    link = cache.path.parent.with_name("link")
+    link.symlink_to(cache.path.parent)
+    linked = FileTokenCache(link / cache.path.name)
+    with pytest.raises(OSError, match="not a folder of its own"):
+        linked.load(KEY)
+    with pytest.raises(OSError, match="not a folder of its own"), linked.lock(KEY):
+        pass
 
 
 def spoil(path, how):
@@ -45,8 +57,6 @@ def spoil(path, how):
     elif how == "symlink":
         path.rename(path.with_name("elsewhere"))
         path.symlink_to("elsewhere")
-    elif how == "huge":
-        path.write_bytes(b" " * (2**20 + 1))
     elif how == "another user's":
         os.chown(path, 65534, -1)
     elif how == "full":
@@ -89,24 +99,48 @@ def contents(path):
         pytest.param("read-only", "Permission denied", marks=NOT_ROOT),
     ],
 )
-def test_what_cannot_be_used_is_left_alone(connect, sandbox, cache, caplog, how, words):
+def test_what_cannot_be_used_is_left_alone(outlive, cache, caplog, how, words):
     """It is told of once, with what to do; once it is gone a file is used again."""
-    session = connect(cache=cache)
-    assert get_anew(sandbox, session) == {200}
-    spoil(cache.path, how)
-    try:
-        before = contents(cache.path)
-        assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
-        assert told(caplog) == ["WARNING"]
-        assert words in caplog.text
-        assert contents(cache.path) == before
-    finally:
+    spoiled = []
+
+    def breaks():
+        spoil(cache.path, how)
+        spoiled[:] = contents(cache.path)
+
+    def repair():
         limit_files_to(UNLIMITED)
         cache.path.parent.chmod(0o700)
-    shutil.rmtree(cache.path.parent)
-    assert get_anew(sandbox, session) == {200}
-    assert told(caplog) == ["WARNING", "INFO"]
+
+    def mends():
+        assert words in caplog.text
+        assert contents(cache.path) == spoiled
+        repair()
+        shutil.rmtree(cache.path.parent)
+
+    try:
+        outlive(cache, breaks, mends)
+    finally:
+        repair()
     assert mode(cache.path) == 0o600
+
+
+def lowest_free_descriptor():
+    """The number that the next file to be opened gets."""
+    number = os.open(os.devnull, os.O_RDONLY)
+    os.close(number)
+    return number
+
+
+@pytest.mark.parametrize("how", ["folder", "pipe", "symlink", 0o644])
+def test_what_is_refused_leaves_no_descriptor_open(cache, how):
+    """Each refusal closes what it has opened."""
+    cache.save(KEY, ENTRY, 60)
+    spoil(cache.path, how)
+    before = lowest_free_descriptor()
+    for _ in range(3):
+        with pytest.raises(OSError, match=cache.path.name):
+            cache.load(KEY)
+    assert lowest_free_descriptor() <= before
 
 
 def test_what_had_its_time_is_dropped(cache):
