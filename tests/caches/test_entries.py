@@ -44,20 +44,13 @@ def test_who_fetched_how_often(sandbox, cache, key):
 
 @pytest.mark.parametrize("trouble", [OSError("down"), ZeroDivisionError("odd"), ValueError("gibberish")])
 def test_a_description_never_raises(cache, trouble):
-    """What the look meets is part of the description."""
+    """What the look meets is part of it; fields of another kind are not shown."""
+    rubbish = {"token": 5, "fetches": [None, "y", 1e99], "fetched_by": [], "refused": 3}
+    for fields in (rubbish, {"fetches": "x"}):
+        cache.entries[KEY] = {"v": 1, **fields}
+        assert json.dumps(cache.describe(KEY))
     cache.broken = {"load": trouble}
     assert cache.describe(KEY)["trouble"] == f"{type(trouble).__name__}: {trouble}"
-
-
-@pytest.mark.parametrize(
-    "field",
-    [{"token": 5}, {"fetches": "x"}, {"fetches": [None, "y", 1e99]}, {"fetched_by": []}, {"refused": 3}],
-    ids=str,
-)
-def test_a_description_of_rubbish(cache, field):
-    """Fields of another kind are not shown, and break nothing."""
-    cache.entries[KEY] = {"v": 1, **field}
-    assert json.dumps(cache.describe(KEY))
 
 
 def test_an_entry_of_another_version(sandbox, caplog, cache):
@@ -72,16 +65,24 @@ def test_an_entry_of_another_version(sandbox, caplog, cache):
     assert told(caplog) == []
 
 
+def test_a_refusal_is_known_by_a_keyed_hash(sandbox, cache):
+    """Of user and password; the key is the client secret, without which nobody can try passwords on it."""
+    token = sandbox.auth().get_token()
+    for secret in ("one", "other"):
+        refused(sandbox.auth(cache=cache, password="my-wrong-word", client_secret=secret, token=token))
+    assert sandbox.calls["login"] == 2
+    (entry,) = cache.entries.values()
+    assert len(entry["refused"]) == 2
+    assert not any(secret in repr(entry) for secret in ("my-wrong-word", sandbox.username))
+
+
 @pytest.mark.parametrize("said", [None, 3, {"message": 5, "status": "x", "code": 900}], ids=str)
 def test_a_refusal_that_was_tampered_with(sandbox, cache, said):
-    """A refusal holds, whatever has become of its words, and what is stored of it is a keyed hash alone."""
-    refused(sandbox.auth(cache=cache, password="my-wrong-word"))
-    stored = repr(cache.entries)
-    assert "my-wrong-word" not in stored
-    assert sandbox.username not in stored
+    """A refusal holds, whatever has become of its words."""
+    refused(sandbox.auth(cache=cache, password="wrong"))
     (entry,) = (entry for entry in cache.entries.values() if entry["refused"])
     entry["refused"] = dict.fromkeys(entry["refused"], said)
-    error = refused(sandbox.auth(cache=cache, password="my-wrong-word"))
+    error = refused(sandbox.auth(cache=cache, password="wrong"))
     assert (type(error), error.status, error.code) == (LoginRefusedError, None, None)
     assert sandbox.calls["login"] == 1
 
@@ -165,10 +166,7 @@ def test_no_exception_is_kept(sandbox, cache):
         def __init__(self):
             raised.add(self)
 
-    def load(key):
-        raise Down
-
-    cache.load = load
+    cache.broken = {"load": Down}
     auth = sandbox.auth(cache=cache)
     assert auth.get_token()
     gc.collect()  # contextlib of some versions leaves a circle behind

@@ -5,9 +5,9 @@ import threading
 import pytest
 import requests
 
-from requests_thingspace._endpoints.exchange import Transport
+from requests_thingspace import Environment, ThingspaceAuth
 
-from ..catalogue import SECRETS
+from ..catalogue import CLIENT_ID, CLIENT_SECRET, SECRETS
 from ..hostile import HostileServer
 
 
@@ -32,5 +32,8 @@ def session(server):
 
 
 @pytest.fixture
-def route(session):
-    return Transport(session)
+def new_auth(server, session):
+    """A function that makes an auth whose ThingSpace is the server."""
+    known = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "timeout": 5.0, "session": session}
+    known["environment"] = Environment.at(server.origin)
+    return lambda **given: ThingspaceAuth(**{**known, **given})
