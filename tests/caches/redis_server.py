@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import shutil
 import signal
 import socket
@@ -31,42 +32,7 @@ def program() -> str:
     return str(Path(wheel.submodule_search_locations[0], "bin", "redis-server"))
 
 
-class Program:
-    """A redis-server or redis-sentinel with a folder of its own."""
-
-    options: list[object]
-
-    def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="redis-")  # short: a socket's path has 107 bytes at most
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-        shutil.rmtree(self.folder)
-
-    def start(self) -> None:
-        self._process = subprocess.Popen([program(), *map(str, self.options)], stdout=subprocess.PIPE)
-
-    def until(self, told: str) -> None:
-        """Wait until it has told of something."""
-        if not any(told.encode() in line for line in self._process.stdout):
-            self.__exit__()
-            raise AssertionError("it ended")
-
-    def stop(self) -> None:
-        """Kill it, as a crash does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.stdout.close()
-            self._process.wait()
-            self._process = None
-
-
-class RedisServer(Program):
+class RedisServer:
     """A redis-server on a Unix socket, and on a TCP port if it is to be found by others.
 
     Attributes:
@@ -75,22 +41,41 @@ class RedisServer(Program):
     """
 
     def __init__(self, *options: object, cluster: bool = False, tcp: bool = False):
-        super().__init__()
+        self._folder = tempfile.mkdtemp(prefix="redis-")  # short: a socket's path has 107 bytes at most
+        self._process: subprocess.Popen[bytes] | None = None
         self._cluster = cluster
         self.port = free_port() if cluster or tcp else 0
-        self.url = f"redis://127.0.0.1:{self.port}" if cluster else f"unix://{self.folder}/redis.sock"
-        self.options = ["--dir", self.folder, "--unixsocket", "redis.sock", "--port", self.port, "--save", ""]
-        self.options += ["--bind", "127.0.0.1", "--cluster-enabled", "yes" if cluster else "no", *options]
+        self.url = f"redis://127.0.0.1:{self.port}" if cluster else f"unix://{self._folder}/redis.sock"
+        self._options = ["--dir", self._folder, "--unixsocket", "redis.sock", "--save", ""]
+        self._options += ["--bind", "127.0.0.1", "--port", str(self.port)]
+        self._options += ["--cluster-enabled", "yes" if cluster else "no", *map(str, options)]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
 
     def start(self) -> None:
         """Start with an empty memory, and wait until it listens."""
-        super().start()
-        for _ in range(2 if self.port else 1):
-            self.until("eady to accept")
+        self._process = subprocess.Popen([program(), *self._options], stdout=subprocess.PIPE)
+        listeners = 2 if self.port else 1
+        ready = (line for line in self._process.stdout if b"eady to accept" in line)
+        assert len(list(itertools.islice(ready, listeners))) == listeners, "it ended"
         if self._cluster:  # of one node
             self.command("CLUSTER", "ADDSLOTS", *range(16384))
             while "cluster_state:ok" not in self.command("CLUSTER", "INFO"):
                 self.command("PING")
+
+    def stop(self) -> None:
+        """Kill it, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.stdout.close()
+            self._process.wait()
+            self._process = None
 
     def suspend(self) -> None:
         """Let it answer no more, with its connections open."""
@@ -120,21 +105,6 @@ class RedisServer(Program):
         with closing(self.client(username="tokens", password="word", **settings)) as client:
             yield client
         self.command("ACL", "DELUSER", "tokens")
-
-
-class Sentinel(Program):
-    """A redis-sentinel that watches one server and makes its replica the next one when it dies."""
-
-    def __init__(self, watched: RedisServer):
-        super().__init__()
-        self.port = free_port()
-        settings = Path(self.folder, "sentinel.conf")
-        settings.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
-            f"sentinel monitor tokens 127.0.0.1 {watched.port} 1\n"
-            "sentinel down-after-milliseconds tokens 300\nsentinel failover-timeout tokens 3000\n"
-        )
-        self.options = [settings, "--sentinel"]
 
 
 def free_port() -> int:

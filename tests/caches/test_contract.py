@@ -8,9 +8,8 @@ from functools import partial
 
 import pytest
 
-from requests_thingspace import KeyringTokenCache, LoginRefusedError, RedisTokenCache, ThingspaceAuth
-from requests_thingspace.sandbox import Sandbox
-from requests_thingspace.testing import TokenCacheContract, _statuses, _together
+from requests_thingspace import KeyringTokenCache, LoginRefusedError, RedisTokenCache
+from requests_thingspace.testing import TokenCacheContract
 
 from .shelf import ENTRY, KEY, Shelf, get, refused
 
@@ -24,26 +23,6 @@ class TestBackends(TokenCacheContract):
     @pytest.fixture(autouse=True)
     def backend(self, make_cache):
         self.make_cache = make_cache
-
-    @pytest.mark.parametrize(
-        ("end", "token_calls", "logins"), [(Sandbox.revoke_tokens, 2, 1), (Sandbox.end_sessions, 1, 2)]
-    )
-    def test_what_has_ended_is_replaced_once_for_all(self, sandbox, spent, end, token_calls, logins):
-        """The first client that learns of it gets a token or session, the others pick up the successor."""
-        sessions = self._sessions(sandbox)
-        _statuses(sandbox, sessions)
-        end(sandbox)
-        assert _statuses(sandbox, sessions) == [200] * self.fleet
-        assert spent() == (token_calls, logins)
-
-    def test_a_changed_password_is_tried_at_once(self, sandbox):
-        """A refusal counts for the credentials that were refused, and a success is shared again."""
-        for wrong in self._auths(sandbox, password="wrong"):
-            refused(wrong)
-        assert sandbox.calls["login"] == 1
-        tokens = _together(ThingspaceAuth.get_session_token, self._auths(sandbox))
-        assert len(set(tokens)) == 1
-        assert sandbox.calls["login"] == 2
 
     def test_after_two_wrong_passwords_no_other_is_tried(self, sandbox):
         """Two different passwords refused in a row are enough: the account would be locked soon."""

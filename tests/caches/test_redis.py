@@ -4,17 +4,15 @@ import _thread
 import copy
 import pickle
 import time
-from contextlib import ExitStack
 
 import pytest
 import redis
-import trustme
-from redis.sentinel import Sentinel as Sentinels
+from redis.sentinel import Sentinel
 
 from requests_thingspace import RedisTokenCache
 
 from ..threads import in_threads
-from .redis_server import RedisServer, Sentinel, free_port
+from .redis_server import RedisServer
 from .shelf import ENTRY, KEY, fetching, get, get_anew, told
 
 
@@ -155,6 +153,8 @@ def test_what_it_is_made_with(redis_server):
     assert repr(RedisTokenCache("redis://user:the-word@127.0.0.1:1/0")) == "<RedisTokenCache 'thingspace:'>"
     with pytest.raises(ValueError, match="scheme"):
         RedisTokenCache("localhost:6379")
+    with pytest.raises(redis.ConnectionError):  # by TLS, which takes all settings of ours
+        RedisTokenCache("rediss://127.0.0.1:1").load(KEY)
 
 
 def test_a_connection_is_made_by_few_commands(cache, redis_server):
@@ -166,45 +166,29 @@ def test_a_connection_is_made_by_few_commands(cache, redis_server):
     assert ran <= {"get", "config|resetstat", "config", "info"}
 
 
+class Finder(Sentinel):
+    """What tells a client where the server is now."""
+
+    def discover_master(self, service_name):
+        return "127.0.0.1", self.port
+
+
 @pytest.mark.slow
 def test_failover_in_mid_fetch(sandbox, beside):
     """A server that dies while a token is fetched fails nobody, and its successor has the next token."""
-    with RedisServer(tcp=True) as server:
-        follower = ("--replicaof", "127.0.0.1", server.port, "--replica-announce-ip", "127.0.0.1")
-        with RedisServer(*follower, tcp=True) as replica, Sentinel(server) as sentinel:
-            replica.until("sync: Finished with success")
-            sentinel.until("+slave slave")
-            finder = Sentinels([("127.0.0.1", sentinel.port)], socket_timeout=1)
-            client = finder.master_for("tokens", socket_timeout=1)
-            sessions = [sandbox.session(cache=RedisTokenCache(client, lease=2.0)) for _ in range(6)]
-            sandbox.slow("token", 0.5)
-            dying = beside(lambda: sandbox.wait_for_calls("token", 1) and server.stop())
-            pending = sessions[:4]
-            assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
-            dying.result()
-            sentinel.until("+switch-master")
-            sandbox.slow("token", 0)
-            sandbox.advance(3601)
-            before = sandbox.calls["token"]
-            assert [get(sandbox, session) for session in sessions] == [200] * 6
-            assert sandbox.calls["token"] == before + 1
-            for one in (client, *finder.sentinels):
-                one.close()
-
-
-@pytest.mark.slow
-def test_a_server_that_speaks_tls_alone(sandbox, tmp_path, caplog):
-    """Its URL begins with rediss, and says whom to trust."""
-    authority, port = trustme.CA(), free_port()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
-    files = {"cert": "server.pem", "key": "server.pem", "ca-cert": "ca.pem"}
-    options = [word for name in files for word in (f"--tls-{name}-file", tmp_path / files[name])]
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(RedisServer("--tls-port", port, "--tls-auth-clients", "no", *options))
-        except AssertionError:
-            pytest.skip("this redis-server was built without TLS")
-        url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}"
-        assert [get(sandbox, sandbox.session(cache=RedisTokenCache(url))) for _ in range(3)] == [200] * 3
-    assert (sandbox.calls["token"], told(caplog)) == (1, [])
+    finder = Finder([])
+    client = finder.master_for("tokens", socket_timeout=1)
+    sessions = [sandbox.session(cache=RedisTokenCache(client, lease=2.0)) for _ in range(6)]
+    with RedisServer(tcp=True) as server, RedisServer(tcp=True) as successor, client:
+        finder.port = server.port
+        sandbox.slow("token", 0.5)
+        dying = beside(lambda: sandbox.wait_for_calls("token", 1) and server.stop())
+        pending = sessions[:4]
+        assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
+        dying.result()
+        finder.port = successor.port
+        sandbox.slow("token", 0)
+        sandbox.advance(3601)
+        before = sandbox.calls["token"]
+        assert [get(sandbox, session) for session in sessions] == [200] * 6
+        assert sandbox.calls["token"] == before + 1

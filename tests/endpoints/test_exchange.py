@@ -32,19 +32,15 @@ PASSING = (429, 502, 503, 504)
 FINAL = (200, 204, 302, 400, 401, 403, 404, 408, 500, 501, 505)
 
 
-def exchange_by(transport, timeout, *more):
-    """An exchange that takes at most `timeout` seconds."""
-    settings = Settings(**{**dict.fromkeys(Settings._fields), "timeout": timeout, "clock": Clock()})
-    return Exchange(transport, settings, TokenRequestError, *(more or [()]))
-
-
 @pytest.fixture
 def ask(server, session):
     """One exchange with the token endpoint of the server, without pauses between attempts."""
 
-    def ask(route=None, *, timeout=5.0, repeatable=True, pauses=(0.0, 0.0), secrets=()):
-        way = exchange_by(route or Transport(session), timeout, secrets, repeatable, pauses)
-        return way.call(server.origin + TOKEN_PATH, SIGNED, Secret({"data": {"x": "y"}}))
+    def ask(route=None, *, at=server.origin, timeout=5.0, repeatable=True, pauses=(0.0, 0.0), secrets=()):
+        settings = Settings(**{**dict.fromkeys(Settings._fields), "timeout": timeout, "clock": Clock()})
+        transport = route or Transport(session)
+        exchange = Exchange(transport, settings, TokenRequestError, secrets, repeatable, pauses)
+        return exchange.call(at + TOKEN_PATH, SIGNED, Secret({"data": {"x": "y"}}))
 
     return ask
 
@@ -91,17 +87,14 @@ def test_a_retry_after_and_a_pause_are_heeded_if_they_fit(ask, server):
     assert time.monotonic() - started < 3
 
 
-LATE = {
-    "silence": do.hang(),
-    "dripped headers": do.drip_headers(WELL, interval=0.01),
-    "a body in pieces": do.raw(Repeated(b" " * 1024, head=b"HTTP/1.1 200 OK\r\n\r\n"), interval=0.05),
-}
+LATE = [do.hang(), do.drip_headers(WELL, interval=0.01)]
+LATE += [do.raw(Repeated(b" " * 1024, head=b"HTTP/1.1 200 OK\r\n\r\n"), interval=0.05)]
 
 
-@pytest.mark.parametrize("behaviour", LATE)
+@pytest.mark.parametrize("behaviour", LATE, ids=["silence", "dripped headers", "a body in pieces"])
 def test_an_exchange_ends_at_its_deadline(behaviour, ask, server):
     """It is not tried again, and the thread that was left behind lets go of the connection."""
-    server.script(TOKEN_PATH, LATE[behaviour])
+    server.script(TOKEN_PATH, behaviour)
     started = time.monotonic()
     with pytest.raises(requests.Timeout, match=r"no complete answer within 0\.3 seconds"):
         ask(timeout=0.3)
@@ -119,7 +112,7 @@ def test_a_call_without_tls_or_a_socket_is_given_up_too(ask):
     with do.HostileServer(tls=False) as plain:
         plain.script(TOKEN_PATH, do.hang())
         with pytest.raises(requests.Timeout):
-            exchange_by(Transport(), 0.3).call(plain.origin + TOKEN_PATH, SIGNED, Secret({}))
+            ask(Transport(), at=plain.origin, timeout=0.3)
         assert plain.wait_until_idle()
 
 
