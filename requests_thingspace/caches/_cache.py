@@ -157,11 +157,11 @@ class TokenCache(ABC):
             if self._broken.setdefault("since", mine) is mine:
                 visit.manager.publish("cache_broken", reason=step, error=words)
             return
-        since = self._broken.get("since", ("", ""))
+        key, step = since = self._broken.get("since", ("", ""))
         # What works elsewhere, with another key or in another step, is no news of what broke.
-        is_over = since[0] == visit.key and since[1] in visit.worked
+        is_over = key == visit.key and step in visit.worked
         if is_over and self._broken.pop("since", None) is since:  # else another thread told of it
-            visit.manager.publish("cache_recovered", reason=since[1])
+            visit.manager.publish("cache_recovered", reason=step)
 
 
 class _Visit:
