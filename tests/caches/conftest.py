@@ -84,16 +84,16 @@ def make_cache(request, tmp_path):
 
 
 @pytest.fixture
-def outlive(sandbox, caplog):
+def outlive(sandbox, auth, plain, caplog):
     """A function that lets a cache break and work again: each change is told of once, every call is 200."""
 
     def outlive(cache, breaks, mends):
-        session, levels = sandbox.session(cache=cache), []
-        assert get_anew(sandbox, session) == {200}
+        plain.auth, levels = auth(cache=cache), []
+        assert get_anew(sandbox, plain) == {200}
         for happens, level in [(breaks, "WARNING"), (mends, "INFO")] * 2:
             happens()
             levels.append(level)
-            assert [get_anew(sandbox, session) for _ in range(2)] == [{200}, {200}]
+            assert [get_anew(sandbox, plain) for _ in range(2)] == [{200}, {200}]
             assert told(caplog) == levels
 
     return outlive
