@@ -1,17 +1,13 @@
-"""Every backend passes the contract suite that ships, and the rules of logins and refusals above it.
+"""Every backend passes the contract suite that ships, which finds a careless one."""
 
-Those are rules of TokenCache and of the core. What a backend alone can break is in the suite that ships.
-"""
-
-from contextlib import suppress
 from functools import partial
 
 import pytest
 
-from requests_thingspace import KeyringTokenCache, LoginRefusedError, RedisTokenCache
+from requests_thingspace import KeyringTokenCache, RedisTokenCache
 from requests_thingspace.testing import TokenCacheContract
 
-from .shelf import ENTRY, KEY, Shelf, get, refused
+from .shelf import ENTRY, KEY, Shelf
 
 SLOW = [pytest.param(backend, marks=pytest.mark.slow) for backend in ("acl_user", "cluster")]
 
@@ -23,49 +19,6 @@ class TestBackends(TokenCacheContract):
     @pytest.fixture(autouse=True)
     def backend(self, make_cache):
         self.make_cache = make_cache
-
-    def test_after_two_wrong_passwords_no_other_is_tried(self, sandbox):
-        """Two different passwords refused in a row are enough: the account would be locked soon."""
-        for wrong in ("wrong", "worse", "wrong", "worse", "worst"):
-            refused(self._auths(sandbox, password=wrong)[0])
-        assert sandbox.calls["login"] == 2
-        right = self._auths(sandbox)[0]
-        assert "call auth.reset()" in str(refused(right))
-        right.reset()
-        right.get_session_token()
-        assert sandbox.calls["login"] == 3
-
-    def test_a_refusal_leaves_the_token_of_others(self, sandbox):
-        """A service with a wrong password costs those with the right one nothing, and is refused once."""
-        right, late = self._auths(sandbox)[:2]
-        wrong = sandbox.session(cache=self.make_cache(), password="wrong")
-        session = right.get_session_token()
-        sandbox.end_sessions()
-        with suppress(LoginRefusedError):
-            get(sandbox, wrong)
-        assert late.get_session_token() == session
-        assert sandbox.calls["login"] == 2
-
-    def test_reset_gives_a_refused_login_another_chance(self, sandbox):
-        """What is remembered of a refusal is cleared for all clients, also where one goes on trying."""
-        stubborn, fixed = self._auths(sandbox, password="wrong")[:2]
-        refused(stubborn)
-        refused(fixed)
-        fixed.reset()
-        sandbox.advance(3)  # the cool-down of a failed renewal is over
-        refused(stubborn)
-        assert sandbox.calls["login"] == 1
-        refused(fixed)
-        assert sandbox.calls["login"] == 2
-
-    def test_two_clients_never_share_nor_what_was_revoked(self, sandbox):
-        """Another id, or other scopes: another token. After auth.revoke() nobody is given the old one."""
-        first, late = self._auths(sandbox)[:2]
-        token = first.get_token()
-        assert refused(self._auths(sandbox, client_id="another-client")[0]).status == 401
-        assert self._auths(sandbox, scopes="ts.mec.limitaccess")[0].get_token() != token
-        first.revoke()
-        assert late.get_token() != token
 
 
 def test_two_names_are_apart(redis_server, plain_keyring):

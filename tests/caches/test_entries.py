@@ -6,19 +6,26 @@ import os
 import socket
 import time
 import weakref
+from contextlib import suppress
 
 import pytest
 
 from requests_thingspace import LoginRefusedError, TokenRequestError
 
 from ..threads import in_a_thread, in_threads
-from .shelf import KEY, Lines, fetching, lines_in, refused, told
+from .shelf import KEY, Lines, Shelf, fetching, get, lines_in, refused, told
 
 
 @pytest.fixture
 def key(sandbox):
     """The key of the sandbox's bearer."""
     return sandbox.auth().cache_keys["bearer"]
+
+
+@pytest.fixture
+def process(sandbox, cache):
+    """A function that makes an auth as a process has it, whose cache is an object of its own."""
+    return lambda **given: sandbox.auth(cache=Shelf(cache), **given)
 
 
 def test_who_fetched_how_often(sandbox, cache, key):
@@ -121,6 +128,52 @@ def test_a_success_ends_a_row_of_refusals(sandbox, cache):
     assert sandbox.calls["login"] == 3
     assert sandbox.auth(cache=cache).get_session_token()
     assert sandbox.calls["login"] == 4
+
+
+def test_after_two_wrong_passwords_no_other_is_tried(sandbox, process):
+    """Two different passwords refused in a row are enough: the account would be locked soon."""
+    for wrong in ("wrong", "worse", "wrong", "worse", "worst"):
+        refused(process(password=wrong))
+    assert sandbox.calls["login"] == 2
+    right = process()
+    assert "call auth.reset()" in str(refused(right))
+    right.reset()
+    right.get_session_token()
+    assert sandbox.calls["login"] == 3
+
+
+def test_a_refusal_leaves_the_token_of_others(sandbox, cache, process):
+    """A service with a wrong password costs those with the right one nothing, and is refused once."""
+    session = process().get_session_token()
+    wrong = sandbox.session(cache=Shelf(cache), password="wrong")
+    sandbox.end_sessions()
+    with suppress(LoginRefusedError):
+        get(sandbox, wrong)
+    assert process().get_session_token() == session
+    assert sandbox.calls["login"] == 2
+
+
+def test_reset_gives_a_refused_login_another_chance(sandbox, process):
+    """What is remembered of a refusal is cleared for all clients, also where one goes on trying."""
+    stubborn, fixed = process(password="wrong"), process(password="wrong")
+    refused(stubborn)
+    refused(fixed)
+    fixed.reset()
+    sandbox.advance(3)  # the cool-down of a failed renewal is over
+    refused(stubborn)
+    assert sandbox.calls["login"] == 1
+    refused(fixed)
+    assert sandbox.calls["login"] == 2
+
+
+def test_two_clients_never_share_nor_what_was_revoked(process):
+    """Another id, or other scopes: another token. After auth.revoke() nobody is given the old one."""
+    first, late = process(), process()
+    token = first.get_token()
+    assert refused(process(client_id="another-client")).status == 401
+    assert process(scopes="ts.mec.limitaccess").get_token() != token
+    first.revoke()
+    assert late.get_token() != token
 
 
 def test_a_reset_in_mid_fetch_saves_nothing(sandbox, cache):

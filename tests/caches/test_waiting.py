@@ -21,7 +21,7 @@ def seconds_to_wake():
 
 @pytest.mark.slow
 def test_all_leave_soon_after_the_save(sandbox, make_cache):
-    """A fetch lasts 2 s while 64 wait: all have the token 100 ms after the first of them, without a queue."""
+    """A fetch lasts 2 s while 64 wait: all have the token soon after the first of them, without a queue."""
     under_lock = []
 
     def watched(cache):
@@ -43,7 +43,7 @@ def test_all_leave_soon_after_the_save(sandbox, make_cache):
     assert sandbox.calls["token"] == 1
     # Whoever looked just before the save and tried the lock just after it has both, for a moment.
     assert len(under_lock) <= WAITERS // 2
-    assert max(times) - min(times) < 0.1 + 20 * seconds_to_wake()
+    assert max(times) - min(times) < 0.25 + 20 * seconds_to_wake()
 
 
 @pytest.fixture
