@@ -1,10 +1,7 @@
 """One bounded, truthful exchange: retries, deadlines, ways, and errors."""
 
-import contextvars
-import os
 import socket
 import ssl
-import sys
 import threading
 import time
 from unittest.mock import Mock
@@ -16,7 +13,6 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from requests_thingspace import Clock, TokenRequestError
 from requests_thingspace._endpoints.exchange import LARGEST_BODY, Exchange, Transport
-from requests_thingspace._endpoints.worker import Call
 from requests_thingspace._settings import Settings
 from requests_thingspace._values import Secret
 
@@ -24,7 +20,6 @@ from .. import hostile as do
 from ..catalogue import error_of, told_by
 from ..hostile import GOOD_TOKEN_DOCUMENT, MARKER, TOKEN_PATH
 from ..hostile._payloads import Repeated
-from ..users import python
 
 WELL = do.json_answer(200, GOOD_TOKEN_DOCUMENT)
 SIGNED = Secret("Basic of-nobody")
@@ -141,52 +136,6 @@ def test_a_body_is_read_up_to_the_limit(ask, server):
     assert len(ask().body.reveal()) == LARGEST_BODY
     with pytest.raises(TokenRequestError, match="larger than 1048576 bytes"):
         ask()
-
-
-def test_a_call_gives_what_its_work_gives():
-    """A result, found in the context of the caller, or its exception, whatever kind that is."""
-    variable = contextvars.ContextVar("variable", default="nobody's")
-    variable.set("mine")
-    well, exiting = Call(variable.get), Call(sys.exit)
-    for call in (well, exiting):
-        call.start()
-        assert call.wait(5)
-    assert well.result() == "mine"
-    with pytest.raises(SystemExit):
-        exiting.result()
-
-
-def test_a_call_that_is_cancelled_before_it_begins_does_nothing():
-    """Whoever finds it later knows that nothing was sent."""
-    done = []
-    call = Call(lambda: done.append("it"))
-    assert call.cancel()
-    call.start()
-    assert not call.wait(0.2)
-    call.end()
-    assert done == []
-
-
-AT_EXIT = """
-import atexit, requests
-from requests_thingspace import Environment, ThingspaceAuth
-
-def last_call():
-    session = requests.Session()
-    session.verify, session.trust_env = {ca_file!r}, False
-    auth = ThingspaceAuth("id", "secret", environment=Environment.at({origin!r}), session=session)
-    print(auth.get_token().scope)
-
-atexit.register(last_call)
-"""
-
-
-def test_a_token_is_to_be_had_at_the_very_end(server):
-    """A program that logs out or flushes at exit may need one, where Python starts no more threads."""
-    server.script(TOKEN_PATH, WELL)
-    program = AT_EXIT.format(ca_file=server.ca_file, origin=server.origin)
-    ended = python("-c", program, env=dict(os.environ))
-    assert (ended.stdout, ended.stderr) == ("('ts.ro',)\n", "")
 
 
 def test_a_session_is_used_and_not_changed(ask, server, session):

@@ -1,15 +1,65 @@
 """A call in a thread of its own."""
 
 import _thread
+import contextvars
 import gc
 import os
+import sys
 import threading
 
 import pytest
 
 from requests_thingspace._endpoints import worker
 
+from ..hostile import GOOD_TOKEN_DOCUMENT, TOKEN_PATH, json_answer
 from ..users import python
+
+
+def test_a_call_gives_what_its_work_gives():
+    """A result, found in the context of the caller, or its exception, whatever kind that is."""
+    variable = contextvars.ContextVar("variable", default="nobody's")
+    variable.set("mine")
+    well, exiting = worker.Call(variable.get), worker.Call(sys.exit)
+    for call in (well, exiting):
+        call.start()
+        assert call.wait(5)
+    assert well.result() == "mine"
+    with pytest.raises(SystemExit):
+        exiting.result()
+
+
+def test_a_call_that_is_cancelled_before_it_begins_does_nothing():
+    """Whoever finds it later knows that nothing was sent."""
+    done = []
+    call = worker.Call(lambda: done.append("it"))
+    assert call.cancel()
+    call.start()
+    assert not call.wait(0.2)
+    call.end()
+    assert done == []
+
+
+AT_EXIT = """
+import atexit, requests
+from requests_thingspace import Environment, ThingspaceAuth
+
+def last_call():
+    session = requests.Session()
+    session.verify, session.trust_env = {ca_file!r}, False
+    auth = ThingspaceAuth("id", "secret", environment=Environment.at({origin!r}), session=session)
+    print(auth.get_token().scope)
+
+atexit.register(last_call)
+"""
+
+
+def test_a_token_is_to_be_had_at_the_very_end(server):
+    """A program that logs out or flushes at exit may need one, where Python starts no more threads."""
+    server.script(TOKEN_PATH, json_answer(200, GOOD_TOKEN_DOCUMENT))
+    program = AT_EXIT.format(ca_file=server.ca_file, origin=server.origin)
+    ended = python("-c", program, env=dict(os.environ))
+    assert (ended.stdout, ended.stderr) == ("('ts.ro',)\n", "")
+
 
 GIVEN_UP_WHILE_GARBAGE_IS_COLLECTED = """
 import gc, os, threading
