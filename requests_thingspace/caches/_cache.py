@@ -246,7 +246,8 @@ class _Visit:
             self.worked.add(step)
         except self._cache.errors as error:
             self.troubles.append((step, text_of(error, secrets)))
-            self._unreachable = self._unreachable or not isinstance(error, ValueError)
+            if not isinstance(error, ValueError):
+                self._unreachable = True
 
     def _look(self, lock: Any = None) -> Any:
         """The stored token if it is of use; if none is, a refusal of these credentials is raised."""
@@ -265,7 +266,7 @@ class _Visit:
         return self._spare is None or self._spare.secret != token.secret or bool(self._entry.get("confirmed"))
 
     def _load(self, lock: Any = None) -> None:
-        """Look what is stored; before refusals are saved once more, since a reset() may have cleared them."""
+        """Load what is stored; once more before refusals are saved, since a reset() may have cleared them."""
         self._entry, self._stored = {}, None
         with self._guarded("load"):
             self._entry = _entries.readable(self._cache._load_under(lock, self.key))
