@@ -1,20 +1,15 @@
 """A cache in memory that breaks on command, and what the tests of caches ask of an API call and the log."""
 
-import itertools
 import stat
-import sys
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-import requests_thingspace
 from requests_thingspace import LoginRefusedError, TokenCache, TokenRequestError
 
 KEY = "0" * 64
 ENTRY = {"access_token": "a-token"}
-CACHES = str(Path(requests_thingspace.__file__).parent / "caches")
 
 
 def told(caplog):
@@ -49,36 +44,6 @@ def fetching(sandbox, auth, seconds=0.5):
     assert sandbox.wait_for_calls("token", 1)
     yield
     thread.join()
-
-
-class Lines:
-    """Counts the lines of the caches that run, in whichever thread, and acts just before one of them."""
-
-    def __init__(self, at=-1, act=None):
-        self.numbers, self._at, self._act = itertools.count(), at, act
-
-    def run(self, work):
-        """What `work` returns."""
-        before = sys.gettrace()
-        sys.settrace(self._trace)
-        try:
-            return work()
-        finally:
-            sys.settrace(before)
-
-    def _trace(self, frame, event, _):
-        if not frame.f_code.co_filename.startswith(CACHES):
-            return None
-        if event == "line" and next(self.numbers) == self._at:
-            self._act()
-        return self._trace
-
-
-def lines_in(work):
-    """How many lines of the caches `work` runs."""
-    lines = Lines()
-    lines.run(work)
-    return next(lines.numbers)
 
 
 def mode(path):

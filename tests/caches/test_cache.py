@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -94,6 +95,16 @@ def test_the_error_of_the_fetch_is_the_one_that_is_raised(sandbox, cache):
     sandbox.fail_next("token", status=400, body={"error": "invalid_scope"})
     assert refused(sandbox.auth(cache=cache)).code == "invalid_scope"
     assert sandbox.auth(cache=cache).get_token()
+
+
+def test_an_interrupt_while_the_lock_is_given_up(sandbox, cache):
+    """It comes through, and the lock is given up all the same."""
+    lock = MagicMock()
+    lock.__exit__.side_effect = [KeyboardInterrupt, None]
+    cache.lock = lambda key: lock
+    with pytest.raises(KeyboardInterrupt):
+        sandbox.auth(cache=cache).get_token()
+    assert lock.__exit__.call_count == 2
 
 
 def test_what_one_object_was_told_its_copy_tells_again(sandbox, caplog, cache):

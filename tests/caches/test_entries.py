@@ -7,13 +7,16 @@ import socket
 import time
 import weakref
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from requests_thingspace import LoginRefusedError, TokenRequestError
 
 from ..threads import in_a_thread, in_threads
-from .shelf import KEY, Lines, Shelf, fetching, get, lines_in, refused, told
+from ..torture.moments import Moments, raising
+from ..torture.scenarios import outcome_of
+from .shelf import KEY, Shelf, fetching, get, refused, told
 
 
 @pytest.fixture
@@ -226,11 +229,18 @@ def test_no_exception_is_kept(sandbox, cache):
     assert not raised
 
 
+class CacheMoments(Moments):
+    """Those in the code of the caches alone."""
+
+    def _moment(self, frame, kind):
+        if "caches" in Path(frame.f_code.co_filename).parts:
+            super()._moment(frame, kind)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Python closes what an interrupt lost
-@pytest.mark.parametrize(("make_cache", "step"), [("file", 1), ("redis", 3)], indirect=["make_cache"])
 @in_a_thread
-def test_an_interrupt_at_any_line_leaves_no_lock(sandbox, make_cache, step):
+def test_an_interrupt_leaves_no_lock(sandbox, make_cache):
     """Ctrl-C comes through wherever it strikes, and the next caller waits for no lock."""
     arguments = {"cache": make_cache(lock_timeout=15), "username": None, "password": None}
     auth = sandbox.auth(**arguments)
@@ -239,13 +249,13 @@ def test_an_interrupt_at_any_line_leaves_no_lock(sandbox, make_cache, step):
         auth.reset()
         auth.get_token()
 
-    def interrupt():
-        raise KeyboardInterrupt
-
     renew()
-    for at in range(0, lines_in(renew), step):
-        with pytest.raises(KeyboardInterrupt):
-            Lines(at, interrupt).run(renew)
+    with CacheMoments() as moments:
+        renew()
+    for at in range(0, moments.count, 1 + moments.count // 60):
+        with CacheMoments(at, raising(KeyboardInterrupt())) as moments:
+            outcome = outcome_of(renew)
+        assert moments.where is None or isinstance(outcome, KeyboardInterrupt)
         started = time.monotonic()
         assert sandbox.auth(**arguments).get_token()
         assert time.monotonic() - started < 5

@@ -4,6 +4,7 @@ import copy
 import pickle
 import signal
 import time
+from functools import partial
 
 import keyring
 import pytest
@@ -13,18 +14,21 @@ from requests_thingspace import RedisTokenCache
 
 from ..children import Child
 from ..threads import in_threads
+from ..torture.moments import Moments
 from .redis_server import RedisServer
-from .shelf import ENTRY, KEY, Lines, Shelf, lines_in, told
+from .shelf import ENTRY, KEY, Shelf, told
 
 SECONDS = 4  # two more than a lease lasts
 PARTS = pytest.mark.parametrize("part", range(1, 7))
 
 
 def moment_of(auth, part):
-    """The line of the caches at which so many sevenths of a renewal of `auth` are over."""
-    count = lines_in(auth.get_token)
-    auth.reset()
-    return count * part // 7
+    """The moment at which so many sevenths of a renewal of `auth` are over."""
+    for _ in range(2):  # the first one has more to do
+        with Moments() as moments:
+            auth.get_token()
+        auth.reset()
+    return moments.count * part // 7
 
 
 def get_together(works):
@@ -34,17 +38,17 @@ def get_together(works):
     assert time.monotonic() - started < SECONDS
 
 
-def die(auth, at):
+def die(auth, part):
     """Be killed in mid-renewal."""
-    Lines(at, lambda: signal.raise_signal(signal.SIGKILL)).run(auth.get_token)
+    with Moments(moment_of(auth, part), lambda: signal.raise_signal(signal.SIGKILL)):
+        auth.get_token()
 
 
 @pytest.mark.slow
 @PARTS
 def test_the_holder_is_killed(sandbox, bare, make_cache, part):
     """Whenever a process is killed, the others have a token within its lease, and fetch once at most."""
-    doomed = bare(cache=make_cache())
-    child = Child(die, doomed, moment_of(doomed, part))
+    child = Child(die, bare(cache=make_cache()), part)
     child.process.join(60)
     assert child.process.exitcode == -signal.SIGKILL
     before = sandbox.calls["token"]
@@ -55,12 +59,21 @@ def test_the_holder_is_killed(sandbox, bare, make_cache, part):
 @pytest.mark.slow
 @PARTS
 def test_redis_is_killed(sandbox, bare, part):
-    """Whenever Redis is killed, those that renew and those that wait have a token at once."""
+    """Whenever Redis is killed, the one that renews and those that wait for it have a token at once."""
     with RedisServer() as server:
-        auths = [bare(cache=RedisTokenCache(server.url)) for _ in range(5)]
-        lines = Lines(moment_of(auths[0], part), server.stop)
+        holder, *waiters = (bare(cache=RedisTokenCache(server.url)) for _ in range(5))
+        at, fetches = moment_of(holder, part), sandbox.calls["token"] + 1
         sandbox.slow("token", 0.3)
-        get_together([lambda auth=auth: lines.run(auth.get_token) for auth in auths])
+
+        def hold():
+            with Moments(at, server.stop):
+                return holder.get_token()
+
+        def wait(auth):
+            sandbox.wait_for_calls("token", fetches)
+            return auth.get_token()
+
+        get_together([hold, *[partial(wait, auth) for auth in waiters]])
         with pytest.raises(redis.ConnectionError):
             server.command("PING")
 
