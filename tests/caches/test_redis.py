@@ -4,6 +4,7 @@ import _thread
 import copy
 import pickle
 import time
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -128,11 +129,7 @@ def test_the_lease_is_prolonged_while_it_is_held(redis_server):
 
 def test_no_thread_can_be_started(cache, redis_server, monkeypatch):
     """The lease is not prolonged then, and given up as usual."""
-
-    def refuse(*_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    monkeypatch.setattr(_thread, "start_new_thread", Mock(side_effect=RuntimeError("no more threads")))
     with cache.lock(KEY):
         pass
     assert redis_server.command("KEYS", "*:lock") == []

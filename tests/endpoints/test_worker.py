@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 
@@ -109,11 +110,7 @@ def test_a_thread_is_started_where_no_signal_handler_raises(monkeypatch):
 @pytest.mark.parametrize(("owner", "name"), [(_thread, "start_new_thread"), (threading.Thread, "start")])
 def test_a_call_is_made_where_no_more_threads_begin(monkeypatch, owner, name):
     """As at the end of the interpreter, or at a limit of the system."""
-
-    def refuse(*_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(owner, name, refuse)
+    monkeypatch.setattr(owner, name, Mock(side_effect=RuntimeError("no more threads")))
     call = worker.Call(lambda: "done")
     call.start()
     assert call.wait(5)
