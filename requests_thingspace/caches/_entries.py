@@ -28,8 +28,10 @@ _LOCKING_SOON = (
 
 def entry_from(text: str | bytes | None) -> dict[str, Any] | None:
     """The JSON object that was stored as `text`; a ValueError, which does not quote it, if it is none."""
-    document = None if text is None else json_object(text)
-    if document is None and text is not None:
+    if text is None:
+        return None
+    document = json_object(text)
+    if document is None:
         raise ValueError("what the token cache holds is not a JSON object")
     return document
 
