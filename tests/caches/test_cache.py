@@ -41,39 +41,53 @@ def test_a_cache_out_of_reach_is_left_alone(sandbox, cache):
 
 
 @pytest.fixture
-def held(sandbox, cache):
-    """A shelf, its only lock held by somebody else, and the key and entry that they are about to save."""
+def fetched(sandbox, cache):
+    """What another process is about to save: the key, and the entry."""
     auth = sandbox.auth(cache=cache)
     auth.get_token()
-    key = auth.cache_keys["bearer"]
-    with cache.lock(key):
-        yield cache, key, cache.entries.pop(key)
+    return cache.entries.popitem()
 
 
-def test_who_waits_leaves_as_soon_as_there_is_a_token(sandbox, held, caplog):
+def test_who_waits_leaves_as_soon_as_there_is_a_token(sandbox, cache, fetched, caplog):
     """The lock stays taken all the time: a saved token is enough, and nothing is told."""
-    cache, _, entry = held
+    key, entry = fetched
 
     class Waiting(Shelf):
         def watch(self, key):
             self.save(key, entry, 60)
             return super().watch(key)
 
-    token = sandbox.auth(cache=Waiting(cache)).get_token()
+    with cache.lock(key):
+        token = sandbox.auth(cache=Waiting(cache)).get_token()
     assert token.value == entry["token"]["access_token"]
     assert (sandbox.calls["token"], told(caplog)) == (1, [])
 
 
-def test_a_due_token_does_not_wait_for_another_process(sandbox, held):
+def test_who_has_the_lock_looks_again(sandbox, cache, fetched):
+    """Whoever had it just before may have saved a token."""
+    _, entry = fetched
+
+    class Locking(Shelf):
+        def lock(self, key):
+            self.save(key, entry, 60)
+            return super().lock(key)
+
+    token = sandbox.auth(cache=Locking(cache)).get_token()
+    assert token.value == entry["token"]["access_token"]
+    assert sandbox.calls["token"] == 1
+
+
+def test_a_due_token_does_not_wait_for_another_process(sandbox, cache, fetched):
     """While others renew, whoever has a token that is due goes on with it at once."""
-    cache, key, entry = held
+    key, entry = fetched
     cache.save(key, entry, 60)
     auth = sandbox.auth(cache=cache)
     token = auth.get_token()
     sandbox.advance(3590)
     cache.used.clear()
-    assert auth.get_token() == token
-    assert cache.used == ["load", "lock"]
+    with cache.lock(key):
+        assert auth.get_token() == token
+    assert cache.used == ["lock", "load", "lock", "unlock"]
     assert sandbox.calls["token"] == 1
 
 

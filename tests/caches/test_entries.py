@@ -185,6 +185,7 @@ def test_a_reset_in_mid_fetch_saves_nothing(sandbox, cache):
     with fetching(sandbox, auth):
         auth.reset()
     assert cache.entries == {}
+    assert "save" not in cache.used
 
 
 def test_a_reset_after_the_save_clears(sandbox, cache):
