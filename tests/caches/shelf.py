@@ -3,10 +3,13 @@
 import stat
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from requests_thingspace import LoginRefusedError, TokenCache, TokenRequestError
+
+from ..torture.moments import Moments
 
 KEY = "0" * 64
 ENTRY = {"access_token": "a-token"}
@@ -49,6 +52,14 @@ def fetching(sandbox, auth, seconds=0.5):
 def mode(path):
     """The permissions of a file or folder."""
     return stat.S_IMODE(path.stat().st_mode)
+
+
+class CacheMoments(Moments):
+    """Moments in the code of the caches alone."""
+
+    def _moment(self, frame, kind):
+        if "caches" in Path(frame.f_code.co_filename).parts:
+            super()._moment(frame, kind)
 
 
 class Shelf(TokenCache):

@@ -7,16 +7,15 @@ import socket
 import time
 import weakref
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from requests_thingspace import LoginRefusedError, TokenRequestError
 
 from ..threads import in_a_thread, in_threads
-from ..torture.moments import Moments, raising
+from ..torture.moments import raising
 from ..torture.scenarios import outcome_of
-from .shelf import KEY, Shelf, fetching, get, refused, told
+from .shelf import KEY, CacheMoments, Shelf, fetching, get, refused, told
 
 
 @pytest.fixture
@@ -228,14 +227,6 @@ def test_no_exception_is_kept(sandbox, cache):
     assert auth.get_token()
     gc.collect()  # contextlib of some versions leaves a circle behind
     assert not raised
-
-
-class CacheMoments(Moments):
-    """Those in the code of the caches alone."""
-
-    def _moment(self, frame, kind):
-        if "caches" in Path(frame.f_code.co_filename).parts:
-            super()._moment(frame, kind)
 
 
 @pytest.mark.slow

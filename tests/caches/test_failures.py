@@ -14,18 +14,17 @@ from requests_thingspace import RedisTokenCache
 
 from ..children import Child
 from ..threads import in_threads
-from ..torture.moments import Moments
 from .redis_server import RedisServer
-from .shelf import ENTRY, KEY, Shelf, told
+from .shelf import ENTRY, KEY, CacheMoments, Shelf, told
 
 SECONDS = 4  # two more than a lease lasts
 PARTS = pytest.mark.parametrize("part", range(1, 7))
 
 
 def moment_of(auth, part):
-    """The moment at which so many sevenths of a renewal of `auth` are over."""
+    """The moment at which so many sevenths of what the cache does in a renewal are over."""
     for _ in range(2):  # the first one has more to do
-        with Moments() as moments:
+        with CacheMoments() as moments:
             auth.get_token()
         auth.reset()
     return moments.count * part // 7
@@ -40,7 +39,7 @@ def get_together(works):
 
 def die(auth, part):
     """Be killed in mid-renewal."""
-    with Moments(moment_of(auth, part), lambda: signal.raise_signal(signal.SIGKILL)):
+    with CacheMoments(moment_of(auth, part), lambda: signal.raise_signal(signal.SIGKILL)):
         auth.get_token()
 
 
@@ -66,7 +65,7 @@ def test_redis_is_killed(sandbox, bare, part):
         sandbox.slow("token", 0.3)
 
         def hold():
-            with Moments(at, server.stop):
+            with CacheMoments(at, server.stop):
                 return holder.get_token()
 
         def wait(auth):
