@@ -168,6 +168,22 @@ def test_reset_gives_a_refused_login_another_chance(sandbox, process):
     assert sandbox.calls["login"] == 2
 
 
+@pytest.mark.parametrize(("password", "remembered"), [("the-password", 0), ("worse", 1)])
+def test_a_reset_elsewhere_in_mid_login_is_not_undone(cache, process, password, remembered):
+    """What it has cleared is not saved again, neither with a session nor with another refusal."""
+    fixed = process(password="wrong")
+    refused(fixed)
+
+    def on_event(event):
+        if event.name in ("session_started", "login_refused"):
+            fixed.reset()
+
+    user = process(password=password, on_event=on_event)
+    with suppress(LoginRefusedError):
+        user.get_session_token()
+    assert cache.describe(user.cache_keys["session"])["refused_logins"] == remembered
+
+
 def test_two_clients_never_share_nor_what_was_revoked(process):
     """Another id, or other scopes: another token. After auth.revoke() nobody is given the old one."""
     first, late = process(), process()
