@@ -22,7 +22,7 @@ from .._values import Secret
 from . import _entries
 
 LOCK_TIMEOUT = 40.0  # seconds to wait for another process; a token call takes 30 at most by default
-_LONGEST_STAY = 30 * 86400.0  # seconds for which an entry without an expiry of its own is kept
+_LONGEST_STAY = 30 * 86400.0  # seconds for which an entry without an expiry is kept: a session, or a refusal
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.004, 0.07  # seconds between two looks at an entry that others renew
 _LOCK_PAUSE = 0.1  # seconds between two tries for a lock of which there is no news
 _MOST_SPENT = 1000  # rejected tokens that are remembered
@@ -303,9 +303,7 @@ class _Visit:
 
     def _save(self, lock: Any, entry: dict[str, Any], *secrets: Secret[str]) -> None:
         expires_at = (entry.get("token") or {}).get("expires_at")
-        life = _LONGEST_STAY
-        if expires_at is not None and not _entries.refused_logins_in(entry):
-            life = max(expires_at - time.time(), 1.0)
+        life = _LONGEST_STAY if expires_at is None else max(expires_at - time.time(), 1.0)
         with self._guarded("save", *secrets):
             self._cache._save_under(lock, self.key, entry, life)
 

@@ -126,11 +126,6 @@ def refusals_in(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return kept
 
 
-def refused_logins_in(entry: dict[str, Any]) -> int:
-    """How many passwords are remembered as refused; the entry has to be kept longer than its token then."""
-    return sum(bool(said.get("login", True)) for said in refusals_in(entry).values())
-
-
 def described(entry: dict[str, Any]) -> dict[str, Any]:
     """What may be shown of an entry."""
     token, by = entry.get("token"), entry.get("fetched_by")
@@ -142,7 +137,7 @@ def described(entry: dict[str, Any]) -> dict[str, Any]:
         "host": by.get("host"),
         "pid": by.get("pid"),
         "fetches_this_hour": len(_fetches_in(entry, time.time())),
-        "refused_logins": refused_logins_in(entry),
+        "refused_logins": sum(bool(said.get("login", True)) for said in refusals_in(entry).values()),
     }
 
 

@@ -14,7 +14,7 @@ from requests_thingspace import RedisTokenCache
 
 from ..threads import in_threads
 from .redis_server import RedisServer
-from .shelf import ENTRY, KEY, fetching, get, get_anew, told
+from .shelf import ENTRY, KEY, fetching, get, get_anew, refused, told
 
 
 @pytest.fixture
@@ -104,12 +104,16 @@ def test_an_answer_is_lost(cache, sandbox, redis_server, caplog):
 
 
 def test_an_entry_lives_as_long_as_its_token(sandbox, cache, redis_server):
-    """Redis drops a token when it expires, the notice for those who wait soon, and keeps nothing else."""
+    """Redis drops a token when it expires, the notice for waiters soon, and a refused login after weeks."""
     sandbox.advance(600)
-    sandbox.auth(cache=cache).get_token()
+    user = sandbox.auth(cache=cache, password="wrong")
+    user.get_token()
     name, notice = sorted(redis_server.command("KEYS", "*"))
     assert 3500 < redis_server.command("TTL", name) <= 4200
     assert 0 < redis_server.command("TTL", notice) <= 10
+    refused(user)
+    name = name.replace(user.cache_keys["bearer"], user.cache_keys["session"])
+    assert redis_server.command("TTL", name) > 29 * 86400
 
 
 @pytest.mark.slow
