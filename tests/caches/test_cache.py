@@ -206,6 +206,7 @@ def test_a_token_on_which_thingspace_insists_is_asked_for_once(connect, sandbox,
     get(sandbox, session)
     sandbox.fail_next("api", status=401)
     assert get(sandbox, session) == 401
+    assert get(sandbox, connect(cache=cache)) == 200  # the next client has it from the cache
     assert sandbox.calls["token"] == 2
 
 

@@ -15,7 +15,7 @@ from requests_thingspace import LoginRefusedError, TokenRequestError
 from ..threads import in_a_thread, in_threads
 from ..torture.moments import raising
 from ..torture.scenarios import outcome_of
-from .shelf import KEY, CacheMoments, Shelf, fetching, get, refused, told
+from .shelf import KEY, CacheMoments, Shelf, get, refused, told
 
 
 @pytest.fixture
@@ -110,7 +110,8 @@ def test_a_refused_secret_is_refused_for_all(sandbox, cache):
 def test_a_refused_secret_is_tried_again(sandbox, cache, key, until):
     """After the cool-down, also if a clock elsewhere is years ahead; the entry forgets the refusal then."""
     for calls in (1, 2):
-        refused(sandbox.auth(cache=cache, client_secret="wrong"))
+        for _ in range(2):
+            refused(sandbox.auth(cache=cache, client_secret="wrong"))
         assert sandbox.calls["token"] == calls
         for said in cache.entries[key]["refused"].values():
             said["until"] += until
@@ -164,8 +165,11 @@ def test_reset_gives_a_refused_login_another_chance(sandbox, process):
     sandbox.advance(3)  # the cool-down of a failed renewal is over
     refused(stubborn)
     assert sandbox.calls["login"] == 1
-    refused(fixed)
-    assert sandbox.calls["login"] == 2
+    for logins in (2, 3):  # each is remembered again
+        refused(fixed)
+        refused(process(password="wrong"))
+        assert sandbox.calls["login"] == logins
+        fixed.reset()
 
 
 @pytest.mark.parametrize(("password", "remembered"), [("the-password", 0), ("worse", 1)])
@@ -194,13 +198,24 @@ def test_two_clients_never_share_nor_what_was_revoked(process):
     assert late.get_token() != token
 
 
-def test_a_reset_in_mid_fetch_saves_nothing(sandbox, cache):
-    """What a renewal brings home after a reset is not kept for others."""
-    auth = sandbox.auth(cache=cache)
-    with fetching(sandbox, auth):
-        auth.reset()
-    assert cache.entries == {}
-    assert "save" not in cache.used
+@pytest.mark.parametrize("word", ["the-password", "wrong"])
+def test_a_reset_in_mid_login_saves_nothing(sandbox, cache, word):
+    """What a renewal brings home after a reset is not kept for others, be it a session or a refusal."""
+    asked = []
+
+    def password():
+        asked.append(word)
+        if len(asked) == 1:
+            auth.reset()
+        return word
+
+    auth = sandbox.auth(cache=cache, password=password)
+    auth.get_token()
+    with suppress(LoginRefusedError):
+        auth.get_session_token()
+    assert sandbox.calls["login"] == 1
+    assert list(cache.entries) == [auth.cache_keys["bearer"]]
+    assert cache.used.count("save") == 2  # of the bearer that was reset, and of the next one
 
 
 def test_a_reset_after_the_save_clears(sandbox, cache):
