@@ -2,13 +2,14 @@
 
 import copy
 import pickle
+import time
 from unittest.mock import MagicMock
 
 import pytest
 
 from requests_thingspace import Clock, FileTokenCache
 
-from .shelf import Shelf, get, refused, told
+from .shelf import KEY, Shelf, get, refused, told
 
 DOWN = OSError("out of order")
 
@@ -61,6 +62,13 @@ def test_who_waits_leaves_as_soon_as_there_is_a_token(sandbox, cache, fetched, c
         token = sandbox.auth(cache=Waiting(cache)).get_token()
     assert token.value == entry["token"]["access_token"]
     assert (sandbox.calls["token"], told(caplog)) == (1, [])
+
+
+def test_who_waits_pauses(cache):
+    """A backend that has no news of its own is asked again after the time that it is given."""
+    started = time.monotonic()
+    assert cache.watch(KEY)(0.05)
+    assert time.monotonic() - started >= 0.05
 
 
 def test_who_has_the_lock_looks_again(sandbox, cache, fetched):
