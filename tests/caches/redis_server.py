@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import shutil
 import signal
 import socket
@@ -45,6 +44,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._cluster = cluster
         self.port = free_port() if cluster or tcp else 0
+        self._ready = ["eady to accept"] * (2 if self.port else 1)
         self.url = f"redis://127.0.0.1:{self.port}" if cluster else f"unix://{self._folder}/redis.sock"
         self._options = ["--dir", self._folder, "--unixsocket", "redis.sock", "--save", ""]
         self._options += ["--bind", "127.0.0.1", "--port", str(self.port)]
@@ -61,13 +61,16 @@ class RedisServer:
     def start(self) -> None:
         """Start with an empty memory, and wait until it listens."""
         self._process = subprocess.Popen([program(), *self._options], stdout=subprocess.PIPE)
-        listeners = 2 if self.port else 1
-        ready = (line for line in self._process.stdout if b"eady to accept" in line)
-        assert len(list(itertools.islice(ready, listeners))) == listeners, "it ended"
+        for ready in self._ready:
+            self.until(ready)
         if self._cluster:  # of one node
             self.command("CLUSTER", "ADDSLOTS", *range(16384))
             while "cluster_state:ok" not in self.command("CLUSTER", "INFO"):
                 self.command("PING")
+
+    def until(self, told: str) -> None:
+        """Wait until it has told of something."""
+        assert any(told.encode() in line for line in self._process.stdout), "it ended"
 
     def stop(self) -> None:
         """Kill it, as a crash does."""
@@ -105,6 +108,20 @@ class RedisServer:
         with closing(self.client(username="tokens", password="word", **settings)) as client:
             yield client
         self.command("ACL", "DELUSER", "tokens")
+
+
+class Sentinel(RedisServer):
+    """A redis-sentinel that watches one server and makes its replica the next one when it dies."""
+
+    def __init__(self, watched: RedisServer):
+        super().__init__(tcp=True)
+        settings = Path(self._folder, "sentinel.conf")
+        settings.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self._folder}\n"
+            f"sentinel monitor tokens 127.0.0.1 {watched.port} 1\n"
+            "sentinel down-after-milliseconds tokens 300\nsentinel failover-timeout tokens 3000\n"
+        )
+        self._options, self._ready = [str(settings), "--sentinel"], ["+slave slave"]
 
 
 def free_port() -> int:

@@ -4,16 +4,18 @@ import _thread
 import copy
 import pickle
 import time
+from contextlib import ExitStack
 from unittest.mock import Mock
 
 import pytest
 import redis
-from redis.sentinel import Sentinel
+import trustme
+from redis.sentinel import Sentinel as Sentinels
 
 from requests_thingspace import RedisTokenCache
 
 from ..threads import in_threads
-from .redis_server import RedisServer
+from .redis_server import RIGHTS, RedisServer, Sentinel, free_port
 from .shelf import ENTRY, KEY, fetching, get, get_anew, refused, told
 
 
@@ -163,29 +165,60 @@ def test_a_connection_is_made_by_few_commands(cache, redis_server):
     assert ran <= {"get", "config|resetstat", "config", "info"}
 
 
-class Finder(Sentinel):
-    """What tells a client where the server is now."""
-
-    def discover_master(self, service_name):
-        return "127.0.0.1", self.port
-
-
 @pytest.mark.slow
 def test_failover_in_mid_fetch(sandbox, beside):
     """A server that dies while a token is fetched fails nobody, and its successor has the next token."""
-    finder = Finder([])
-    client = finder.master_for("tokens", socket_timeout=1)
-    sessions = [sandbox.session(cache=RedisTokenCache(client, lease=2.0)) for _ in range(6)]
-    with RedisServer(tcp=True) as server, RedisServer(tcp=True) as successor, client:
-        finder.port = server.port
-        sandbox.slow("token", 0.5)
-        dying = beside(lambda: sandbox.wait_for_calls("token", 1) and server.stop())
-        pending = sessions[:4]
-        assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
-        dying.result()
-        finder.port = successor.port
-        sandbox.slow("token", 0)
-        sandbox.advance(3601)
-        before = sandbox.calls["token"]
-        assert [get(sandbox, session) for session in sessions] == [200] * 6
-        assert sandbox.calls["token"] == before + 1
+    with RedisServer(tcp=True) as server:
+        follower = ("--replicaof", "127.0.0.1", server.port, "--replica-announce-ip", "127.0.0.1")
+        with RedisServer(*follower, tcp=True) as replica:
+            replica.until("sync: Finished with success")
+            with Sentinel(server) as sentinel:
+                finder = Sentinels([("127.0.0.1", sentinel.port)], socket_timeout=1)
+                cache = RedisTokenCache(finder.master_for("tokens", socket_timeout=1), lease=2.0)
+                sessions = [sandbox.session(cache=cache) for _ in range(6)]
+                sandbox.slow("token", 0.5)
+                dying = beside(lambda: sandbox.wait_for_calls("token", 1) and server.stop())
+                pending = sessions[:4]
+                assert in_threads(4, lambda: get(sandbox, pending.pop())) == [200] * 4
+                dying.result()
+                sentinel.until("+switch-master")
+                sandbox.slow("token", 0)
+                sandbox.advance(3601)
+                before = sandbox.calls["token"]
+                assert [get(sandbox, session) for session in sessions] == [200] * 6
+                assert sandbox.calls["token"] == before + 1
+                for client in (cache._client, *finder.sentinels):
+                    client.close()
+
+
+def test_an_entry_is_evicted(sandbox, caplog):
+    """A Redis that drops entries for want of memory costs a token call, no API call, and is not told of."""
+    with RedisServer("--maxmemory-policy", "allkeys-lru") as server:
+        sessions = [sandbox.session(cache=RedisTokenCache(server.url)) for _ in range(2)]
+        assert get(sandbox, sessions[0]) == 200
+        for memory in (1, 0):
+            server.command("CONFIG", "SET", "maxmemory", memory)
+        assert server.command("KEYS", "*") == []
+        assert [get(sandbox, session) for session in sessions] == [200, 200]
+    assert (sandbox.calls["token"], told(caplog)) == (2, [])
+
+
+@pytest.mark.slow
+def test_tls_and_a_user_of_few_rights(sandbox, tmp_path, caplog):
+    """A server that speaks TLS alone, and a user with a password who may do just what the page lists."""
+    authority, port = trustme.CA(), free_port()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    files = {"cert": "server.pem", "key": "server.pem", "ca-cert": "ca.pem"}
+    options = [word for name in files for word in (f"--tls-{name}-file", tmp_path / files[name])]
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(
+                RedisServer("--tls-port", port, "--tls-auth-clients", "no", *options)
+            )
+        except AssertionError:
+            pytest.skip("this redis-server was built without TLS")
+        stack.enter_context(server.user(*RIGHTS))
+        url = f"rediss://tokens:word@127.0.0.1:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        assert [get(sandbox, sandbox.session(cache=RedisTokenCache(url))) for _ in range(3)] == [200] * 3
+    assert (sandbox.calls["token"], told(caplog)) == (1, [])
