@@ -3,12 +3,12 @@
 CPython looks for signals when a function is entered or a generator resumed, when a loop jumps back, and after
 each call (ceval's "eval breaker"); nowhere else, so that two stores in a row cannot be torn apart. `Moments`
 finds the same places by `sys.settrace`. On CPython 3.14 there is one more, after a lock's `__enter__`:
-the lock is taken, and `__exit__` is not yet certain (python/cpython#148874). `with_visible_locks` makes that
-one visible on every version.
+the lock is taken, and `__exit__` is not yet certain (python/cpython#148874). `VisibleLock` makes that one
+visible on every version.
 
-    how_many = count(call)
-    for at in range(how_many):
-        with Moments(at, act) as moments: call()
+    with Moments() as moments: call()
+    for at in range(moments.count):
+        with Moments(at, act): call()
 """
 
 from __future__ import annotations
@@ -16,19 +16,15 @@ from __future__ import annotations
 import contextlib
 import dis
 import os
-import random
 import re
-import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType, SimpleNamespace
 from typing import Any
 
 import requests_thingspace
-from requests_thingspace._endpoints.worker import frames
 
 PACKAGE = str(Path(requests_thingspace.__file__).parent) + os.sep
 _TOOLS = tuple(f"{PACKAGE}{name}{os.sep}" for name in ("sandbox", "cli"))
@@ -36,12 +32,29 @@ _HELPERS = {str(module.__file__) for module in (contextlib, threading)}
 _AFTER_CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX")
 _JUMPS_BACK = ("JUMP_BACKWARD", "JUMP_ABSOLUTE")
 _READERS = ("_values.py", "_tokens.py", "answers.py", "_cache.py", "_entries.py", "_file.py", "_private.py")
-_SHOWN = re.compile(r"'(secret|right|wrong)'|id:secret|aWQ6c2VjcmV0|\b(token|session)-\d")  # those of `wire`
+_SHOWN = re.compile(r"'(secret|right|wrong)'|id:secret|aWQ6c2VjcmV0|\b(token|session)-\d")  # of `thingspace`
 _names: dict[CodeType, dict[int, str]] = {}
 
 
 def in_package(filename: str) -> bool:
     return filename.startswith(PACKAGE) and not filename.startswith(_TOOLS)
+
+
+class VisibleLock:
+    """A lock whose `__enter__` is Python, so that a moment can come directly after it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.acquire, self.release, self.locked = self._lock.acquire, self._lock.release, self._lock.locked
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+_VISIBLE_ENTER = VisibleLock.__enter__.__code__
 
 
 def _is_watched(code: CodeType) -> bool:
@@ -72,18 +85,17 @@ class Moments:
         self.where: str | None = None
         self.stack: list[str] = []
         self.shown: list[str] = []
-        self._at = at
-        self._act = act
+        self._at, self._act = at, act
 
     def __enter__(self) -> Moments:
         self._before = sys.gettrace()
-        sys.settrace(self._enter_frame)
+        sys.settrace(self.enter_frame)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self._before)
 
-    def _enter_frame(self, frame: FrameType, event: str, _: object) -> Any:
+    def enter_frame(self, frame: FrameType, event: str, _: object) -> Any:
         """Trace a frame from its entry or resumption on."""
         code = frame.f_code
         if not _is_watched(code):
@@ -96,35 +108,51 @@ class Moments:
             if event == "opcode":
                 was, last = last, operations.get(frame.f_lasti, "")
                 if was in _AFTER_CALLS or last in _JUMPS_BACK:
-                    self._moment(frame, f"after {was}" if was in _AFTER_CALLS else last)
+                    self.come(frame, f"after {was}" if was in _AFTER_CALLS else last)
             elif event == "return" and is_enter:
-                self._moment(frame, "return")
+                self.come(frame, "return")
             return in_frame
 
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         # A generator that is closed does not resume, and looks here like one that does before CPython 3.11.
         is_closed = operations.get(frame.f_lasti, "") not in ("", "RESUME") and frame.f_lasti > 0
         if not is_enter and not is_closed:
-            self._moment(frame, "entry")
+            self.come(frame, "entry")
         return in_frame
 
-    def _moment(self, frame: FrameType, kind: str) -> None:
+    def come(self, frame: FrameType, kind: str) -> None:
         """Count a moment, and act if it is the one."""
         self.count += 1
-        if self.count - 1 != self._at:
-            return
-        name = Path(frame.f_code.co_filename).name
-        self.where = f"{name}:{frame.f_lineno} {frame.f_code.co_name}, {kind}"
-        self.stack, self.shown = functions_of(frame), shown_by(frame)
-        self._act()
+        if self.count - 1 == self._at:
+            name = Path(frame.f_code.co_filename).name
+            self.where = f"{name}:{frame.f_lineno} {frame.f_code.co_name}, {kind}"
+            self.stack, self.shown = functions_of(frame), _shown_by(frame)
+            self._act()
+
+
+def _frames_of(frame: FrameType | None) -> Iterator[tuple[FrameType, str, str]]:
+    """A frame and those that called it, each with the names of its file and its function."""
+    while frame is not None:
+        yield frame, Path(frame.f_code.co_filename).name, frame.f_code.co_name
+        frame = frame.f_back
 
 
 def functions_of(frame: FrameType | None) -> list[str]:
-    names = []
-    while frame is not None:
-        names.append(f"{Path(frame.f_code.co_filename).name} {frame.f_code.co_name}")
-        frame = frame.f_back
-    return names
+    return [f"{file} {function}" for _, file, function in _frames_of(frame)]
+
+
+def _shown_by(frame: FrameType) -> list[str]:
+    """The locals of the package's frames that show a secret to whoever prints them, at this moment.
+
+    What reads or writes a document has it in its hands, and so has a constructor what it keeps.
+    """
+    return [
+        f"a secret in {file} {function}: {local}"
+        for one, file, function in _frames_of(frame)
+        if in_package(one.f_code.co_filename) and file not in _READERS and function != "__init__"
+        for local, value in one.f_locals.items()
+        if _SHOWN.search(_printed(value))
+    ]
 
 
 def _printed(value: object) -> str:
@@ -135,122 +163,21 @@ def _printed(value: object) -> str:
         return ""
 
 
-def shown_by(frame: FrameType | None) -> list[str]:
-    """The locals of the package's frames that show a secret to whoever prints them, at this moment.
-
-    What reads or writes a document has it in its hands, and so has a constructor what it keeps.
-    """
-    found = []
-    while frame is not None:
-        code, name = frame.f_code, Path(frame.f_code.co_filename).name
-        if in_package(code.co_filename) and name not in _READERS and code.co_name != "__init__":
-            shown = [local for local, value in frame.f_locals.items() if _SHOWN.search(_printed(value))]
-            found += [f"{name} {code.co_name}: {local}" for local in shown]
-        frame = frame.f_back
-    return found
-
-
-class VisibleLock:
-    """A lock whose `__enter__` is Python, so that a moment can come directly after it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.acquire, self.release, self.locked = self._lock.acquire, self._lock.release, self._lock.locked
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-_VISIBLE_ENTER = VisibleLock.__enter__.__code__
-
-
-class StandIn:
-    """A module with some names replaced."""
-
-    def __init__(self, module: Any, **names: Any):
-        self.__dict__.update(names)
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
-
-
-def package_modules() -> list[Any]:
-    """The modules of the library proper that are imported."""
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("requests_thingspace") and in_package(str(module.__file__))
+@contextlib.contextmanager
+def standing_in(module: ModuleType, **names: Any) -> Iterator[None]:
+    """Let every module of the package find other things under these names of `module`."""
+    name, stand_in = module.__name__, SimpleNamespace(**{**vars(module), **names})
+    users = [
+        one
+        for key, one in list(sys.modules.items())
+        if key.startswith("requests_thingspace")
+        and in_package(str(one.__file__))
+        and vars(one).get(name) is module
     ]
-
-
-@contextlib.contextmanager
-def standing_in(**modules: StandIn) -> Iterator[None]:
-    """Let every module of the package find stand-ins in place of these modules."""
-    taken = []
-    for module in package_modules():
-        for name, stand_in in modules.items():
-            if module.__dict__.get(name) is stand_in._module:
-                taken.append((module, name))
-                setattr(module, name, stand_in)
+    for user in users:
+        setattr(user, name, stand_in)
     try:
         yield
     finally:
-        for module, name in taken:
-            setattr(module, name, modules[name]._module)
-
-
-def with_visible_locks() -> contextlib.AbstractContextManager[None]:
-    """Let the package make locks with a moment after `__enter__`, as on CPython 3.14."""
-    return standing_in(threading=StandIn(threading, Lock=VisibleLock))
-
-
-def raising(error: BaseException) -> Callable[[], object]:
-    def act() -> None:
-        raise error
-
-    return act
-
-
-@contextlib.contextmanager
-def real_signal(seed: int, longest: float, act: Callable[[], object]) -> Iterator[None]:
-    """Let a real SIGALRM come at a time that `seed` decides, and `act` be its handler.
-
-    Args:
-        seed: decides the time.
-        longest: seconds, the latest time.
-        act: what the handler does, once.
-    """
-    came = False
-
-    def handler(*_: object) -> None:
-        nonlocal came
-        if not came:
-            came = True
-            act()
-
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, random.Random(seed).uniform(1e-6, longest))
-        yield
-    finally:
-        came = True
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def until_blocked(*threads: threading.Thread) -> None:
-    """Give each thread time to end, or to come to where it waits for another."""
-    end, seen = time.monotonic() + 0.05, {}
-    while time.monotonic() < end:
-        time.sleep(0)
-        now = {ident: (f.f_code, f.f_lasti) for ident, f in frames().items()}
-        running = [
-            t for t in threads if t.is_alive() and (t.ident not in now or seen.get(t.ident) != now[t.ident])
-        ]
-        if not running:
-            return
-        seen = now
+        for user in users:
+            setattr(user, name, module)

@@ -20,12 +20,12 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import requests_thingspace
 
-from .moments import StandIn, in_package, standing_in
-from .primitives import Lock, Thread
+from .moments import VisibleLock, in_package, standing_in
 
 SHORT = 0.1  # seconds; time-outs up to that may pass while others run
 MOST_STEPS = 300_000
@@ -46,6 +46,26 @@ class StuckError(Exception):
 
 class _Abandoned(BaseException):
     """Ends the threads of a schedule that is stuck."""
+
+
+class Lock(VisibleLock):
+    """As threading.Lock, but the scheduler decides who waits."""
+
+    def __init__(self, scheduler: Scheduler):
+        self.scheduler, self._held = scheduler, False
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        seconds = 0.0 if not blocking else None if timeout < 0 else timeout
+        if self._held and not (blocking and self.scheduler.wait(lambda: not self._held, seconds)):
+            return False
+        self._held = True
+        return True
+
+    def release(self) -> None:
+        self._held = False
+
+    def locked(self) -> bool:
+        return self._held
 
 
 class Task:
@@ -85,9 +105,8 @@ class Scheduler:
         """
         self.now = 0.0
         self.steps = self.switches = 0
-        self._choose, self._gap = choose, gap
+        self._choose, self._gap, self._left = choose, gap, gap()
         self._impatient = impatient
-        self._left = gap()
         self.current: Task | None = None
         self._tasks: list[Task] = []
         self._here = threading.local()
@@ -111,12 +130,17 @@ class Scheduler:
         if self._stuck is not None or not ended:
             raise self._stuck or StuckError("a thread does not come back")
 
-    def standing_in(self) -> contextlib.AbstractContextManager[None]:
+    def standing_in(self) -> contextlib.ExitStack:
         """Let the package wait by this scheduler."""
-        clock = StandIn(time, sleep=self.sleep, monotonic=lambda: 1000.0 + self.now)
-        waits = {kind.__name__: partial(kind, self) for kind in (Lock, Thread)}
-        at_once = StandIn(_thread, start_new_thread=lambda work, arguments: work(*arguments))
-        return standing_in(threading=StandIn(threading, **waits), time=clock, _thread=at_once)
+        stack = contextlib.ExitStack()
+
+        def thread(target: Callable[[], object], **_: object) -> SimpleNamespace:
+            return SimpleNamespace(start=lambda: self.spawn(target))
+
+        stack.enter_context(standing_in(threading, Lock=partial(Lock, self), Thread=thread))
+        stack.enter_context(standing_in(time, sleep=self.sleep, monotonic=lambda: 1000.0 + self.now))
+        stack.enter_context(standing_in(_thread, start_new_thread=lambda work, arguments: work(*arguments)))
+        return stack
 
     def spawn(self, work: Callable[[], object]) -> Task:
         """Add a thread, which begins when it is chosen."""
@@ -147,6 +171,28 @@ class Scheduler:
                 me.waits_for, me.deadline = None, math.inf
         return test()
 
+    def trace(self, frame: Any, event: str, arg: object) -> Any:
+        """Trace the frames of the package by instruction."""
+        if not in_package(frame.f_code.co_filename):
+            return None
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        return self._step
+
+    def _step(self, frame: Any, event: str, arg: object) -> Any:
+        """One instruction."""
+        if event == "opcode":
+            self._left -= 1
+            self.count_step(MOST_STEPS)
+            if self._left <= 0:
+                self._left = self._gap()
+                self.pause()
+        return self._step
+
+    def count_step(self, most: int) -> None:
+        self.steps += 1
+        if self.steps > most:
+            self._give_up("they go round in circles")
+
     def _me(self) -> Task | None:
         """The calling thread's task; ``None`` outside of a schedule."""
         if self._stuck is not None:
@@ -157,7 +203,7 @@ class Scheduler:
         """The life of a thread."""
         task.turn.acquire()
         self._here.task = task
-        sys.settrace(self._trace)
+        sys.settrace(self.trace)
         try:
             if self._stuck is None:
                 task.work()
@@ -175,25 +221,6 @@ class Scheduler:
                 self.current.turn.release()
             elif not self._tasks:
                 self._finished.set()
-
-    def _trace(self, frame: Any, event: str, arg: object) -> Any:
-        """Trace the frames of the package by instruction."""
-        if not in_package(frame.f_code.co_filename):
-            return None
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        return self._step
-
-    def _step(self, frame: Any, event: str, arg: object) -> Any:
-        """One instruction."""
-        if event == "opcode":
-            self.steps += 1
-            self._left -= 1
-            if self.steps > MOST_STEPS:
-                self._give_up("they go round in circles")
-            if self._left <= 0:
-                self._left = self._gap()
-                self.pause()
-        return self._step
 
     def _hand_over(self, me: Task) -> None:
         """Let the next thread go on, and wait for one's turn."""

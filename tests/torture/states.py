@@ -9,18 +9,19 @@ is, with what in its hands, and what the turns say.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from requests_thingspace import Clock, OAuthToken, ThingspaceAuth
+from requests_thingspace import PRODUCTION, OAuthToken
 from requests_thingspace._turns import Turn
 
 from .moments import Moments
-from .scheduler import Scheduler, StuckError, Task
+from .scheduler import Scheduler, Task
+from .schedules import DISTURBING, Schedule
+from .thingspace import BASIC, LIFE
 
-LIFE, SKEW = 3600.0, 60.0
 _ROOMS = ("_turns.py", "_manager.py")
+_KEPT = ("over", "active", "failure", "token", "fetched", "_after")  # by a turn, or by a renewal
 
 
 class Explorer(Scheduler):
@@ -36,7 +37,7 @@ class Explorer(Scheduler):
         self._hands: dict[Task | None, list[Any]] = {}
         self._all: list[Task] = []
         self._moments = Moments()
-        self._moments._moment = self._change  # type: ignore[method-assign]
+        self._moments.come = self._change  # type: ignore[method-assign]
 
     def spawn(self, work: Callable[[], object]) -> Task:
         """Add a thread."""
@@ -44,17 +45,15 @@ class Explorer(Scheduler):
         self._all.append(task)
         return task
 
-    def _trace(self, frame: Any, event: str, arg: object) -> Any:
+    def trace(self, frame: Any, event: str, arg: object) -> Any:
         """Trace the two rooms by moment."""
         if not frame.f_code.co_filename.endswith(_ROOMS):
             return None
-        return self._moments._enter_frame(frame, event, arg)
+        return self._moments.enter_frame(frame, event, arg)
 
     def _change(self, frame: Any, kind: str) -> None:
         """Control can change hands."""
-        self.steps += 1
-        if self.steps > 20_000:
-            self._give_up("they go round in circles")
+        self.count_step(20_000)
         self._hands[self.current] = _hands_of(frame)
         if self.interrupts and self._decide(2):
             self.interrupts = False
@@ -103,10 +102,17 @@ class Explorer(Scheduler):
         names: dict[int, int] = {}
         return tuple(
             [
-                (number, task is self.current, task.over, task.is_ready, _plain(self._hands.get(task), names))
-                for number, task in enumerate(self._all)
+                (task is self.current, task.over, task.is_ready, _plain(self._hands.get(task), names))
+                for task in self._all
             ]
         )
+
+    def next_order(self) -> list[int] | None:
+        """The choices of the next order, depth first; None after the last."""
+        made = self.made
+        while made and made[-1][1] + 1 == made[-1][0]:
+            made = made[:-1]
+        return [*[choice for _, choice in made[:-1]], made[-1][1] + 1] if made else None
 
 
 def _hands_of(frame: Any) -> list[Any]:
@@ -125,14 +131,9 @@ def _plain(value: Any, names: dict[int, int]) -> Any:
         if id(value) in names:
             return names[id(value)]
         names[id(value)] = len(names)
-        kept = [getattr(value, name, None) for name in ("active", "failure", "token", "fetched", "_after")]
         lock = getattr(value, "lock", None)  # it may be in the making
-        held = [
-            getattr(value, "over", None),
-            lock and lock.locked(),
-            *getattr(value, "_next", {}).values(),
-            *kept,
-        ]
+        kept = [getattr(value, name, None) for name in _KEPT]
+        held = [lock and lock.locked(), *getattr(value, "_next", {}).values(), *kept]
         return (names[id(value)], *(_plain(each, names) for each in held))
     if isinstance(value, (list, tuple)):
         return tuple([_plain(each, names) for each in value])
@@ -144,95 +145,32 @@ def _plain(value: Any, names: dict[int, int]) -> Any:
     return (type(value).__name__, getattr(value, "rejected", None), _plain(token, names))
 
 
-class World:
-    """An auth, what happens to it, and the laws that hold in the end."""
+class Order(Schedule):
+    """Threads that come between each other in one order; each token call gives another token."""
 
-    def __init__(self, deeds: tuple[str, ...], has_token: bool):
-        self.wall = self.monotonic = 1_800_000_000.0
-        self.ends: dict[str, float] = {}  # of each token's life, by the monotonic clock
-        self.asked = self.asking = self.most_asking = self.forgotten = 0
-        self.faults: list[str] = []
-        self.deeds = deeds
-        self.has_token = has_token
-        self.scheduler: Any = None
+    last, jump = "get_token", 60.0
+
+    def __init__(self, deeds: tuple[str, ...], explorer: Explorer, has_token: bool):
+        super().__init__([[name] for name in deeds], explorer)
+        self.explorer, self.interrupts, self.has_token = explorer, explorer.interrupts, has_token
+        self.pause, self.thingspace.is_giving_others = (lambda: None), True
+        self.connect("auth", token_provider=self._provide)
+        if has_token:
+            self.auth.token = self.thingspace.give()
+            self.thingspace.advance(LIFE - 30.0)  # it is due
+
+    def _arrive(self, name: str) -> None:
+        if name == "token":
+            self.explorer.give_way()
 
     def _provide(self, last_token: Any, manager: Any) -> Any:
-        self.asking += 1
-        self.most_asking = max(self.asking, self.most_asking)
-        self.asked += 1
-        token = self._token(LIFE)
-        self.scheduler.give_way()
-        self.asking -= 1
-        return token
+        return self.thingspace.answer(PRODUCTION.token_url, {"Authorization": BASIC}, "")[1]
 
-    def _token(self, life: float) -> dict[str, Any]:
-        """A token with so many seconds left."""
-        name = f"token-{self.asked}"
-        self.ends[name] = self.monotonic + life
-        return {"access_token": name, "expires_at": self.wall + life}
-
-    def run(self, scheduler: Explorer) -> list[str]:
-        """Run it in one order; what broke a law."""
-        self.scheduler, self.may_be_interrupted = scheduler, scheduler.interrupts
-        clock = Clock(wall=lambda: self.wall, monotonic=lambda: self.monotonic)
-        with scheduler.standing_in():
-            self.auth = ThingspaceAuth(
-                "id", "secret", token_provider=self._provide, clock=clock, clock_skew=SKEW
-            )
-            if self.has_token:
-                self.auth.token = self._token(1.5 * SKEW)
-                self._expire()
-        try:
-            scheduler.run(*[getattr(self, f"_{deed}") for deed in self.deeds])
-            scheduler.run(self._get)
-        except StuckError as stuck:
-            self.faults.append(str(stuck))
-        if self.most_asking > 1:
-            self.faults.append("two renewals at once")
-        needed = 1 + sum(deed != "get" for deed in self.deeds) + self.may_be_interrupted
-        if self.has_token and set(self.deeds) == {"get"} and scheduler.waits:
+    def most_token_calls(self, names: list[str]) -> int:
+        """One, and one more for each deed that ends a token, and for an interrupt."""
+        if self.has_token and set(names) == {"get_token"} and self.explorer.waits:
             self.faults.append("a caller waits whose token is usable")
-        if self.asked > needed:
-            self.faults.append(f"{self.asked} renewals, where {needed} would do")
-        return self.faults
-
-    def _get(self) -> None:
-        """A caller; if it is interrupted it comes again."""
-        forgotten = self.forgotten
-        expired = [name for name, end in self.ends.items() if end <= self.monotonic]
-        try:
-            token = self.auth.get_token()
-        except KeyboardInterrupt:
-            self.asking = 0
-            sys.settrace(self.scheduler._trace)
-            token = self.auth.get_token()
-        if int(token.access_token.removeprefix("token-")) < forgotten:
-            self.faults.append(f"{token.access_token} had been forgotten before")
-        if token.access_token in expired:
-            self.faults.append(f"{token.access_token} had expired before")
-
-    def _reset(self) -> None:
-        number = self.asked  # what was asked for until now is to be forgotten
-        try:
-            self.auth.reset()
-        except KeyboardInterrupt:
-            sys.settrace(self.scheduler._trace)
-            self.auth.reset()
-        self.forgotten = number + 1
-
-    def _expire(self) -> None:
-        self.monotonic += SKEW
-        self.wall += SKEW
-
-    def _set_back(self) -> None:
-        """The token expires as somebody sets the computer's clock back."""
-        self.monotonic += SKEW
-        self.wall -= LIFE
-
-    def _sleep(self) -> None:
-        """The token expires while the computer sleeps, and its monotonic clock stands still."""
-        self.wall += SKEW
-        self.ends = {name: end - SKEW for name, end in self.ends.items()}
+        return 1 + sum(name in DISTURBING for name in names) + self.interrupts
 
 
 def explore(
@@ -247,7 +185,7 @@ def explore(
     """Try all orders; what broke a law, and in which.
 
     Args:
-        deeds: what each thread does: get, reset, expire, set_back or sleep.
+        deeds: what each thread does: get_token, reset, expire, set back or sleep.
         preemptions: how often a thread that could go on is taken off.
         interrupts: whether one KeyboardInterrupt arises, anywhere.
         has_token: whether there is a token at first, which is due.
@@ -260,18 +198,9 @@ def explore(
     faults: list[str] = []
     while told is not None and (most is None or orders < most):
         explorer = Explorer(told, preemptions, seen, interrupts)
-        faults += [f"{fault} in {explorer.made}" for fault in World(deeds, has_token).run(explorer)]
+        faults += [f"{fault} in {explorer.made}" for fault in Order(deeds, explorer, has_token).run()]
         orders, depth = orders + 1, max(depth, len(explorer.made))
-        told = _next_order(explorer.made)
+        told = explorer.next_order()
     rest = "all" if told is None else "not all"
     tell(f"{' '.join(deeds)}: {len(seen)} states, {orders} orders ({rest}), {depth} choices deep")
     return faults
-
-
-def _next_order(made: list[tuple[int, int]]) -> list[int] | None:
-    """The choices of the next order, depth first; None after the last."""
-    for number in reversed(range(len(made))):
-        choices, choice = made[number]
-        if choice + 1 < choices:
-            return [*[before for _, before in made[:number]], choice + 1]
-    return None

@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from .primitives import Lock
-from .scheduler import Scheduler, StuckError
-from .schedules import Schedule
+from .scheduler import Lock, Scheduler, StuckError
+from .schedules import Seeded
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -20,7 +19,7 @@ def test_no_schedule_breaks_a_law(part, amount):
     """One token call at a time, no waiter lost, nothing used that has ended, callbacks once and in order."""
     faults = []
     for seed in amount(SAMPLE, range(6000))[part::4]:
-        faults += [f"Schedule({seed}): {fault}" for fault in Schedule(seed).run()]
+        faults += [f"Seeded({seed}): {fault}" for fault in Seeded(seed).run()]
     assert not faults, "\n".join(faults)
 
 
@@ -28,7 +27,7 @@ def test_a_schedule_can_be_run_again():
     """The same seed gives the same order of the same steps."""
 
     def steps() -> tuple:
-        schedule = Schedule(5)
+        schedule = Seeded(5)
         schedule.run()
         return schedule.scheduler.steps, schedule.scheduler.switches, str(schedule.deeds)
 

@@ -5,17 +5,17 @@ import pytest
 from .states import explore
 
 CASES = [
-    (("get", "get"), 2, {}),
-    (("get", "get"), 1, {"interrupts": True}),
-    (("get", "get", "get"), 1, {}),
-    (("get", "get"), 1, {"has_token": True}),
-    (("get", "get", "get"), 1, {"has_token": True}),
-    (("get", "get", "reset"), 1, {}),
-    (("expire", "get", "get"), 1, {"has_token": True}),
-    (("set_back", "get", "get"), 1, {"has_token": True}),
-    (("sleep", "get", "get"), 1, {"has_token": True}),
-    (("get", "get", "reset"), 0, {"interrupts": True}),
-    (("get", "get", "get", "reset", "expire"), 0, {"has_token": True}),
+    (("get_token", "get_token"), 2, {}),
+    (("get_token", "get_token"), 1, {"interrupts": True}),
+    (("get_token", "get_token", "get_token"), 1, {}),
+    (("get_token", "get_token"), 1, {"has_token": True}),
+    (("get_token", "get_token", "get_token"), 1, {"has_token": True}),
+    (("get_token", "get_token", "reset"), 1, {}),
+    (("expire", "get_token", "get_token"), 1, {"has_token": True}),
+    (("set back", "get_token", "get_token"), 1, {"has_token": True}),
+    (("sleep", "get_token", "get_token"), 1, {"has_token": True}),
+    (("get_token", "get_token", "reset"), 0, {"interrupts": True}),
+    (("get_token", "get_token", "get_token", "reset", "expire"), 0, {"has_token": True}),
 ]
 
 
