@@ -39,7 +39,7 @@ fuzz: .venv-nox/ready  ## fuzz tests
 	$(NOX) -s fuzz -- $(ARGS)
 
 soak: .venv-nox/ready  ## long-running tests
-	$(NOX) -s soak -- $(ARGS)
+	$(NOX) -s torture -- -k minutes $(ARGS)
 
 clean:  ## back to a fresh clone
 	rm -rf .venv .venv-demo .venv-nox .nox .hypothesis .coverage .coverage.* .*_cache build dist docs/_build *.egg-info

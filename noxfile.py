@@ -243,16 +243,20 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """How tough: coverage-guided fuzzing of what reads foreign bytes."""
+    """How tough: coverage-guided fuzzing of what reads foreign bytes, by libFuzzer's own arguments."""
     provide(session, "--editable=.[all]", *tools("test"), *tools("fuzz"))
-    session.run("python", "-m", "tests.fuzz", *session.posargs)
+    for target in ("token_answer", "covered_url"):
+        session.run("python", "-m", "tests.fuzz", target, *(session.posargs or ["-max_total_time=30"]))
 
 
 @nox.session(default=False)
 def torture(session: nox.Session) -> None:
-    """How sound: every moment of an interrupt, thousands of schedules, each system call failing in turn."""
+    """How sound: every moment of an interrupt, thousands of schedules, each system call failing in turn.
+
+    And ten minutes of threads, expiry, revocation and faults against a sandbox; `-k minutes` runs them alone.
+    """
     provide(session, "--editable=.[all]", *tools("test"))
-    session.run(*PYTEST, "tests/torture", *session.posargs, env={"TORTURE": "full"})
+    session.run(*PYTEST, "tests/torture", "-rP", *session.posargs, env={"TORTURE": "full"})
 
 
 @nox.session(default=False)
@@ -267,10 +271,3 @@ def mutants(session: nox.Session) -> None:
     """How much the tests would notice: each module given, with one thing changed at a time."""
     provide(session, "--editable=.[all]", *tools("test"))
     session.run("python", "-m", "tests.mutants", *session.posargs)
-
-
-@nox.session(default=False)
-def soak(session: nox.Session) -> None:
-    """How lasting: minutes of threads, expiry, revocation and faults."""
-    provide(session, "--editable=.[all]", *tools("test"))
-    session.run("python", "-m", "tests.soak", *session.posargs)

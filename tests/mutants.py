@@ -51,16 +51,12 @@ def changes_of(node: ast.AST) -> Iterator[ast.AST]:
             twin = copy.copy(node)
             twin.test = ast.Constant(value)
             yield twin
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and ast.unparse(node) not in ("return", "return None"):
         yield ast.Return(ast.Constant(None))
     elif isinstance(node, (ast.Raise, ast.Assign, ast.AugAssign, ast.Break, ast.Continue)) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ):
         yield ast.Pass()
-
-
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def mutants_of(source: str) -> Iterator[tuple[str, int, str]]:
@@ -121,25 +117,23 @@ def judge(path: Path, tests: list[str], sample: int | None) -> dict[str, bool]:
     mutants = list(mutants_of(path.read_text(encoding="utf-8")))
     if sample is not None and sample < len(mutants):
         mutants = random.Random(1).sample(mutants, sample)
-    data = contexts(tests)
-    by_line = data.contexts_by_lineno(str(path))
-    everything = sorted({name for names in by_line.values() for name in names if name})
-    copy_of, mirror = KEPT / "copy", f"test_{path.stem.strip('_')}."
+    by_line = contexts(tests).contexts_by_lineno(str(path))
+    everything = {name for names in by_line.values() for name in names if name}
+    copy_of = KEPT / "copy"
     shutil.rmtree(copy_of, ignore_errors=True)
     left_out = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "*.egg-info")
     shutil.copytree(ROOT, copy_of, ignore=left_out)
     for name, line, source in mutants:
         if name not in noticed:
             (copy_of / path.relative_to(ROOT)).write_text(source, encoding="utf-8")
-            near = sorted(filter(None, by_line.get(line, ())), key=lambda name: mirror not in name)
-            tests_of_it = map(node_of, near or everything)
-            passes = run(copy_of, ["pytest", f"--timeout={PATIENCE}", *tests_of_it])
-            noticed[name] = not passes
+            near = set(filter(None, by_line.get(line, ()))) or everything
+            tests_of_it = sorted(near, key=lambda test: path.stem.strip("_") not in test)
+            noticed[name] = not run(copy_of, ["pytest", f"--timeout={PATIENCE}", *map(node_of, tests_of_it)])
             kept.write_text(json.dumps(noticed, indent=1))
     return {name: noticed[name] for name, _, _ in mutants}
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.mutants", description="How much the tests notice.")
     parser.add_argument("modules", nargs="+", help="such as _turns or _endpoints/answers")
     parser.add_argument("--tests", nargs="+", help="those that take part (default: all but a few folders)")
@@ -154,12 +148,10 @@ def main() -> int:
     for module in given.modules:
         noticed = judge(ROOT / "requests_thingspace" / f"{module}.py", tests, given.sample)
         killed = sum(noticed.values())
-        sys.stdout.write(
-            f"{module}: {killed} of {len(noticed)} killed ({killed / max(len(noticed), 1):.1%})\n"
-        )
-        sys.stdout.writelines(f"    survived: {name}\n" for name, was in noticed.items() if not was)
-    return 0
+        told = [f"{module}: {killed} of {len(noticed)} killed ({killed / max(len(noticed), 1):.1%})"]
+        told += [f"    survived: {name}" for name, was in noticed.items() if not was]
+        sys.stdout.write("\n".join([*told, ""]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

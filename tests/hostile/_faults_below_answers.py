@@ -8,10 +8,9 @@ from itertools import product
 from typing import get_args
 
 from . import _mischief as do
-from ._certificates import Certificate
 from ._fault import broken, error, token
 from ._payloads import MEBIBYTE, Repeated
-from ._wire import Ending
+from ._wire import Certificate, Ending
 
 
 def connection_faults(body):

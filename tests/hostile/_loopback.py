@@ -23,15 +23,13 @@ class LoopbackServer:
         """Binds one free port for each listener name; nothing is accepted before `with`."""
         self.closing = threading.Event()
         self._listeners = {name: socket.create_server((LOOPBACK, 0), backlog=256) for name in listeners}
-        self._lock = threading.Condition()  # guards all below
+        self._lock = threading.Condition()  # guards _sockets
         self._sockets: set[socket.socket] = set()
-        self._workers: set[threading.Thread] = set()
+        self._threads: list[threading.Thread] = []
         self.connections = 0  # that were accepted, those without any request included
-        pairs = self._listeners.items()
-        self._acceptors = [threading.Thread(target=self._accept, args=pair, daemon=True) for pair in pairs]
 
     def serve(self, connection: socket.socket, listener: str) -> None:
-        """Serves one adopted connection; whatever happens in it, the caller releases the connection."""
+        """Serves one adopted connection; whatever happens in it, it is released afterwards."""
         raise NotImplementedError
 
     def port(self, listener: str) -> int:
@@ -42,25 +40,24 @@ class LoopbackServer:
             return self._lock.wait_for(lambda: not self._sockets, timeout)
 
     def __enter__(self):
-        for acceptor in self._acceptors:
-            acceptor.start()
+        for name, listener in self._listeners.items():
+            self._start(self._accept, listener, name)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Ends every connection and thread, also one that hangs; a thread that outlives it is an error."""
         deadline = time.monotonic() + TIME_TO_END
         self.closing.set()
-        for (name, listener), acceptor in zip(self._listeners.items(), self._acceptors):
+        for name, acceptor in zip(self._listeners, self._threads):
             socket.create_connection((LOOPBACK, self.port(name))).close()  # wakes the acceptor
             acceptor.join(TIME_TO_END)  # from here on no connection can be added
-            listener.close()
+            self._listeners[name].close()
         with self._lock:
-            workers = list(self._workers)
             for connection in self._sockets:
                 _shutdown(connection)
-        for worker in workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
-        stuck = [thread.name for thread in (*workers, *self._acceptors) if thread.is_alive()]
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        stuck = [thread.name for thread in self._threads if thread.is_alive()]
         if stuck:
             raise RuntimeError(f"threads still alive after {TIME_TO_END} s: {stuck}")
 
@@ -87,16 +84,17 @@ class LoopbackServer:
             connection.close()
             self._lock.notify_all()
 
-    def _accept(self, name: str, listener: socket.socket) -> None:
+    def _start(self, work, *arguments) -> None:
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self, listener: socket.socket, name: str) -> None:
         while not self.closing.is_set():
             with contextlib.suppress(OSError):
                 connection, _ = listener.accept()
                 self.adopt(connection)
                 self.connections += 1
-                worker = threading.Thread(target=self._work, args=(connection, name), daemon=True)
-                with self._lock:
-                    self._workers.add(worker)
-                worker.start()
+                self._start(self._work, connection, name)
 
     def _work(self, connection: socket.socket, name: str) -> None:
         """Serves one connection; a broken one (OSError covers TLS too) is what this server is for."""
@@ -107,8 +105,6 @@ class LoopbackServer:
                     self.serve(connection, name)
         finally:
             self.release(connection)
-            with self._lock:
-                self._workers.discard(threading.current_thread())
 
 
 def _shutdown(connection: socket.socket) -> None:

@@ -11,9 +11,8 @@ from functools import partial
 from http.client import responses
 from typing import Literal
 
-from ._certificates import Certificate
 from ._payloads import Payload, Repeated, bomb, pieces_of
-from ._wire import Ending, RecordedRequest, Wire
+from ._wire import Certificate, Ending, RecordedRequest, Wire
 
 Behaviour = Callable[[Wire, RecordedRequest], Ending]
 """What a server does with one request; it says what becomes of the connection."""
@@ -66,6 +65,9 @@ class Answer:
             yield b"%x\r\n%b\r\n" % (len(piece), piece) if self.framing == "chunked" else piece
         if self.framing == "chunked":
             yield b"0\r\n\r\n"
+
+    def parts(self, wire: Wire, request: RecordedRequest) -> dict[Part, bytes]:
+        return {"headers": self.head(wire, request), "body": b"".join(self.pieces())}
 
     def __call__(self, wire: Wire, request: RecordedRequest) -> Ending:
         wire.send(self.head(wire, request))
@@ -144,35 +146,30 @@ def echo(place: EchoPlace, status: int = 401) -> Behaviour:
     return play
 
 
-def drip_headers(then: Answer, interval: float = 0.05) -> Behaviour:
-    """Headers byte by byte, with 2 kB of padding: minutes in all, and no pause longer than `interval`."""
-    padding = ("X-Padding", "x" * 2000)
-    return dripped(replace(then, headers=[*then.headers, padding]), "headers", interval)
-
-
 def dripped(then: Answer, part: Part, interval: float = 0.0) -> Behaviour:
     """One part byte by byte; without any pause that is odd, but in time."""
 
     def play(wire: Wire, request: RecordedRequest) -> Ending:
-        head, body = then.head(wire, request), b"".join(then.pieces())
-        if part == "headers":
-            wire.drip(head, interval)
-            wire.send(body)
-        else:
-            wire.send(head)
-            wire.drip(body, interval)
+        for name, data in then.parts(wire, request).items():
+            wire.drip(data, interval) if name == part else wire.send(data)
         return then.ending
 
     return play
 
 
-def broken_off(ending: Ending, then: Answer | None = None, part: Part | None = None) -> Behaviour:
+def drip_headers(then: Answer, interval: float = 0.05) -> Behaviour:
+    """Headers byte by byte, with 2 kB of padding: minutes in all, and no pause longer than `interval`."""
+    return dripped(replace(then, headers=[*then.headers, ("X-Padding", "x" * 2000)]), "headers", interval)
+
+
+def broken_off(ending: Ending, then: Answer | None = None, part: Part = "headers") -> Behaviour:
     """Half of the headers or of the body, or nothing at all, and then the ending."""
 
     def play(wire: Wire, request: RecordedRequest) -> Ending:
-        if then is not None and part is not None:
-            head, body = then.head(wire, request), b"".join(then.pieces())
-            wire.send(head[: len(head) // 2] if part == "headers" else head + body[: len(body) // 2])
+        for name, data in then.parts(wire, request).items() if then else ():
+            wire.send(data[: len(data) // 2] if name == part else data)
+            if name == part:
+                break
         return ending
 
     return play

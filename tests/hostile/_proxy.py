@@ -15,10 +15,9 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from ._certificates import LOOPBACK_NAMES
 from ._loopback import LOOPBACK, LoopbackServer
 from ._mischief import Answer
-from ._wire import PIECE, Ending, RecordedRequest, Wire
+from ._wire import LOOPBACK_NAMES, PIECE, Ending, RecordedRequest, Wire
 
 REFUSAL = Answer(407, headers=[("Proxy-Authenticate", 'Basic realm="loopback"'), ("Connection", "close")])
 

@@ -16,10 +16,9 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from ._certificates import authority, server_context
 from ._loopback import LoopbackServer
 from ._mischief import STRAY_PATH, Behaviour, OnAccept, json_answer
-from ._wire import Ending, RecordedRequest, Wire
+from ._wire import Ending, RecordedRequest, Wire, authority, server_context
 
 
 class HostileServer(LoopbackServer):

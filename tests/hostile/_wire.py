@@ -1,16 +1,19 @@
-"""One connection as a behaviour sees it: what the client asked, how bytes go out, and how it ends."""
+"""One connection as a behaviour sees it: its certificate, what was asked, how bytes go out, how it ends."""
 
 from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import socket
 import ssl
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
 
+import trustme
 from requests.structures import CaseInsensitiveDict
 
 from ._loopback import LoopbackServer
@@ -19,6 +22,31 @@ HEAD_LIMIT = 512 * 1024  # a request may carry a 100 kB token
 FLOOD_LIMIT = 256 * 1024 * 1024  # past this an answer goes on at a crawl: the test machine must survive
 CRAWL = 0.05  # seconds between pieces past the flood limit
 PIECE = 64 * 1024
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1")
+Certificate = Literal["good", "unknown CA", "wrong name", "expired", "not yet valid"]
+
+
+@functools.cache
+def authority() -> trustme.CA:
+    """The one authority that all hostile servers of this process share, so one file trusts them all."""
+    return trustme.CA()
+
+
+@functools.cache
+def server_context(kind: Certificate = "good") -> ssl.SSLContext:
+    """A server-side TLS context whose certificate is right, or wrong in exactly one respect."""
+    now, day = datetime.now(timezone.utc), timedelta(days=1)
+    validity = {
+        "expired": {"not_before": now - 2 * day, "not_after": now - day},
+        "not yet valid": {"not_before": now + day, "not_after": now + 2 * day},
+    }.get(kind, {})
+    issuer = trustme.CA() if kind == "unknown CA" else authority()
+    names = ("elsewhere.example",) if kind == "wrong name" else LOOPBACK_NAMES
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = 0  # nothing on the wire but what a behaviour sends
+    issuer.issue_cert(*names, **validity).configure_cert(context)
+    return context
 
 
 class Ending(enum.Enum):

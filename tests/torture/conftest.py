@@ -9,6 +9,11 @@ import pytest
 FULL = os.environ.get("TORTURE") == "full"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--minutes", type=float, help="how long threads and a sandbox are in trouble")
+    parser.addoption("--seed", type=int, default=1, help="of all that is random in these minutes")
+
+
 @pytest.fixture
 def quiet():
     """Warnings are expected, and not shown; what the interpreter ignores may be looked at by a test.

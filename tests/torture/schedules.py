@@ -6,24 +6,24 @@ a run that breaks a law can be run again: `seeded(seed).run()`.
 
 from __future__ import annotations
 
-import copy
 import io
 import random
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
 import requests
 
-from requests_thingspace import LoginRefusedError, TokenCache
+from requests_thingspace import LoginRefusedError
 
+from ..caches.shelf import Shelf
 from .scheduler import Scheduler, StuckError
 from .thingspace import API, AWAY, ELSEWHERE, LIFE, M2M, WORK, Call, ThingSpace, connect
 
 DISTURBING = (
-    "revoke", "reset", "reset bob", "logout", "revoked elsewhere", "get away", "expire", "set back", "sleep",
+    "revoke", "reset", "reset bob", "logout", "revoked elsewhere", "get away", "expire", "set-back", "sleep",
 )  # fmt: skip
 FAILING = ("fail", "break off", "break provider", "hang")
 UPLOAD = b"whole"
@@ -36,49 +36,29 @@ class ProviderError(requests.RequestException):
     retry_after = "soon"
 
 
-class MemoryCache(TokenCache):
+class Memory(Shelf):
     """A cache in memory; threads may change at each of its steps."""
 
     def __init__(self, pause: Callable[[], None]):
         super().__init__()
-        self.pause, self.entries, self.held = pause, {}, set()
-
-    @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        self.pause()
-        if key in self.held:
-            raise TimeoutError("another thread has it")
-        self.held.add(key)
-        try:
-            yield
-        finally:
-            self.held.discard(key)
-
-    def load(self, key: str) -> dict[str, Any] | None:
-        self.pause()
-        return copy.deepcopy(self.entries.get(key))
-
-    def save(self, key: str, entry: dict[str, Any], ttl: float) -> None:
-        self.pause()
-        self.entries[key] = copy.deepcopy(entry)
-
-    def clear(self, key: str) -> None:
-        self.pause()
-        self.entries.pop(key, None)
+        self._use = lambda _: pause()
 
 
+@dataclass(eq=False)
 class Deed:
-    """One thing that a thread does: when it began and ended (in the order of all events), and its outcome."""
+    """One thing that a thread does."""
 
-    def __init__(self, name: str):
-        self.name = name
-        self.began = self.ended = -1
-        self.outcome: Any = None
-        self.got: set[str | None] = set()  # the token that it asked for
-        self.gone: set[str] = set()  # tokens that must not be used, since they ended before it began
-        self.users: set[str] = set()  # whose session it may use
+    name: str
+    began: int = -1  # in the order of all beginnings and ends
+    ended: int = -1
+    outcome: Any = None
+    got: set[str] = field(default_factory=set)  # the token that it asked for
+    gone: set[str] = field(
+        default_factory=set
+    )  # tokens that must not be used, since they ended before it began
+    users: set[str] = field(default_factory=set)  # whose session it may use
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"{self.name} [{self.began}-{self.ended}] -> {self.outcome!r}"
 
 
@@ -162,7 +142,7 @@ class Schedule:
             "get m2m": lambda: self.session.get(M2M).status_code,
             "get away": self._get_away,
             "upload": lambda: self.session.put(API, data=io.BytesIO(UPLOAD)).status_code,
-            "get_token": lambda: deed.got.add(auth.get_token().access_token) or 200,
+            "ask": lambda: deed.got.add(auth.get_token().access_token) or 200,
             "revoke": auth.revoke,
             "reset": auth.reset,
             "reset bob": lambda: auth.reset(username="bob", password="right"),
@@ -170,7 +150,7 @@ class Schedule:
             "due": lambda: thingspace.advance(LIFE - 30.0),
             "expire": lambda: thingspace.advance(self.jump),
             "sleep": lambda: thingspace.advance(self.jump, slept=self.jump),
-            "set back": lambda: thingspace.advance(self.jump, set_back=2 * LIFE),
+            "set-back": lambda: thingspace.advance(self.jump, set_back=2 * LIFE),
             "revoked elsewhere": thingspace.revoke_all,
             "fail": lambda: thingspace.failures.append(400),
             "break off": lambda: thingspace.failures.extend([requests.ConnectionError("broken")] * 3),
@@ -253,7 +233,7 @@ class Schedule:
             self.faults.append(f"a token went elsewhere with {deed}")
         if deed.name == "upload" and any(call.body != UPLOAD.decode() for call in calls):
             self.faults.append(f"sent in part: {[call.body for call in calls]}")
-        is_call = deed.name.startswith(("get", "upload"))
+        is_call = deed.name.startswith(("get", "upload", "ask"))
         if is_call and deed.outcome != 200 and not self._is_excused(deed, calls):
             self.faults.append(f"lost: {deed}")
 
@@ -300,7 +280,7 @@ class Seeded(Schedule):
         source = chance.choice(("none", "none", "ask", "stored", "cache", "cache"))
         arguments: dict[str, Any] = {"timeout": TIMEOUT}
         if source == "cache":
-            arguments["cache"] = MemoryCache(scheduler.pause)
+            arguments["cache"] = Memory(scheduler.pause)
         elif source != "none":
             arguments["token_provider"] = self.ask if source == "ask" else self._stored
         if m2m:
@@ -312,7 +292,7 @@ class Seeded(Schedule):
     def _plan(self, is_first: bool, m2m: bool) -> list[str]:
         """What one thread does. Only the first one resets, so that it is clear who is to be logged in."""
         names = ["get"] * 4 + [
-            "get_token", "revoke", "expire", "due", "revoked elsewhere", "fail", "break off",
+            "ask", "revoke", "expire", "due", "revoked elsewhere", "fail", "break off",
             "break provider", "upload",
         ]  # fmt: skip
         names += ["reset"] * is_first
@@ -334,7 +314,7 @@ class Seeded(Schedule):
 def warm_up() -> None:
     """Let the package do what it does once in a process, which is no part of a schedule."""
     for face in ("auth", "adapter"):
-        arguments = {"username": "alice", "password": "right", "cache": MemoryCache(lambda: None)}
+        arguments = {"username": "alice", "password": "right", "cache": Memory(lambda: None)}
         session, auth = connect(ThingSpace(), face, **arguments)
         session.get(M2M)
         auth.logout()
