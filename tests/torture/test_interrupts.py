@@ -1,5 +1,6 @@
 """Whatever a signal handler does, and wherever: the call it interrupts and all others go on."""
 
+import contextlib
 import gc
 import itertools
 import random
@@ -178,27 +179,29 @@ class Trial:
         return faults or self.scenario.faults_afterwards()
 
 
-def try_each(numbers, scenario, face, cached, work, waiters=2):
+@contextlib.contextmanager
+def trial_of(scenario, face, cached, waiters):
+    with tempfile.TemporaryDirectory() as folder:
+        yield Trial(scenario(face, Path(folder) if cached else None), waiters)
+
+
+def try_each(numbers, work, *case, waiters=2):
     """Let `work` disturb the call of a new Trial with each number; nothing is wrong after any."""
     faults = []
     for number in numbers:
-        with tempfile.TemporaryDirectory() as folder:
-            trial = Trial(scenario(face, Path(folder) if cached else None), waiters)
+        with trial_of(*case, waiters) as trial:
             found = copy_context().run(work, trial, number)
         faults += [f"{number} ({trial.where}): {fault}" for fault in found]
     assert not faults, "\n".join([f"{len(faults)} faults", *faults[:20]])
 
 
-def moments_of(scenario, face, cached, sample, what):
+def moments_of(sample, what, *case):
     """All moments of a call, or a sample of them that is always the same."""
-    with tempfile.TemporaryDirectory() as folder:
-        call = Trial(scenario(face, Path(folder) if cached else None), 2).scenario.call
-        with Moments() as moments:
-            outcome_of(call)
+    with trial_of(*case, waiters=2) as trial, Moments() as moments:
+        outcome_of(trial.scenario.call)
     if sample is None or sample >= moments.count:
         return range(moments.count)
-    chance = random.Random(f"{scenario.__name__} {face} {cached} {what}")
-    return sorted(chance.sample(range(moments.count), sample))
+    return sorted(random.Random(f"{case} {what}").sample(range(moments.count), sample))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, TimeLimitExceeded])
@@ -206,8 +209,8 @@ def moments_of(scenario, face, cached, sample, what):
 @in_a_thread
 def test_an_exception_out_of_a_signal_handler_harms_nobody_else(scenario, face, cached, error, amount):
     """It arrives as it is; who waited goes on, and so does every later call, in this thread and others."""
-    moments = moments_of(scenario, face, cached, amount(2, None), error)
-    try_each(moments, scenario, face, cached, lambda trial, at: trial.interrupt(at, error("now")))
+    moments = moments_of(amount(2, None), error, scenario, face, cached)
+    try_each(moments, lambda trial, at: trial.interrupt(at, error("now")), scenario, face, cached)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, TimeLimitExceeded])
@@ -244,8 +247,8 @@ def test_a_signal_handler_may_use_the_auth(scenario, name, amount):
     def disturb(trial, at):
         return trial.call_back(at, getattr(trial.scenario if name == "call" else trial.scenario.auth, name))
 
-    moments = moments_of(scenario, "auth", False, amount(4, None), name)
-    try_each(moments, scenario, "auth", False, disturb, waiters=1)
+    moments = moments_of(amount(4, None), name, scenario, "auth", False)
+    try_each(moments, disturb, scenario, "auth", False, waiters=1)
 
 
 @pytest.mark.skipif("coverage.collector" in sys.modules, reason="a signal may leave coverage's own lock held")
@@ -254,4 +257,4 @@ def test_a_signal_handler_may_use_the_auth(scenario, name, amount):
 def test_a_real_signal_harms_nobody_else(scenario, face, cached, error, amount):
     """The same with SIGALRM at a random time."""
     seeds = range(amount(1, 200))
-    try_each(seeds, scenario, face, cached, lambda trial, seed: trial.signal(seed, error("now")))
+    try_each(seeds, lambda trial, seed: trial.signal(seed, error("now")), scenario, face, cached)
