@@ -160,6 +160,9 @@ class Revoke(Scenario):
         return [f"{used} was revoked"] if used & self.thingspace.dead else []
 
 
+INTERRUPTED = (Scenario, Provider, Due, Rejected, Login, RefusedLogin, Revoke)
+
+
 class Found(Scenario):
     """A call whose token another process has left in the cache."""
 

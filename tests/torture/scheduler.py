@@ -5,7 +5,7 @@ The threads are real, and so is what they run. They change at any instruction of
 its locks, threads and `sleep` in place of the standard ones while a schedule runs; time-outs
 pass in virtual time, as soon as nobody can go on, and short ones at any time.
 
-What decides is a function `choose(n) -> 0..n-1`: a seeded random number, or an enumeration.
+What decides is a function from n to 0..n-1: a seeded random number, or an enumeration.
 """
 
 from __future__ import annotations
@@ -91,20 +91,16 @@ class Scheduler:
     Attributes:
         now: virtual seconds that have passed.
         steps: instructions of the package so far.
-        switches: how often the thread changed.
         current: who runs.
     """
 
     def __init__(self, choose: Callable[[int], int], gap: Callable[[], float], *, impatient: bool = True):
-        """Decide by these two.
+        """Let `choose` pick one of n that can go on, after as many instructions of the package as `gap` says.
 
-        Args:
-            choose: picks one of n that can go on.
-            gap: after how many instructions of the package the thread may change next.
-            impatient: whether short time-outs may pass while others can run.
+        If it is `impatient`, short time-outs may pass while others can run.
         """
         self.now = 0.0
-        self.steps = self.switches = 0
+        self.steps = 0
         self._choose, self._gap, self._left = choose, gap, gap()
         self._impatient = impatient
         self.current: Task | None = None
@@ -226,7 +222,6 @@ class Scheduler:
         """Let the next thread go on, and wait for one's turn."""
         other = self._next()
         if other is not me:
-            self.switches += 1
             self.current = other
             other.turn.release()
             me.turn.acquire()

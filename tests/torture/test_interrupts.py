@@ -20,23 +20,11 @@ from requests_thingspace.caches._private import file_lock, write_private
 
 from ..threads import in_a_thread
 from .moments import Moments, VisibleLock, functions_of, in_package, standing_in
-from .scenarios import (
-    PATIENCE,
-    Due,
-    Login,
-    Provider,
-    RefusedLogin,
-    Rejected,
-    Revoke,
-    Runner,
-    Scenario,
-    outcome_of,
-)
+from .scenarios import INTERRUPTED, PATIENCE, Login, Provider, Runner, Scenario, outcome_of
 
-SCENARIOS = (Scenario, Provider, Due, Rejected, Login, RefusedLogin, Revoke)
 CASES = [
     pytest.param(scenario, face, cached, id=f"{scenario.__name__}-{face}{'-cache' * cached}")
-    for scenario, face, cached in itertools.product(SCENARIOS, ("auth", "adapter"), (False, True))
+    for scenario, face, cached in itertools.product(INTERRUPTED, ("auth", "adapter"), (False, True))
     if not (cached and scenario is Provider)
 ]
 

@@ -29,7 +29,7 @@ def test_a_schedule_can_be_run_again():
     def steps() -> tuple:
         schedule = Seeded(5)
         schedule.run()
-        return schedule.scheduler.steps, schedule.scheduler.switches, str(schedule.deeds)
+        return schedule.scheduler.steps, str(schedule.deeds)
 
     assert steps() == steps()
 

@@ -134,10 +134,9 @@ class Soak:
     def __init__(self, sandbox, seed):
         self.sandbox, self.chance = sandbox, random.Random(seed)
         self.rounds, self.longest, self.faults, self.outcomes = 0, 0.0, [], Counter()
-        self.sessions = [requests.Session() for _ in range(2)]
+        by_auth, by_adapter = self.sessions = [requests.Session() for _ in range(2)]
         for session in self.sessions:
             session.verify, session.trust_env = sandbox.ca_file, False
-        by_auth, by_adapter = self.sessions
         by_auth.mount("https://", HTTPAdapter(pool_maxsize=THREADS))
         by_auth.auth = sandbox.auth(timeout=AUTH_TIMEOUT, session=by_auth)
         mount(by_adapter, sandbox.auth(timeout=AUTH_TIMEOUT, session=None), pool_maxsize=THREADS)
