@@ -74,7 +74,7 @@ class HostileServer(LoopbackServer):
         if greeting is not None and greeting.handshake:
             ending = greeting.greet(wire)
         while ending is Ending.KEEP and (request := wire.read_request()):
-            ending = self._choose(request)(wire, request)
+            ending = self.choose(request)(wire, request)
             if ending is Ending.KEEP and request.headers.get("Connection", "").lower() == "close":
                 break
         return Ending.CLOSE if ending is Ending.KEEP else ending
@@ -87,7 +87,7 @@ class HostileServer(LoopbackServer):
                     return _next(script)
         return None
 
-    def _choose(self, request: RecordedRequest) -> Behaviour:
+    def choose(self, request: RecordedRequest) -> Behaviour:
         """Writes the request down and says what to do with it."""
         self.requests.append(request)
         if request.path == STRAY_PATH:

@@ -27,9 +27,7 @@ import filelock
 import pytest
 import requests
 
-from ..hostile import json_answer
-from ..hostile._loopback import LoopbackServer
-from ..hostile._wire import Wire
+from ..hostile import HostileServer, json_answer
 from .moments import in_package
 from .scenarios import Found, FoundRejected, Login, RefusedLogin, Rejected, Reset, Scenario, outcome_of
 from .scheduler import import_all
@@ -202,19 +200,16 @@ def open_files() -> set[str]:
     return found
 
 
-class Server(LoopbackServer):
+class Server(HostileServer):
     """The ThingSpace of the other tools behind a real socket."""
 
     def __init__(self):
-        super().__init__("main")
-        self.thingspace, self.origin = ThingSpace(), f"http://127.0.0.1:{self.port('main')}"
+        super().__init__(tls=False)
+        self.thingspace = ThingSpace()
 
-    def serve(self, connection, listener):
-        wire = Wire(self, connection)
-        request = wire.read_request()
-        if request is not None:
-            answer = self.thingspace.answer(ORIGIN + request.target, request.headers, request.body.decode())
-            json_answer(*answer, headers=[("Connection", "close")])(wire, request)
+    def choose(self, request):
+        answer = self.thingspace.answer(ORIGIN + request.target, request.headers, request.body.decode())
+        return json_answer(*answer, headers=[("Connection", "close")])
 
 
 def outcome_under(calls, work):
