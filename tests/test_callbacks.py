@@ -63,22 +63,6 @@ def test_a_strange_exception_of_a_provider_harms_nobody(sandbox, connect, echo, 
     assert session.get(echo).status_code == 200
 
 
-def test_what_is_no_exception_passes_and_is_not_remembered(connect, echo):
-    """It concerns the one caller in whose thread it arose."""
-    raising = [KeyboardInterrupt, GeneratorExit]
-
-    def provide(_, manager):
-        if raising:
-            raise raising.pop()
-        return manager.fetch_token()
-
-    session = connect(token_provider=provide)
-    for error in (GeneratorExit, KeyboardInterrupt):
-        with pytest.raises(error):
-            session.get(echo)
-    assert session.get(echo).status_code == 200
-
-
 def test_tokens_are_told_in_the_order_in_which_they_became_current(sandbox, auth, beside):
     """No renewal begins before the listener has heard of the last one, and holders do not wait for it."""
     told, gates = [], [gate := Gate()]

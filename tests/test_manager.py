@@ -54,19 +54,6 @@ def test_a_usable_token_costs_no_call_and_no_lock(mine, provider, monkeypatch):
     assert provider.asked == 1
 
 
-def test_a_due_token_is_used_while_another_thread_renews_it(sandbox, auth, beside):
-    """Nobody waits for a renewal that is only due."""
-    mine = auth(token_provider=stopping_at(gate := Gate()))
-    first = mine.get_token()
-    sandbox.advance(3550)
-    sandbox.revoke_tokens()
-    renewing = beside(mine.get_token)
-    gate.reached()
-    assert mine.get_token() is first
-    gate.open()
-    assert renewing.result(10) != first
-
-
 def test_a_token_rejected_while_it_is_renewed_is_asked_for_again(sandbox, warm, echo, beside, spent):
     """The renewal began before the rejection: the same token as its answer proves nothing."""
     session, mine = warm(

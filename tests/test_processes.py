@@ -2,10 +2,8 @@
 
 import copy
 import json
-import os
 import pickle
 import random
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +16,6 @@ from .children import (
     CONTEXT,
     Ahead,
     Child,
-    call,
     forking_server,
     is_refused,
     member,
@@ -83,23 +80,6 @@ def test_a_crash_loop_with_a_wrong_password_logs_in_once(sandbox, cache, bare):
         assert list(services.map(restarts, range(PROCESSES))) == [[True] * 3] * PROCESSES
     assert sandbox.calls["login"] == 1
     assert not sandbox.locked
-
-
-@pytest.mark.slow
-def test_the_holder_of_the_lock_hangs(sandbox, cache, account, bare, caplog):
-    """A process that is stopped in mid-fetch delays the others by the lock's timeout, no more."""
-    cache.lock_timeout = 0.5
-    auth = bare(cache=cache, username=None, password=None)
-    sandbox.slow("token", 60)
-    holder = Child(call, auth, sandbox.ca_file, account)
-    assert sandbox.wait_for_calls("token", 1)
-    os.kill(holder.process.pid, signal.SIGSTOP)
-    sandbox.slow("token", 0)
-    token = auth.get_token()
-    assert bare(cache=cache, username=None, password=None).get_token() == token
-    holder.kill()
-    assert sandbox.calls["token"] == 2
-    assert [r.levelname for r in caplog.records if "the token cache" in r.getMessage()] == ["WARNING"]
 
 
 @pytest.mark.slow

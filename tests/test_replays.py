@@ -8,9 +8,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from requests_thingspace import OAuthToken, ThingspaceAdapter
+from requests_thingspace import ThingspaceAdapter
 
-from .catalogue import EXPIRED
 from .users import environment_of_user, python
 
 
@@ -21,17 +20,6 @@ def test_a_bearer_that_the_login_replaced_does_not_go_out(sandbox, connect, acco
     assert session.get(account).status_code == 200
     assert (sandbox.answers["login", 401], sandbox.answers["api", 401]) == (1, 0)
     assert (spent(), sandbox.calls["api"]) == ((2, 2), 1)
-
-
-def test_a_bearer_that_expired_while_the_login_lasted_does_not_go_out(sandbox, connect, account, auth, spent):
-    """By our clock it is over when the answer of the login comes."""
-    expires_at = sandbox.clock.wall() + 100
-    session = connect(
-        token=OAuthToken(auth().get_token().value, expires_at=expires_at),
-        on_event=lambda event: event.name != "session_started" or sandbox.advance(150),
-    )
-    assert session.get(account).status_code == 200
-    assert (spent(), sandbox.calls["api"]) == ((2, 1), 1)
 
 
 UNREADABLE = {
@@ -117,17 +105,6 @@ def test_one_call_is_handed_down_four_times_at_most(sandbox, auth, plain, accoun
         assert plain.get(account).status_code in (200, 400, 401)
         assert sandbox.calls["api"] - before <= 4
     assert sandbox.calls["login"] <= 4
-
-
-def test_refusals_that_take_turns_end_after_four_sends(sandbox, warm, account):
-    """A 401 and a dead session, one after the other and again."""
-    session, _ = warm()
-    sandbox.revoke_tokens()
-    for _ in range(50):
-        sandbox.fail_next("api", status=401)
-        sandbox.fail_next("api", status=400, body=EXPIRED)
-    session.get(account)
-    assert sandbox.calls["api"] <= 1 + 4
 
 
 def test_a_request_with_hooks_of_any_kind_is_stamped_and_replayed(sandbox, connect, account):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from requests_thingspace import LoginRefusedError, ThingspaceAuth, ThingspaceError, TokenRequestError
+from requests_thingspace import LoginRefusedError, ThingspaceError, TokenRequestError
 
 NEW = "the-new-client-secret"
 
@@ -75,24 +75,6 @@ def test_an_exchange_under_load_costs_one_token_call(sandbox, running, echo, mou
     assert under_load(lambda: session.get(echo), happening) == {200}
     assert sandbox.answers["token", 200] == (1 if when == "the token lives" else 2)
     assert sandbox.answers["token", 401] == 0
-
-
-def test_a_file_that_a_variable_names_is_read_again(sandbox, mount, monkeypatch, plain):
-    """`THINGSPACE_CLIENT_SECRET_FILE` and `THINGSPACE_PASSWORD_FILE` are paths, not values."""
-    folder = mount(client_secret=sandbox.client_secret, password=sandbox.password)
-    monkeypatch.setenv("THINGSPACE_CLIENT_ID", sandbox.client_id)
-    monkeypatch.setenv("THINGSPACE_USERNAME", sandbox.username)
-    for name in ("client_secret", "password"):
-        monkeypatch.setenv(f"THINGSPACE_{name.upper()}_FILE", str(folder / name))
-    auth = ThingspaceAuth.from_env(environment=sandbox.environment, session=plain)
-    auth.get_session_token()
-    sandbox.change_secret(NEW)
-    sandbox.change_password("the-new-password")
-    mount(client_secret=NEW, password="the-new-password")
-    sandbox.revoke_tokens()
-    auth.token = auth.session_token = None
-    assert auth.get_session_token()
-    assert sandbox.answers == {("token", 200): 2, ("login", 200): 2}
 
 
 def test_a_source_that_lags_is_asked_again(sandbox, running, echo):
