@@ -44,10 +44,9 @@ def test_covers_its_own_origins_and_nothing_else(url):
 def test_the_session_header_depends_on_the_origin(environment, other):
     """Verizon's SDK: the imp. server calls it SessionToken, others VZ-M2M-Token; no token goes to staging."""
     (imp,) = environment.imp_origins
-    assert environment.session_header_for(f"{imp}/api/v2/mapdata") == "SessionToken"
-    assert environment.session_header_for(f"{imp.upper()}:443/api/v2/mapdata") == "SessionToken"
-    for origin in set(environment.origins) - {imp}:
-        assert environment.session_header_for(f"{origin}/api") == "VZ-M2M-Token"
+    for origin in (*environment.origins, f"{imp.upper()}:443"):
+        header = "SessionToken" if origin.lower().startswith(imp) else "VZ-M2M-Token"
+        assert environment.session_header_for(f"{origin}/api") == header
     assert not any(other.covers(origin) for origin in environment.origins)
     assert environment.covers(environment.token_url)
 
@@ -73,53 +72,42 @@ def test_at_covers_one_origin(origin):
     assert (environment.token_url, environment.login_url) == (origin + TOKEN_PATH, origin + LOGIN_PATH)
 
 
-def test_origins_have_one_form():
-    """Whatever the spelling, the environment is the same one."""
+def test_takes_any_collection_of_origins_in_any_spelling():
+    """It keeps a tuple of one form, which nobody can change."""
     given = ["https://LOCALHOST:443", "https://localhost/", "https://localhost:443", "https://localhost"]
     assert len({Environment.at(origin) for origin in given}) == 1
-
-
-NO_ORIGINS = ["", "localhost", "https://", "https://localhost/api", "https://localhost?x"]
-NO_ORIGINS += ["https://user@localhost", "https://localhost:x", "https://localhost:70000"]
-NO_ORIGINS += ["https://local host", "ftp://localhost", "file:///etc/passwd", "https://localhost."]
-NO_ORIGINS += [
-    "http://localhost.evil.example",
-    "http://127.0.0.1.evil.example",
-    "http://128.0.0.1",
-    f"http://{HOST}",
-]
-
-
-@pytest.mark.parametrize("origin", NO_ORIGINS)
-def test_refuses_what_is_no_safe_origin(origin):
-    """Tokens are sent over https only, except to a loopback origin that is named."""
-    with pytest.raises(ValueError, match=r"is not an origin|is plain http"):
-        Environment.at(origin)
-
-
-NO_ENDPOINTS = ["", "/oauth2/token", f"https://user:word@{HOST}/", f"http://{HOST}/"]
-
-
-@pytest.mark.parametrize("name", ["token_url", "revoke_url", "login_url", "logout_url"])
-def test_refuses_an_endpoint_that_would_tell_the_secret(name):
-    """Every endpoint is https, or http on loopback."""
-    for url in NO_ENDPOINTS:
-        with pytest.raises(ValueError, match=r"is not the URL of an endpoint|is plain http"):
-            like(PRODUCTION, **{name: url})
-
-
-def test_takes_any_collection_of_origins_and_refuses_what_is_none():
-    """It keeps a tuple, which nobody can change; a string is a collection of letters, which nobody means."""
     origins = ["https://localhost", "https://localhost:8443"]
     environment = like(PRODUCTION, origins=origins)
     origins.append("https://evil.example")
     assert environment.origins == ("https://localhost", "https://localhost:8443")
     assert not environment.covers("https://evil.example/")
-    for name in ("origins", "imp_origins"):
-        with pytest.raises(ValueError, match="collection"):
-            like(PRODUCTION, **{name: "https://localhost"})
-    with pytest.raises(ValueError, match="at least one"):  # else no call would have a token
-        like(PRODUCTION, origins=())
+
+
+NO_ORIGINS = ["", "localhost", "https://", "https://localhost/api", "https://localhost?x"]
+NO_ORIGINS += ["https://user@localhost", "https://localhost:x", "https://localhost:70000"]
+NO_ORIGINS += ["https://local host", "ftp://localhost", "file:///etc/passwd", "https://localhost."]
+PLAIN = [
+    "http://localhost.evil.example",
+    "http://127.0.0.1.evil.example",
+    "http://128.0.0.1",
+    f"http://{HOST}",
+]
+NO_ENDPOINTS = ["", "/oauth2/token", f"https://user:word@{HOST}/"]
+# a string is a collection of letters, which nobody means, and without an origin no call would have a token
+WRONG = [({"origins": [origin]}, "is not an origin") for origin in NO_ORIGINS]
+WRONG += [({"origins": [origin]}, "is plain http") for origin in PLAIN]
+WRONG += [({name: "https://localhost"}, "collection") for name in ("origins", "imp_origins")]
+WRONG += [({"origins": ()}, "at least one")]
+for name in ("token_url", "revoke_url", "login_url", "logout_url"):
+    WRONG += [({name: url}, "is not the URL of an endpoint") for url in NO_ENDPOINTS]
+    WRONG += [({name: f"http://{HOST}/"}, "is plain http")]
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG)
+def test_refuses_what_would_tell_a_secret(changes, message):
+    """Tokens are sent over https only, except to a loopback origin that is named."""
+    with pytest.raises(ValueError, match=message):
+        like(PRODUCTION, **changes)
 
 
 @pytest.mark.parametrize("prefix", [*PRODUCTION.origins, "https://THINGSPACE.verizon.com:443"])
