@@ -46,19 +46,22 @@ def path(home):
     return _path()
 
 
-IN_KEYRING = pytest.mark.parametrize("kept_in", ["keyring"], indirect=True)
-
-
-def test_what_is_saved_is_loaded(kept_in, path):
-    """Each place gives back what it was given; a keyring's secrets are in no file, nor are empty fields."""
+def test_a_profile_is_kept_replaced_and_forgotten(kept_in, path):
+    """A keyring's secrets are in no file, nor are empty fields; a misspelt name is told what there is."""
+    in_file, other = kept_in != "keyring", {"client_id": "other", "client_secret": "new"}
+    with pytest.raises(ValueError, match="no profile 'wrok'; those that exist: none, until"):
+        load("wrok")
     place = save("work", {**PROFILE, "base_url": ""})
-    assert load("work") == PROFILE
-    assert names() == ["work"]
-    assert ("keyring" in place) is (kept_in == "keyring")
-    assert (str(path) in place) is (kept_in != "keyring")
-    text = path.read_text()
-    assert ("s3cret" in text or "pa55" in text) is (kept_in != "keyring")
+    assert (str(path) in place, "keyring" in place) == (in_file, not in_file)
+    assert [secret in path.read_text() for secret in ("s3cret", "pa55")] == [in_file] * 2
+    for profile in (PROFILE, other):
+        save("home", profile)
+    assert (load("work"), load("home"), names()) == (PROFILE, other, ["home", "work"])
     assert without_secrets("work") == {"client_id": "id", "username": "user"}
+    with pytest.raises(ValueError, match=r"no profile 'wrok'; those that exist: home, work\."):
+        load("wrok")
+    assert [forget("work"), forget("work")] == [True, False]
+    assert (names(), without_secrets("work"), load("home")) == (["home"], {}, other)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -73,51 +76,20 @@ def test_the_file_is_its_owner_s_alone(kept_in, path):
     assert names() == []
 
 
-def test_another_of_the_same_name_replaces_it(kept_in):
-    """Nothing of the old one is left, and the others stay."""
-    for name in ("one", "two"):
-        save(name, PROFILE)
-    other = {"client_id": "other", "client_secret": "new"}
-    save("one", other)
-    assert (load("one"), load("two")) == (other, PROFILE)
-
-
-def test_a_forgotten_profile_is_gone(kept_in, path):
-    """From both places, and the second time there is nothing to forget."""
-    save("work", PROFILE)
-    assert [forget("work"), forget("work")] == [True, False]
-    assert names() == []
-    assert without_secrets("work") == {}
-    assert json.loads(path.read_text()) == {}
-
-
-def test_an_unknown_profile_names_those_that_exist(kept_in):
-    """A misspelt name is seen at once."""
-    for existing in ("none, until", r"work\.", r"home, work\."):
-        with pytest.raises(ValueError, match=f"no profile 'wrok'; those that exist: {existing}"):
-            load("wrok")
-        save("home" if names() else "work", PROFILE)
-
-
-@IN_KEYRING
-def test_a_locked_keyring_is_told(kept_in, home):
-    """The profile exists, but its secrets do not come."""
-    save("work", PROFILE)
-    (home / "keyring.json").unlink()
-    (home / "keyring.json").mkdir()
-    with pytest.raises(ValueError, match="unlock it, or run thingspace login --profile work"):
-        load("work")
-
-
-@IN_KEYRING
-def test_an_entry_of_the_keyring_is_enough(kept_in):
-    """A profile that somebody put there by hand has no line in the file; a broken entry is none."""
+@pytest.mark.parametrize("kept_in", ["keyring"], indirect=True)
+def test_an_entry_of_the_keyring_is_enough_and_a_locked_one_is_told(kept_in, home):
+    """One that somebody put there by hand has no line in the file; a broken one is none."""
     keyring.set_password("requests-thingspace", "profile default", json.dumps(PROFILE))
     assert load() == PROFILE
     for broken in ("no JSON", "[]", '{"client_id": 1}'):
         keyring.set_password("requests-thingspace", "profile default", broken)
         with pytest.raises(ValueError, match="no profile 'default'"):
             load()
+    save("work", PROFILE)
+    (home / "keyring.json").unlink()
+    (home / "keyring.json").mkdir()
+    with pytest.raises(ValueError, match="unlock it, or run thingspace login --profile work"):
+        load("work")
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[]", '{"work": []}', '{"work": {"client_id": null}}'])

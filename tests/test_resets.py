@@ -4,7 +4,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from requests_thingspace import FileTokenCache, LoginRefusedError, OAuthToken
+from requests_thingspace import FileTokenCache, LoginRefusedError, ThingspaceAuth
 
 from .threads import Gate, stopping_at
 
@@ -23,34 +23,48 @@ class GatedCache(FileTokenCache):
         return super().lock(key)
 
 
-def reset_during_login(mine, cache, beside, **credentials):
-    """Reset an auth with other credentials while its login waits for the cache's lock."""
-    mine.get_token()
-    cache.gate = gate = Gate()
-    login = beside(mine.get_session_token)
-    gate.reached()
-    mine.reset(**credentials)
-    gate.open()
-    wait([login], WAIT)
+@pytest.fixture
+def during(beside):
+    """A function that lets something happen while other work waits at a gate in a thread of its own."""
+
+    def during(gate, work, happening):
+        working = beside(work)
+        gate.reached()
+        happening()
+        gate.open()
+        wait([working], WAIT)
+
+    return during
 
 
-def test_a_waiting_login_does_not_become_the_next_users(sandbox, auth, tmp_path, beside):
+@pytest.fixture
+def reset_during_login(during):
+    """A function that resets an auth with other credentials while its login waits for the cache's lock."""
+
+    def reset_during_login(mine, cache, **credentials):
+        mine.get_token()
+        cache.gate = Gate()
+        during(cache.gate, mine.get_session_token, lambda: mine.reset(**credentials))
+
+    return reset_during_login
+
+
+def test_a_waiting_login_does_not_become_the_next_users(sandbox, auth, tmp_path, reset_during_login):
     """Bob's reset comes while Alice's login waits for the cache's lock: her key never holds his session."""
     cache = GatedCache(tmp_path / "tokens.json")
     alice = {"username": "alice", "password": "the-password-of-alice", "cache": cache}
-    bob = {"username": sandbox.username, "password": sandbox.password}
     mine = auth(**alice)
-    reset_during_login(mine, cache, beside, **bob)
+    reset_during_login(mine, cache, username=sandbox.username, password=sandbox.password)
     with pytest.raises(LoginRefusedError):
         auth(**alice).get_session_token()
     assert mine.get_session_token()
 
 
-def test_the_next_users_wrong_password_is_not_the_waiting_users_refusal(sandbox, auth, tmp_path, beside):
+def test_the_next_users_wrong_password_is_not_the_first_ones(sandbox, auth, tmp_path, reset_during_login):
     """Bob's wrong password is Bob's: Alice logs in with hers."""
     cache = GatedCache(tmp_path / "tokens.json")
     mine, again = auth(cache=cache), auth(cache=cache)
-    reset_during_login(mine, cache, beside, username="bob", password="the-password-but-wrong")
+    reset_during_login(mine, cache, username="bob", password="the-password-but-wrong")
     assert again.get_session_token()
     with pytest.raises(LoginRefusedError):
         mine.get_session_token()
@@ -58,7 +72,7 @@ def test_the_next_users_wrong_password_is_not_the_waiting_users_refusal(sandbox,
     assert not sandbox.locked
 
 
-def test_a_request_of_one_user_never_goes_out_as_another(sandbox, connect, account, beside):
+def test_a_request_of_one_user_never_goes_out_as_another(sandbox, connect, account, during):
     """A request that was refused before the reset is not sent again with the next user's session."""
     gate, seen = Gate(), []
     alice = {"username": "alice", "password": "the-password-of-alice", "session_token": "x"}
@@ -67,53 +81,27 @@ def test_a_request_of_one_user_never_goes_out_as_another(sandbox, connect, accou
     auth.get_token()
     sandbox.revoke_tokens()
     hooks = {"response": lambda answer, **_: seen.append(answer.request.headers["VZ-M2M-Token"])}
-    call = beside(session.get, account, hooks=hooks)
-    gate.reached()
-    auth.reset(username=sandbox.username, password=sandbox.password)
-    gate.open()
-    wait([call], WAIT)
+    bob = {"username": sandbox.username, "password": sandbox.password}
+    during(gate, lambda: session.get(account, hooks=hooks), lambda: auth.reset(**bob))
     assert set(seen) <= {"x"}
     assert session.get(account).status_code == 200
 
 
-@pytest.mark.parametrize("end", ["revoke", "reset"])
-def test_a_token_that_was_ended_during_its_renewal_does_not_come_back(sandbox, warm, echo, beside, end):
+ENDS = [ThingspaceAuth.revoke, ThingspaceAuth.reset, lambda auth: setattr(auth, "token", None)]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=["revoke", "reset", "set"])
+def test_a_token_that_was_ended_during_its_renewal_does_not_come_back(sandbox, warm, echo, during, end):
     """The answer that was under way reaches its caller at most; the next request has another token."""
     session, auth = warm(token_provider=stopping_at(gate := Gate(), fetched=True))
     ended = auth.token
     sandbox.advance(3590)
-    renewal = beside(auth.get_token)
-    gate.reached()
-    getattr(auth, end)()
-    sandbox.revoke_tokens()
-    gate.open()
-    wait([renewal], WAIT)
+    during(gate, auth.get_token, lambda: (end(auth), sandbox.revoke_tokens()))
     answer = session.get(echo)
     assert answer.status_code == 200
     assert answer.request.headers["Authorization"] != ended.authorization
     assert sandbox.answers["api", 401] == 0
     assert auth.token.access_token != ended.access_token
-
-
-def test_a_token_that_was_set_during_a_renewal_stays(auth, beside):
-    """What the caller sets wins over what was under way."""
-    mine = auth(token_provider=stopping_at(gate := Gate(), first=True))
-    renewal = beside(mine.get_token)
-    gate.reached()
-    mine.token = OAuthToken("set-by-hand")
-    gate.open()
-    wait([renewal], WAIT)
-    assert mine.get_token().access_token == "set-by-hand"
-
-
-def test_a_logout_replaces_a_bearer_that_died(sandbox, auth, spent):
-    """The 401 speaks of the bearer; the session is ended with another one."""
-    mine = auth()
-    mine.get_session_token()
-    sandbox.revoke_tokens()
-    mine.logout()
-    assert (sandbox.answers["logout", 401], sandbox.answers["logout", 200]) == (1, 1)
-    assert spent() == (2, 1)
 
 
 @pytest.mark.parametrize("comes", ["before the provider is asked", "while it is asked"])
