@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked, PasswordDeleteError
+from keyring.errors import KeyringLocked
 
 
 class Keyring(KeyringBackend):
@@ -19,24 +19,17 @@ class Keyring(KeyringBackend):
         return self._entries().get(f"{service}/{username}")
 
     def set_password(self, service, username, password):
-        self._write({**self._entries(), f"{service}/{username}": password})
+        self._path().write_text(json.dumps({**self._entries(), f"{service}/{username}": password}))
 
     def delete_password(self, service, username):
         entries = self._entries()
-        if entries.pop(f"{service}/{username}", None) is None:
-            raise PasswordDeleteError
-        self._write(entries)
+        del entries[f"{service}/{username}"]
+        self._path().write_text(json.dumps(entries))
 
     def _entries(self):
-        try:
-            return json.loads(self._path().read_text())
-        except FileNotFoundError:
-            return {}
-        except IsADirectoryError:
-            raise KeyringLocked from None
-
-    def _write(self, entries):
-        self._path().write_text(json.dumps(entries))
+        if self._path().is_dir():
+            raise KeyringLocked
+        return json.loads(self._path().read_text()) if self._path().exists() else {}
 
     def _path(self):
         return Path.home() / "keyring.json"

@@ -82,6 +82,17 @@ def test_a_crash_loop_with_a_wrong_password_logs_in_once(sandbox, cache, bare):
     assert not sandbox.locked
 
 
+def test_a_lock_that_is_never_given_up_costs_its_timeout(cache, bare, beside, caplog):
+    """Whoever waits for it goes on without it, says so once, and saves the token all the same."""
+    cache.lock_timeout = 0.5
+    bearer_only = {"cache": cache, "username": None, "password": None}
+    auth = bare(**bearer_only)
+    with cache.lock(auth.cache_keys["bearer"]):
+        token = beside(auth.get_token).result(20)
+        assert bare(**bearer_only).get_token() == token
+    assert [r.levelname for r in caplog.records if "the token cache" in r.getMessage()] == ["WARNING"]
+
+
 @pytest.mark.slow
 def test_the_file_is_whole_at_any_time(tmp_path):
     """Writers are killed at 50 random moments, and the file can be read after each."""

@@ -140,21 +140,15 @@ def test_a_stamp_that_was_taken_away_leaves_a_plain_request(connect, account):
 def test_thingspace_run_keeps_the_session_of_a_scripts_own_auth(sandbox, tmp_path, account):
     """The header that a ThingspaceAuth of the script has put on goes out, at the first send."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(
+        "import sys, requests\n"
+        "from requests_thingspace import ThingspaceAuth as Auth, mount\n"
+        "print(requests.get(sys.argv[1], auth=Auth.from_env()).status_code)\n"
+        "with mount(requests.Session(), Auth.from_env()) as session:\n"
+        "    print(session.get(sys.argv[1]).status_code)\n"
+    )
     sandbox.auth().get_session_token()
     command = ("-m", "requests_thingspace", "run", script, account)
     outcome = python(*command, env=environment_of_user(sandbox, tmp_path))
     assert (outcome.returncode, outcome.stdout) == (0, "200\n200\n"), outcome.stderr
     assert sandbox.answers == {("token", 200): 3, ("login", 200): 3, ("api", 200): 2}
-
-
-SCRIPT = """
-import sys, requests
-from requests_thingspace import ThingspaceAuth, mount
-
-with requests.Session() as session:
-    session.auth = ThingspaceAuth.from_env()
-    print(session.get(sys.argv[1]).status_code)
-with requests.Session() as session:
-    print(mount(session, ThingspaceAuth.from_env()).get(sys.argv[1]).status_code)
-"""

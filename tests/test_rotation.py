@@ -14,18 +14,15 @@ NEW = "the-new-client-secret"
 
 @pytest.fixture
 def mount(tmp_path):
-    """A function that exchanges all files of a folder in one step, behind links, as a kubelet does."""
+    """A function that exchanges a file in one step, behind a link, as a kubelet does."""
+    fresh, link = tmp_path / "fresh", tmp_path / "link"
 
-    def mount(**values):
-        version = Path(tempfile.mkdtemp(dir=tmp_path))
-        for name, value in values.items():
-            (version / name).write_text(f"{value}\n")
-            if not (tmp_path / name).is_symlink():
-                (tmp_path / name).symlink_to(f"..data/{name}")
-        fresh = tmp_path / "..data_tmp"
-        fresh.symlink_to(version.name)
-        os.replace(fresh, tmp_path / "..data")
-        return tmp_path
+    def mount(value):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        (folder / "secret").write_text(f"{value}\n")
+        fresh.symlink_to(folder)
+        os.replace(fresh, link)
+        return link / "secret"
 
     return mount
 
@@ -60,13 +57,12 @@ def running(connect, echo):
 def test_an_exchange_under_load_costs_one_token_call(sandbox, running, echo, mount, under_load, kind, when):
     """ThingSpace and the source exchange the secret; no call fails, and nothing is restarted."""
     function = Source(sandbox.client_secret)
-    file = mount(client_secret=sandbox.client_secret) / "client_secret"
-    session = running(function if kind == "function" else file)
+    session = running(function if kind == "function" else mount(sandbox.client_secret))
 
     def happening():
         sandbox.change_secret(NEW)
         function.value = NEW
-        mount(client_secret=NEW)
+        mount(NEW)
         if when == "the token dies too":
             sandbox.revoke_tokens()
         if when == "the token is due":
@@ -181,11 +177,11 @@ def test_five_different_wrong_passwords_are_two_logins(sandbox, connect, account
 
 def test_an_exchanged_password_costs_no_call(sandbox, warm, account, mount, under_load):
     """The session ends and the password is exchanged, under load, in a file."""
-    session, _ = warm(password=mount(password=sandbox.password) / "password")
+    session, _ = warm(password=mount(sandbox.password))
 
     def happening():
         sandbox.change_password("the-new-password")
-        mount(password="the-new-password")
+        mount("the-new-password")
         sandbox.end_sessions()
 
     assert under_load(lambda: session.get(account), happening) == {200}
