@@ -14,6 +14,7 @@ from requests_thingspace import InvalidTokenError, OAuthToken, SessionToken, Thi
 from .catalogue import CLIENT_ID, CLIENT_SECRET
 from .fuzz import targets
 from .fuzz.targets import ALLOWED, ENVIRONMENT, SEEDS, destination
+from .test_environment import COVERED, HOST, NOT_COVERED
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +35,7 @@ token_like = st.fixed_dictionaries(
         "expires_in": lives | documents,
         "expires_at": lives | documents,
         "scope": st.sampled_from(["ts.ro", " a b "]) | documents,
-        "error": documents,
-        "errorCode": documents,
-        "fault": documents,
+        **dict.fromkeys(["error", "errorCode", "fault"], documents),
     },
 )
 
@@ -67,39 +66,23 @@ def test_any_stored_document_is_a_usable_token_or_refused(kind, document):
     assert kind.from_dict(stored, now=0.0) == token
 
 
-HOST = "bank.example"
-# Each letter with what lower case, IDNA or the eye takes for it.
-SPELLINGS = {"k": "kK\u212a\uff4b", "s": "sS\u017f", "a": "aA\u0430", "e": "eE\u0435", "n": "nN"}
-SPELLINGS |= {".": ".\u3002\uff0e"}
-
-LONE = " \t\n\0\\/@:%?#;.[]éß\u2044\uff0f\uff20\uff1a\u00ad\u200b\ud800"
+def spellings(table):
+    """The URLs of a table of `test_environment`, for each of these origins."""
+    origin, theirs = f"https://{HOST}", ENVIRONMENT.origins
+    return st.sampled_from([url.replace(origin, one) for url in table if origin in url for one in theirs])
 
 
-def mostly(plain, *others):
-    """The plain part of a URL three times in four, so that most URLs are wrong in few places."""
-    return st.integers(0, 3).flatmap(lambda n: st.just(plain) if n else st.one_of(*others))
+ODD = [*" \t\n\0\\/@:%?#;.[]éß\u2044\uff0f\uff20\uff1a\u3002\u00ad\u200b\ud800", "", "", "//", "..", "%40"]
 
-
-odd = st.sampled_from([*LONE, "", "\r\n", "//", "..", "%2e", "%40", "%2f", "%00", "%6B"])
-odd_schemes = st.sampled_from(["http", "HTTPS", "hTTp", "http\u017f", "ftp", "", " https", "https\n"])
-schemes = mostly("https", odd_schemes)
-slashes = mostly("://", st.sampled_from([":/", ":///", ":\\\\", ":", "//", ":/\\"]))
-userinfo = mostly("", st.sampled_from(["@", "user@", "user:word@", f"{HOST}@", f"{HOST}:443@", f"{HOST}\\@"]))
-spelled = st.tuples(*[st.sampled_from(SPELLINGS.get(letter, letter)) for letter in HOST]).map("".join)
-names = st.sampled_from(["localhost", "127.0.0.1", "[::1]", "[::0:1]", "2130706433"]) | spelled
-extended = st.tuples(mostly(HOST, names), odd, st.sampled_from(["", "evil.example", HOST])).map("".join)
-hosts = mostly(HOST, names, extended)
-port_texts = st.sampled_from([":", ":443", ":8443", ":8080", ":0443", ":08443", ":008443", ":80", ":\uff14"])
-ports = mostly("", port_texts, st.integers(-1, 99_999).map(":{}".format))
-paths = st.sampled_from(["", "/", "/api", "?x", "#x", "/@evil.example", "\\x", "//evil.example", "/../x"])
-urls = st.tuples(schemes, slashes, userinfo, hosts, ports, paths).map("".join)
-mutated = st.tuples(urls, st.integers(0, 40), odd).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :])
+seeds, odd = st.sampled_from([url.decode() for url in SEEDS["covered_url"]]), st.sampled_from(ODD)
+urls = spellings(COVERED) | spellings(NOT_COVERED) | seeds
+joined = st.tuples(urls, st.integers(0, 40), odd, urls).map(lambda t: t[0][: t[1]] + t[2] + t[3][t[1] :])
 endpoints = st.sampled_from([ENVIRONMENT.token_url, ENVIRONMENT.login_url, ENVIRONMENT.logout_url])
 tails = st.sampled_from(["", "/", "s", "?x", "#x", "/../token", "%2f"])
 
 
 @thorough
-@given(urls | mutated | st.tuples(endpoints, tails).map("".join))
+@given(urls | joined | st.tuples(endpoints, tails).map("".join))
 def test_only_a_url_that_leads_to_a_covered_origin_is_stamped(url):
     """With requests' and urllib3's own reading as the judge; the auth decides as the environment would."""
     targets.covered_url(url.encode("utf-8", "surrogatepass"))
