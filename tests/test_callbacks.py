@@ -1,15 +1,11 @@
 """Providers may raise anything, and callbacks hear of each token once, in order, one at a time."""
 
-import logging
 from datetime import timedelta
 from functools import partial
 
 import pytest
 import requests
 
-from requests_thingspace import OAuthToken
-
-from .secrets_in import spellings
 from .threads import Gate, in_threads
 
 WAIT = 10  # seconds that a broken test takes to end
@@ -82,23 +78,3 @@ def test_tokens_are_told_in_the_order_in_which_they_became_current(sandbox, auth
     assert not sandbox.wait_for_calls("token", 2, timeout=0.3)
     gate.open()
     assert [held, second.result(WAIT)] == told == [first.result(WAIT), mine.token]
-
-
-AWKWARD = "a+b/c=\"d'<e>&f\\g%h~i"  # a token that is spelled in another way by `repr`, JSON, URLs and HTML
-
-
-WORDS = sorted(word for word in spellings(AWKWARD) if word.startswith("a"))  # Base64 hides it by itself
-
-
-def test_a_failing_callback_is_logged_without_the_token(auth, caplog, log_without_secrets):
-    """In whatever spelling its message quotes it; the call goes on."""
-    log_without_secrets.update(WORDS)
-
-    def store(token):
-        raise OSError("cannot store " + " ".join(WORDS)) from RuntimeError(" ".join(WORDS))
-
-    mine = auth(token_provider=lambda *_: OAuthToken(AWKWARD), on_token_update=store)
-    with caplog.at_level(logging.DEBUG):
-        assert mine.get_token().access_token == AWKWARD
-    assert "Traceback" in caplog.text
-    assert f"cannot store {' '.join(['***'] * len(WORDS))}" in caplog.text

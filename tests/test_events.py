@@ -57,7 +57,7 @@ FETCHED = ("token_fetched", "bearer")
 LOGGED_IN = ("session_started", "session")
 
 
-def test_a_day_gives_exactly_these_events(heard, sandbox, warm, account, echo, lines):
+def test_a_day_gives_exactly_these_events(heard, sandbox, warm, account, echo, lines, log_without_secrets):
     """In the thread of the caller, each in its place, and one line in the log for each."""
     session, auth = warm(on_event=heard)
     assert heard.take() == [FETCHED, LOGGED_IN]
@@ -83,9 +83,10 @@ def test_a_day_gives_exactly_these_events(heard, sandbox, warm, account, echo, l
     assert heard.take() == [("renewal_failed", "bearer")]
     assert [event.name for event in heard.all if event.status == 503] == ["renewal_failed"]
     sandbox.advance(3)
-    auth.on_token_update = lambda token: {}[token]
-    auth.get_token()
+    auth.on_token_update = lambda token: {}[token.access_token]
+    log_without_secrets.add(auth.get_token().value)
     assert [name for name, _ in heard.take()] == ["token_fetched", "callback_failed"]
+    assert "Traceback" in lines()[-1].getMessage()
     assert heard.threads == {threading.get_ident()}
     assert len(lines()) == len(heard.all)
     for record, event in zip(lines(), heard.all):

@@ -58,34 +58,12 @@ def test_64_threads_fail_together_when_the_token_endpoint_hangs(sandbox, connect
     assert spent() == (1, 0)
 
 
-def test_the_last_minute_of_an_hour_costs_two_token_calls_at_most(sandbox, connect, echo, spent):
-    """ThingSpace gives the same token until it expires; past it, one more call."""
-    session = connect(**BEARER_ONLY)
-    session.get(echo)
-    sandbox.advance(3545)
-    assert statuses(session.get(echo) for _ in range(100)) == {200}
-    assert spent() == (2, 0)
-    sandbox.advance(60)
-    assert statuses(session.get(echo) for _ in range(10)) == {200}
-    assert spent() == (3, 0)
-
-
 def test_a_session_that_is_always_refused_costs_one_login(sandbox, warm, account, spent):
     """What the login brings is refused too: the caller gets the refusal, and ThingSpace is not flooded."""
     session, _ = warm()
     sandbox.fail_next("api", times=1000, status=400, body=EXPIRED)
     assert statuses(session.get(account) for _ in range(20)) == {400}
     assert spent() == (1, 2)
-
-
-def test_a_bearer_that_is_always_refused_costs_one_token_call_a_minute(sandbox, connect, echo, spent):
-    """And other resources can be had with it."""
-    session = connect(**BEARER_ONLY)
-    for minute in range(3):
-        assert statuses(session.get(f"{sandbox.origin}/sandbox/status/401") for _ in range(20)) == {401}
-        assert spent() == (2 + minute, 0)
-        sandbox.advance(60)
-    assert session.get(echo).status_code == 200
 
 
 WRAPPED = {"error": "x", "error_description": "Failure response received for UWS V1 REST accounts: [400]"}
@@ -244,16 +222,6 @@ def test_a_bearer_of_the_caller_is_replaced_and_a_session_header_left_alone(sand
     answer = connect().get(account, headers=headers)
     assert (answer.status_code, answer.request.headers["VZ-M2M-Token"]) == (400, "the caller's")
     assert (sandbox.calls["login"], sandbox.answers["api", 401]) == (0, 0)
-
-
-@pytest.mark.parametrize(("credentials", "status", "logins"), [({}, 200, 2), (BEARER_ONLY, 400, 1)])
-def test_a_preset_session_token_is_used(sandbox, connect, account, auth, credentials, status, logins):
-    """And replaced when it dies, if there are credentials to log in with."""
-    session = connect(session_token=auth().get_session_token(), **credentials)
-    assert session.get(account).status_code == 200
-    sandbox.end_sessions()
-    assert session.get(account).status_code == status
-    assert sandbox.calls["login"] == logins
 
 
 def test_two_clients_on_one_session_never_share(sandbox, connect, echo, auth):
