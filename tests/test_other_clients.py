@@ -144,10 +144,7 @@ def test_what_is_worth_another_try(sandbox, auth, account, spent):
 
 
 LOOK_ALIKES = ["https://staging.thingspace.verizon.com/api/m2m/v1/accounts/1", "https://www.verizon.com/"]
-LOOK_ALIKES += [
-    "https://gateway.example.com/api/m2m/v1/x",
-    "https://gateway.example.com/api/ts/v1/oauth2/token",
-]
+LOOK_ALIKES += [f"https://gateway.example.com/api/{path}" for path in ("m2m/v1/x", "ts/v1/oauth2/token")]
 
 
 @pytest.mark.parametrize("url", [*LOOK_ALIKES, "https://example.org/x"])

@@ -14,15 +14,8 @@ REFUSALS = {"none": (0, 0), "bearer": (1, 0), "session": (0, 1), "both": (1, 1)}
 
 LEADS_AWAY = ["https://{there}", "HTTPS://{there}", "//{there}", "/\t/{there}", "\t//{there}", "/\\{there}"]
 LEADS_AWAY += ["\\\\{there}", "\\/{there}", "https:/\\{there}", "https:\\\\{there}", "ht\ttps://{there}"]
-LEADS_AWAY += [
-    "https:///{there}",
-    "https://{here}@{there}",
-    "https://{here}:x@{there}",
-    "x:///{there}",
-    "{there}",
-]
-LEADS_AWAY += ["https://{here}\\@{there}", "https://{here}#@{there}", "https://{here}?@{there}", "///{there}"]
-LEADS_AWAY += ["https://{here}\t@{there}", "https://{here}/\\..\\..\\@{there}", "/..//{there}", "/.//{there}"]
+LEADS_AWAY += ["https:///{there}", "x:///{there}", "{there}", "///{there}", "/..//{there}", "/.//{there}"]
+LEADS_AWAY += [f"https://{{here}}{odd}@{{there}}" for odd in ("", ":x", "\\", "#", "?", "\t", "/\\..\\..\\")]
 LEADS_AWAY += ["/%09/{there}", "/%5c{there}", "//{here}@{there}", "http:///{there}", "http://{there}"]
 """Texts that lead another origin's way for one reader or another: {here} is ours, {there} is not."""
 

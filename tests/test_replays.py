@@ -129,14 +129,6 @@ def test_a_request_that_is_stamped_again_elsewhere_has_one_session_header(auth, 
     assert {"SessionToken", "VZ-M2M-Token"} & set(mine(request).headers) == {"VZ-M2M-Token"}
 
 
-def test_a_stamp_that_was_taken_away_leaves_a_plain_request(connect, account):
-    """Hooks that are cleared after the stamp cost the replay and nothing else."""
-    session = connect()
-    request = session.prepare_request(requests.Request("GET", account))
-    request.hooks = {}
-    assert session.send(request).status_code == 200
-
-
 def test_thingspace_run_keeps_the_session_of_a_scripts_own_auth(sandbox, tmp_path, account):
     """The header that a ThingspaceAuth of the script has put on goes out, at the first send."""
     script = tmp_path / "script.py"

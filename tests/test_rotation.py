@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from requests_thingspace import LoginRefusedError, ThingspaceError, TokenRequestError
+from requests_thingspace import LoginRefusedError, ThingspaceError
 
 NEW = "the-new-client-secret"
 
@@ -73,21 +73,6 @@ def test_an_exchange_under_load_costs_one_token_call(sandbox, running, echo, mou
     assert sandbox.answers["token", 401] == 0
 
 
-def test_a_source_that_lags_is_asked_again(sandbox, running, echo):
-    """The old secret for a while longer: refused, remembered for the cool-down, and tried when it changes."""
-    source = Source(sandbox.client_secret)
-    session = running(source)
-    sandbox.change_secret(NEW)
-    sandbox.revoke_tokens()
-    for _ in range(5):
-        with pytest.raises(TokenRequestError):
-            session.get(echo)
-    assert sandbox.answers["token", 401] == 1
-    source.value = NEW
-    sandbox.advance(2)
-    assert session.get(echo).status_code == 200
-
-
 def test_a_source_that_changes_while_the_old_secret_is_refused_loses_no_call(sandbox, running, echo):
     """The answer comes when the source has the new one: it is tried once more at once."""
     answers = [sandbox.client_secret, sandbox.client_secret]
@@ -129,20 +114,6 @@ def test_a_source_that_gives_no_text_is_an_error_that_names_it(auth, name, given
     with pytest.raises(ThingspaceError, match=name) as caught:
         auth(**{name: lambda: given}).get_session_token()
     assert "the-" not in str(caught.value)
-
-
-def test_a_corrected_password_is_tried_by_itself(sandbox, connect, account):
-    """One refusal, then the source has the right one: no reset is needed."""
-    source = Source("the-password-but-wrong")
-    session = connect(password=source)
-    for _ in range(5):
-        with pytest.raises(LoginRefusedError):
-            session.get(account)
-    assert sandbox.calls["login"] == 1
-    source.value = sandbox.password
-    sandbox.advance(2)
-    assert session.get(account).status_code == 200
-    assert sandbox.answers == {("token", 200): 1, ("login", 400): 1, ("login", 200): 1, ("api", 200): 1}
 
 
 def test_a_password_that_changes_while_the_old_one_is_refused_is_tried_at_once(sandbox, auth):
