@@ -1,4 +1,4 @@
-"""What every test stands on: a running sandbox, both faces, and an ear for secrets in the log."""
+"""What every test stands on: a running sandbox, both faces, and no secret in the log."""
 
 from __future__ import annotations
 
@@ -157,26 +157,13 @@ def under_load():
     return under_load
 
 
-class _Ear(logging.Handler):
-    """Keeps the text of every record, its traceback included."""
-
-    def __init__(self):
-        super().__init__(logging.DEBUG)
-        self.heard: list[str] = []
-
-    def emit(self, record):
-        self.heard.append(self.format(record))
-
-
 @pytest.fixture(autouse=True)
-def log_without_secrets():
-    """The root logger at DEBUG, and nothing in it of these secrets, to which a test adds its own."""
-    ear, root = _Ear(), logging.getLogger()
-    level, secrets = root.level, {"the-client-secret", "the-password"}
-    root.addHandler(ear)
-    root.setLevel(logging.DEBUG)
+def log_without_secrets(caplog):
+    """The log at DEBUG, and nothing in it of these secrets, to which a test adds its own."""
+    caplog.set_level(logging.DEBUG)
+    secrets = {"the-client-secret", "the-password"}
     yield secrets
-    root.removeHandler(ear)
-    root.setLevel(level)
-    told = [line for line in ear.heard if any(secret in line for secret in secrets)]
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    lines = map(logging.Formatter().format, records)  # with their tracebacks
+    told = [line for line in lines if any(secret in line for secret in secrets)]
     assert not told, told
