@@ -39,11 +39,15 @@ def test_the_readme_links_to_the_site_and_nowhere_else_in_the_repository():
 
 
 def test_what_is_said_twice_agrees():
-    """README and setup.cfg name the oldest Python; a contributor's hook and the gates have the same ruff."""
+    """The oldest Python, a contributor's ruff, and each module, which the architecture's page names."""
     oldest = setup_cfg()["options"]["python_requires"].replace(">=", "")
     assert f"Python {oldest} or newer" in text_of(ROOT / "README.rst")
     pinned = re.search(r'"ruff==([\d.]+)\*"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
     assert f"rev: v{pinned}" in (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    modules = {path.stem for path in PACKAGE.glob("*.py")}
+    modules |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    page = text_of(ROOT / "docs" / "architecture.rst")
+    assert {name for name in modules - {"__init__", "__main__"} if name not in page} == set()
 
 
 def test_no_page_names_a_path_of_a_machine():
@@ -95,14 +99,6 @@ def test_each_message_is_under_troubleshooting_and_each_event_on_its_page():
     assert [(name, said) for name, said in messages() if said.split("; ")[0] not in fixes] == []
     assert [line for level, line in _LINES.values() if level >= logging.WARNING and line not in fixes] == []
     assert [name for name in _LINES if name not in page] == []
-
-
-def test_each_module_is_on_the_page_of_the_architecture():
-    """No module of the package is missing."""
-    modules = {path.stem for path in PACKAGE.glob("*.py")}
-    modules |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    page = text_of(ROOT / "docs" / "architecture.rst")
-    assert {name for name in modules - {"__init__", "__main__"} if name not in page} == set()
 
 
 def setup_cfg():

@@ -64,22 +64,20 @@ def test_a_wrong_argument_is_refused_by_name(name):
         assert getattr(auth, name, None) is before
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"client_id": "a:b"}, "colon"),
-        ({"username": "user"}, "give both or neither"),
-        ({"password": "the-password"}, "give both or neither"),
-        ({"cache": print, "token_provider": print}, "exclude each other"),
-        ({"clock_skew": -1}, "clock_skew must be at least 0 seconds"),
-        ({"timeout": float("inf")}, "timeout must be a finite number of seconds"),
-        ({"token": "a bare string"}, "a str is not a token"),
-    ],
-)
-def test_a_refusal_says_what_to_give(arguments, message):
+def test_a_refusal_says_what_to_give():
     """Also of two arguments that do not go together."""
-    with pytest.raises(ValueError, match=message):
-        ThingspaceAuth(**{"client_id": "id", "client_secret": "the-client-secret", **arguments})
+    refusals = {
+        "contains a colon": {"client_id": "a:b"},
+        "username and password .* give both or neither": {"username": "user"},
+        "give both or neither": {"password": "the-password"},
+        "exclude each other": {"cache": print, "token_provider": print},
+        "clock_skew must be at least 0 seconds": {"clock_skew": -1},
+        "timeout must be a finite number of seconds": {"timeout": float("inf")},
+        "a str is not a token": {"token": "a bare string"},
+    }
+    for message, arguments in refusals.items():
+        with pytest.raises(ValueError, match=message):
+            ThingspaceAuth(**{"client_id": "id", "client_secret": "the-client-secret", **arguments})
 
 
 def test_the_caches_are_listed():
@@ -96,10 +94,15 @@ def test_a_mounted_auth_revokes_and_logs_out_by_its_sessions_settings(sandbox, a
     assert (sandbox.answers["logout", 200], sandbox.answers["revoke", 200]) == (1, 1)
 
 
+MISSING = {
+    "CLIENT_ID": r"^(?!.*CLIENT_SECRET).*THINGSPACE_CLIENT_ID .*from_profile\(\)",
+    "CLIENT_SECRET": r"^(?!.*CLIENT_ID).*THINGSPACE_CLIENT_SECRET .*from_profile\(\)",
+    **dict.fromkeys(["USERNAME", "PASSWORD"], "THINGSPACE_USERNAME and THINGSPACE_PASSWORD"),
+}
+
+
 class TestVariables:
     """`THINGSPACE_*`, and the files that they name."""
-
-    NAMES = ("CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD")
 
     @pytest.fixture(autouse=True)
     def variables(self, sandbox, monkeypatch):
@@ -111,7 +114,7 @@ class TestVariables:
                 if value is None:
                     monkeypatch.delenv(f"THINGSPACE_{name}")
 
-        variables(**{name: getattr(sandbox, name.lower()) for name in self.NAMES})
+        variables(**{name: getattr(sandbox, name.lower()) for name in MISSING})
         return variables
 
     @pytest.fixture
@@ -119,15 +122,12 @@ class TestVariables:
         return partial(ThingspaceAuth.from_env, environment=sandbox.environment, session=plain)
 
     @pytest.fixture
-    def kept(self, sandbox, tmp_path):
-        """A function that writes one of the four into a file, with white space around it."""
-
-        def kept(name):
-            path = tmp_path / name.lower()
+    def files(self, sandbox, tmp_path):
+        """The four in files, with white space around each."""
+        files = {name: tmp_path / name.lower() for name in MISSING}
+        for name, path in files.items():
             path.write_text(f"\n {getattr(sandbox, name.lower())} \r\n")
-            return path
-
-        return kept
+        return files
 
     def test_all_variables_are_read(self, variables, sandbox):
         """Two are enough, for the bearer alone in production; six there are; arguments win."""
@@ -140,18 +140,17 @@ class TestVariables:
         assert (auth.client_id, auth.client_secret) == ("other", "the-other-secret")
         assert (auth.environment, auth.username) == (PRODUCTION, None)
 
-    def test_each_may_come_from_a_file(self, variables, from_env, kept):
+    def test_each_may_come_from_a_file(self, variables, from_env, files):
         """White space does not count, nor does an empty variable; secrets stay paths, to be read again."""
-        for name in self.NAMES:
+        for name in MISSING:
             variables(**{f"{name}_FILE": ""})
         assert from_env().get_session_token()
-        files = {name: kept(name) for name in self.NAMES}
         variables(**dict.fromkeys(files, ""), **{f"{name}_FILE": path for name, path in files.items()})
         auth = from_env()
         assert auth.get_session_token()
         assert (auth.client_secret, auth.password) == (files["CLIENT_SECRET"], files["PASSWORD"])
 
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", MISSING)
     def test_a_file_that_holds_nothing_of_use_is_named(self, variables, from_env, tmp_path, name):
         """Where it is read: an id and a username at once, a secret and a password when it is needed."""
         path = tmp_path / "file"
@@ -164,20 +163,10 @@ class TestVariables:
             # a UnicodeError would hold the bytes
             assert not any(isinstance(one, UnicodeError) for one in chain(caught.value))
 
-    @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("CLIENT_ID", r"^(?!.*CLIENT_SECRET).*THINGSPACE_CLIENT_ID .*from_profile\(\)"),
-            ("CLIENT_SECRET", r"^(?!.*CLIENT_ID).*THINGSPACE_CLIENT_SECRET .*from_profile\(\)"),
-            ("USERNAME", "THINGSPACE_USERNAME and THINGSPACE_PASSWORD"),
-            ("PASSWORD", "THINGSPACE_USERNAME and THINGSPACE_PASSWORD"),
-        ],
-    )
-    def test_one_that_is_missing_given_twice_or_no_utf8_is_named(
-        self, variables, from_env, kept, name, message
-    ):
+    @pytest.mark.parametrize("name", MISSING)
+    def test_one_that_is_missing_given_twice_or_no_utf8_is_named(self, variables, from_env, files, name):
         """An id or secret alone, half a login as a pair; `os.environ` gives wrong bytes as surrogates."""
-        variables(**{f"{name}_FILE": kept(name)})
+        variables(**{f"{name}_FILE": files[name]})
         with pytest.raises(ValueError, match=rf"THINGSPACE_{name}\b.*THINGSPACE_{name}_FILE") as twice:
             from_env()
         variables(**{name: "the-\udcff", f"{name}_FILE": None})
@@ -185,7 +174,7 @@ class TestVariables:
             from_env()
         assert "the-" not in f"{twice.value} {no_utf8.value}"
         variables(**{name: None})
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=MISSING[name]):
             from_env()
 
     def test_a_pair_comes_from_one_source(self, from_env):
