@@ -86,16 +86,11 @@ def test_takes_any_collection_of_origins_in_any_spelling():
 NO_ORIGINS = ["", "localhost", "https://", "https://localhost/api", "https://localhost?x"]
 NO_ORIGINS += ["https://user@localhost", "https://localhost:x", "https://localhost:70000"]
 NO_ORIGINS += ["https://local host", "ftp://localhost", "file:///etc/passwd", "https://localhost."]
-PLAIN = [
-    "http://localhost.evil.example",
-    "http://127.0.0.1.evil.example",
-    "http://128.0.0.1",
-    f"http://{HOST}",
-]
+NO_LOOPBACK = ["localhost.evil.example", "127.0.0.1.evil.example", "128.0.0.1", HOST]
 NO_ENDPOINTS = ["", "/oauth2/token", f"https://user:word@{HOST}/"]
 # a string is a collection of letters, which nobody means, and without an origin no call would have a token
 WRONG = [({"origins": [origin]}, "is not an origin") for origin in NO_ORIGINS]
-WRONG += [({"origins": [origin]}, "is plain http") for origin in PLAIN]
+WRONG += [({"origins": [f"http://{host}"]}, "is plain http") for host in NO_LOOPBACK]
 WRONG += [({name: "https://localhost"}, "collection") for name in ("origins", "imp_origins")]
 WRONG += [({"origins": ()}, "at least one")]
 for name in ("token_url", "revoke_url", "login_url", "logout_url"):

@@ -37,34 +37,28 @@ def during(beside):
     return during
 
 
-@pytest.fixture
-def reset_during_login(during):
-    """A function that resets an auth with other credentials while its login waits for the cache's lock."""
-
-    def reset_during_login(mine, cache, **credentials):
-        mine.get_token()
-        cache.gate = Gate()
-        during(cache.gate, mine.get_session_token, lambda: mine.reset(**credentials))
-
-    return reset_during_login
-
-
-def test_a_waiting_login_does_not_become_the_next_users(sandbox, auth, tmp_path, reset_during_login):
+def test_a_waiting_login_does_not_become_the_next_users(sandbox, auth, tmp_path, during):
     """Bob's reset comes while Alice's login waits for the cache's lock: her key never holds his session."""
     cache = GatedCache(tmp_path / "tokens.json")
     alice = {"username": "alice", "password": "the-password-of-alice", "cache": cache}
+    bob = {"username": sandbox.username, "password": sandbox.password}
     mine = auth(**alice)
-    reset_during_login(mine, cache, username=sandbox.username, password=sandbox.password)
+    mine.get_token()
+    cache.gate = gate = Gate()
+    during(gate, mine.get_session_token, lambda: mine.reset(**bob))
     with pytest.raises(LoginRefusedError):
         auth(**alice).get_session_token()
     assert mine.get_session_token()
 
 
-def test_the_next_users_wrong_password_is_not_the_first_ones(sandbox, auth, tmp_path, reset_during_login):
+def test_the_next_users_wrong_password_is_not_the_first_ones(sandbox, auth, tmp_path, during):
     """Bob's wrong password is Bob's: Alice logs in with hers."""
     cache = GatedCache(tmp_path / "tokens.json")
+    bob = {"username": "bob", "password": "the-password-but-wrong"}
     mine, again = auth(cache=cache), auth(cache=cache)
-    reset_during_login(mine, cache, username="bob", password="the-password-but-wrong")
+    mine.get_token()
+    cache.gate = gate = Gate()
+    during(gate, mine.get_session_token, lambda: mine.reset(**bob))
     assert again.get_session_token()
     with pytest.raises(LoginRefusedError):
         mine.get_session_token()
