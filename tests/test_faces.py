@@ -73,12 +73,11 @@ def test_a_dead_session_is_known_by_its_code(sandbox, warm, account, spent):
     assert spent() == (1, logins + 1)
 
 
-@pytest.mark.parametrize(
-    ("revoked", "minutes", "expected"), [(False, (21,), 200), (True, (21,), 200), (False, (10, 15), 401)]
-)
-def test_a_401_after_idle_time_is_the_sessions_fault(
-    sandbox, warm, account, spent, revoked, minutes, expected
-):
+IDLE = [((21,), False, 200), ((21,), True, 200), ((10, 15), False, 401)]
+
+
+@pytest.mark.parametrize(("minutes", "revoked", "status"), IDLE)
+def test_a_401_after_idle_time_is_the_sessions_fault(sandbox, warm, account, spent, minutes, revoked, status):
     """A current or a new bearer does not help, so the idle session is replaced; but not within 20 minutes."""
     session, _ = warm()
     for minute in minutes:
@@ -87,8 +86,8 @@ def test_a_401_after_idle_time_is_the_sessions_fault(
     if revoked:
         sandbox.revoke_tokens()
     sandbox.fail_next("api", status=401, times=1 + revoked)
-    assert session.get(account).status_code == expected
-    assert spent() == (2, 2 if expected == 200 else 1)
+    assert session.get(account).status_code == status
+    assert spent() == (2, 2 if status == 200 else 1)
 
 
 def test_every_other_answer_goes_to_the_caller_as_it_came(sandbox, connect, spent):
