@@ -3,8 +3,11 @@
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import timedelta
+from functools import partial
 
 import pytest
+import requests
 
 from requests_thingspace import InvalidTokenError, OAuthToken, ThingspaceAuth, TokenRequestError
 from requests_thingspace._manager import COOL_DOWN, LONGEST_COOL_DOWN
@@ -12,7 +15,7 @@ from requests_thingspace._values import Secret
 
 from .catalogue import error_of
 from .clocks import FakeClock
-from .threads import Gate, stopping_at
+from .threads import Gate, in_threads, stopping_at
 
 
 class Provider:
@@ -168,6 +171,46 @@ def test_what_a_provider_cannot_mean_is_an_error(mine, hands):
         hands.advance(COOL_DOWN)
 
 
+class StrangeError(requests.RequestException):
+    """An exception that answers no question without raising another."""
+
+    def __str__(self):
+        raise LookupError
+
+    __repr__ = __reduce__ = __copy__ = __str__
+    retry_after = property(__str__)
+
+
+def wishing(retry_after):
+    """An exception of a provider's own that says when to ask again, in words that nobody expects."""
+    error = OSError("it is down")
+    error.retry_after = retry_after
+    return error
+
+
+RETRY_AFTER = ["60", timedelta(minutes=1), float("nan"), float("inf"), -1, 10**400, True, None, lambda: 60]
+STRANGE = [*[partial(wishing, value) for value in RETRY_AFTER], StrangeError]
+STRANGE += [lambda: requests.ConnectionError(StrangeError())]
+
+
+@pytest.mark.parametrize("makes", STRANGE, ids=range(len(STRANGE)))
+def test_a_strange_exception_of_a_provider_harms_nobody(mine, provider, hands, makes):
+    """A usable token goes on; without one each gets the exception as it is, and later all is well."""
+    provider.error = makes()
+    errors = in_threads(8, mine.get_token)
+    assert {type(error) for error in errors} == {type(provider.error)}
+    assert any(error is provider.error for error in errors)
+    provider.error = None
+    hands.advance(61)
+    first = mine.get_token()
+    provider.error = makes()
+    hands.advance(3570)
+    assert in_threads(4, mine.get_token) == [first] * 4
+    provider.error = None
+    hands.advance(70)
+    assert mine.get_token() != first
+
+
 def test_providers_that_ask_for_their_own_or_each_others_token_get_an_error(beside, mine):
     """They would wait for themselves, or for each other, for ever."""
     mine.token_provider = lambda *_: mine.get_token()
@@ -197,6 +240,27 @@ def test_the_update_callback_hears_of_each_new_token_once(provider, hands):
     mine.reset()
     assert mine.get_token() == second
     assert told == [(second, second)]
+
+
+def test_tokens_are_told_in_the_order_in_which_they_became_current(sandbox, auth, beside):
+    """No renewal begins before the listener has heard of the last one, and holders do not wait for it."""
+    told, gates = [], [gate := Gate()]
+
+    def listen(token):
+        if gates:
+            gates.pop().stop()
+        told.append(token)
+
+    mine = auth(on_token_update=listen)
+    first = beside(mine.get_token)
+    gate.reached()
+    held = beside(mine.get_token).result(10)  # usable, and the listener is busy
+    sandbox.revoke_tokens()
+    sandbox.advance(3600)
+    second = beside(mine.get_token)
+    assert not sandbox.wait_for_calls("token", 2, timeout=0.3)
+    gate.open()
+    assert [held, second.result(10)] == told == [first.result(10), mine.token]
 
 
 def test_cache_keys_tell_clients_and_kinds_apart_and_nothing_else():
