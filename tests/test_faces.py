@@ -58,6 +58,16 @@ def test_64_threads_fail_together_when_the_token_endpoint_hangs(sandbox, connect
     assert spent() == (1, 0)
 
 
+def test_a_bearer_that_is_always_refused_costs_one_token_call_a_minute(sandbox, connect, echo, spent):
+    """And other resources can be had with it."""
+    session = connect(**BEARER_ONLY)
+    for minute in range(3):
+        assert statuses(session.get(f"{sandbox.origin}/sandbox/status/401") for _ in range(20)) == {401}
+        assert spent() == (2 + minute, 0)
+        sandbox.advance(60)
+    assert session.get(echo).status_code == 200
+
+
 WRAPPED = {"error": "x", "error_description": "Failure response received for UWS V1 REST accounts: [400]"}
 
 
