@@ -29,19 +29,18 @@ class _MarkedLock(file_lock):
     fleet would import filelock and start threads, only to find that another one has the lock.
     """
 
-    def __enter__(self) -> _MarkedLock:
-        make_private_folder(self._path.parent)
+    def _look_first(self) -> None:
         with suppress(FileNotFoundError):
             if 0.0 <= time.time() - os.stat(self._path).st_mtime < _MARKED:
                 raise TimeoutError(self._path)
         self._path.touch(0o600)
-        super().__enter__()
-        return self
 
-    def __exit__(self, *exit_of: object) -> None:
-        super().__exit__(*exit_of)
-        with suppress(OSError):
-            os.utime(self._path, (0.0, 0.0))
+    def _release(self) -> None:
+        was_held = bool(self._held)
+        super()._release()
+        if was_held:
+            with suppress(OSError):
+                os.utime(self._path, (0.0, 0.0))
 
 
 class FileTokenCache(TokenCache):

@@ -35,34 +35,48 @@ def state_folder() -> Path:
 class file_lock:  # noqa: N801 - it is used like a function
     """Hold the lock file at `path` against threads and processes; a TimeoutError after `seconds`.
 
-    Each has a FileLock of its own, which ends with its object, so that one that an interrupt has lost stops
-    nobody. filelock works in a thread, where no signal handler raises: interrupted in what it keeps for
-    forks, it would hold up every lock of the process.
+    Each has a FileLock of its own. filelock works in a thread, where no signal handler raises: interrupted in
+    what it keeps for forks, it would hold up every lock of the process. An interrupt of the caller gives the
+    lock up, also one that comes later: the exception that is kept does not keep the lock.
     """
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._seconds = path, seconds
-        self._lock: Any = None
+        self._held: list[Any] = []  # the FileLock; whoever pops it releases it
+        self._is_given_up = False
 
     def __enter__(self) -> file_lock:
         make_private_folder(self._path.parent)
-        _without_interrupts(self._acquire)
-        return self
+        self._look_first()
+        try:
+            _without_interrupts(self._acquire)
+            return self  # noqa: TRY300 - an interrupt here counts too
+        except BaseException:
+            self._is_given_up = True  # before the release, for a thread that goes on
+            self._release()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        _without_interrupts(self._release)
+        try:
+            _without_interrupts(self._release)
+        finally:
+            self._release()
+
+    def _look_first(self) -> None:
+        """Raise a TimeoutError if a try would be in vain."""
 
     def _acquire(self) -> None:
         from filelock import FileLock  # late: importing it takes longer than reading a token
 
         lock = FileLock(self._path, timeout=self._seconds, mode=0o600, thread_local=False)
         lock.acquire(poll_interval=_PAUSE)
-        self._lock = lock
+        self._held.append(lock)
+        if self._is_given_up:
+            self._release()
 
     def _release(self) -> None:
-        lock, self._lock = self._lock, None  # its destructor runs in this thread too
-        if lock is not None:
-            lock.release()
+        with suppress(IndexError):
+            self._held.pop().release()
 
 
 def make_private_folder(folder: Path) -> None:
