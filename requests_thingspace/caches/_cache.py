@@ -39,8 +39,9 @@ class TokenCache(ABC):
     Attributes:
         lock_timeout: seconds to wait at most for another process that fetches. Longer than the
             ``timeout`` of the auths that use the cache, or a slow ThingSpace is asked by many at once.
-        errors: the exceptions that mean that the cache is in trouble. Any other passes through, such as one
-            that a signal handler raises (Celery's soft time limit): name your library's own if you can.
+        errors: the exceptions that mean that the cache is in trouble, besides ValueError. Any other passes
+            through, such as one that a signal handler raises (Celery's soft time limit): name your library's
+            own if you can.
     """
 
     errors: type[Exception] | tuple[type[Exception], ...] = Exception
@@ -169,6 +170,8 @@ class _Visit:
 
     def __init__(self, cache: TokenCache, manager: TokenManager[Any], spare: Any = None) -> None:
         self._cache, self.manager, self.key = cache, manager, manager.cache_key
+        named = cache.errors if isinstance(cache.errors, tuple) else (cache.errors,)
+        self._errors = (ValueError, *named)  # of load(), and of an entry that cannot be read
         self.troubles: list[tuple[str, str]] = []  # steps in which the cache raised, and words: no frames
         self.worked: set[str] = set()  # steps in which it did not
         self._spare = spare  # a token that is due and still usable
@@ -231,7 +234,7 @@ class _Visit:
         with self._guarded("unlock"):
             try:
                 lock.__exit__(None, None, None)
-            except self._cache.errors:
+            except self._errors:
                 raise
             except BaseException:
                 with suppress(Exception):
@@ -244,7 +247,7 @@ class _Visit:
         try:
             yield
             self.worked.add(step)
-        except self._cache.errors as error:
+        except self._errors as error:
             self.troubles.append((step, text_of(error, secrets)))
             if not isinstance(error, ValueError):
                 self._unreachable = True

@@ -282,3 +282,12 @@ def test_an_interrupt_leaves_no_lock(sandbox, make_cache):
         started = time.monotonic()
         assert sandbox.auth(**arguments).get_token()
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("stored", [{"of": "another tool"}, {"v": 1, "token": {"access_token": "a b"}}])
+def test_an_entry_that_cannot_be_read_is_replaced(sandbox, cache, key, stored):
+    """Also if the cache names only its library's own errors."""
+    cache.errors = ZeroDivisionError
+    cache.entries[key] = stored
+    token = sandbox.auth(cache=cache).get_token()
+    assert cache.entries[key]["token"]["access_token"] == token.access_token
