@@ -18,6 +18,7 @@ from requests.auth import AuthBase
 from ._credentials import REFUSALS, Bearer, Credentials, M2MSession
 from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
+from ._endpoints.m2m import Logins
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
 from ._events import Event
 from ._manager import TokenProvider
@@ -76,6 +77,7 @@ class ThingspaceAuth(AuthBase):
 
     _settings: Settings
     _stamp: Stamp
+    _logins: dict[str | None, Logins]
     _reported: frozenset[str]
     _session_header_for: Callable[[str], str | None]
     _mounted_on: Callable[[], requests.Session | None] | None = None
@@ -134,6 +136,7 @@ class ThingspaceAuth(AuthBase):
             source_of("password", hidden[1]), clock_skew, token_provider, on_token_update, on_event, cache,
             environment, timeout, session, clock,
         ).checked()  # fmt: skip
+        self._logins = {}  # by user: what ThingSpace said to them counts whatever is set meanwhile
         self._configure(settings, _read(OAuthToken, hidden[2], clock), _read(SessionToken, hidden[3], clock))
 
     @classmethod
@@ -303,10 +306,11 @@ class ThingspaceAuth(AuthBase):
         credentials.bearer.forget()
         if credentials.session is not None and user == before.username:
             credentials.session.forget()
-            credentials.session.endpoints.refusals.clear()  # but not the count of unanswered logins
             self._log_in_anew()
         else:
             self._install(credentials.bearer, None)
+        if user in self._logins:
+            self._logins[user].refusals.clear()  # but not the count of unanswered logins
 
     def publish(self, name: str, **attributes: Any) -> None:
         """Publish an :class:`Event` to the log and the listener; for tools built on this library."""
@@ -427,16 +431,14 @@ class ThingspaceAuth(AuthBase):
         """Configuration, tokens, and what was refused; no turns, stamps or locks."""
         bearer, session = self._credentials.bearer, self._credentials.session
         own = {n: vars(self)[n] for n in vars(self) if n not in ThingspaceAuth.__annotations__}
-        refusals = {} if session is None else dict(session.endpoints.refusals)
         active = [None if one is None else one.active for one in (bearer, session)]
         tokens = [None if one is None or one.rejected else one.token for one in active]
-        return {"settings": self._settings, "tokens": tokens, "refusals": refusals, "own": own}
+        return {"settings": self._settings, "tokens": tokens, "logins": dict(self._logins), "own": own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start with the pickled tokens."""
+        self._logins = state["logins"]
         self._configure(state["settings"], *state["tokens"])
-        if self._credentials.session is not None:
-            self._credentials.session.endpoints.refusals.update(state["refusals"])
         vars(self).update(state["own"])
 
     def _configure(
@@ -451,7 +453,8 @@ class ThingspaceAuth(AuthBase):
         """Use `bearer`, and a new M2M session if there is a user or a session token."""
         session = None
         if self._settings.username is not None or session_token is not None:
-            session = M2MSession(self._settings, bearer, session_token)
+            logins = self._logins.setdefault(self._settings.username, Logins())
+            session = M2MSession(self._settings, bearer, session_token, logins)
         self._stamp = Stamp(Credentials(self._settings, bearer, session), lambda: self._credentials)
 
     def _home(self) -> Transport:

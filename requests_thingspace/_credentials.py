@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from ._endpoints.exchange import Transport
-from ._endpoints.m2m import M2MEndpoints
+from ._endpoints.m2m import Logins, M2MEndpoints
 from ._errors import LoginRefusedError, ThingspaceError, TokenRequestError
 from ._manager import TokenManager
 from ._settings import Settings, Source
@@ -150,12 +150,14 @@ class M2MSession(Credential[SessionToken]):
 
     token_class, credential, _kind, _refusal = SessionToken, "session", "session", LoginRefusedError
 
-    def __init__(self, settings: Settings, bearer: Bearer, token: SessionToken | None) -> None:
+    def __init__(
+        self, settings: Settings, bearer: Bearer, token: SessionToken | None, logins: Logins
+    ) -> None:
         cache = None if settings.username is None else settings.cache
         identity = settings.username or "", settings.environment.login_url
         super().__init__(settings, cache, token, *identity)
         self.home, self._used = bearer.home, LONG_AGO
-        self.endpoints = M2MEndpoints(settings, bearer)
+        self.endpoints = M2MEndpoints(settings, bearer, logins)
 
     def fingerprint(self) -> str:
         return self.endpoints.fingerprint()

@@ -3,6 +3,7 @@
 from concurrent.futures import wait
 
 import pytest
+from requests import Timeout
 
 from requests_thingspace import FileTokenCache, LoginRefusedError, ThingspaceAuth
 
@@ -140,3 +141,38 @@ def test_what_is_taken_from_the_cache_before_it_is_cleared_is_dropped(auth, tmp_
     cache.meanwhile = lambda: beside(get).result(WAIT)
     getattr(mine, end)()
     assert get() != old
+
+
+def set_the_same_id(auth):
+    auth.client_id = auth.client_id
+    return auth
+
+
+def leave_the_user_for(other):
+    def leave(auth):
+        user, password = auth.username, auth.password
+        auth.username = other
+        auth.username, auth.password = user, password
+        return auth
+
+    return leave
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [set_the_same_id, leave_the_user_for("bob"), leave_the_user_for(None), copy.deepcopy]
+)
+@pytest.mark.parametrize("trouble", ["refused", "unanswered"])
+def test_no_attribute_and_no_copy_sends_a_login_again(sandbox, monkeypatch, meanwhile, trouble):
+    """What ThingSpace said to a user counts for all that an auth becomes, and for copies made before."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
+    if trouble == "unanswered":
+        sandbox.slow("login", 3.0)
+    first = ThingspaceAuth(
+        sandbox.client_id, sandbox.client_secret, username=sandbox.username, password="the-wrong-one",
+        environment=sandbox.environment, timeout=0.3,
+    )  # fmt: skip
+    for auth in [meanwhile(first) for _ in range(3)]:
+        with pytest.raises(LoginRefusedError if trouble == "refused" else Timeout):
+            auth.get_session_token()
+        meanwhile(auth)
+    assert sandbox.calls["login"] == 1

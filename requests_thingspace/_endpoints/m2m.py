@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import requests
@@ -23,6 +23,7 @@ from .answers import Answer, is_session_error, json_object, json_or_raise
 from .exchange import LONGEST_WAIT, Exchange, Transport
 from .worker import Call
 
+_START = 1.0  # seconds in which the thread of a login begins, unless it was interrupted before
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before the next login after unanswered ones
 _MOST_REFUSALS = 2  # different passwords in a row; the account is locked after five
 _HOW_TO_GO_ON = (
@@ -43,24 +44,66 @@ class _Attempt(NamedTuple):
 _NO_LOGIN = _Attempt(Call(object), "", 0.0, 0)  # like one that never began
 
 
+class Logins:
+    """What came of one user's logins: the refusals, and the login that is on its way.
+
+    A login is ready, unanswered, answered or refused. This outlives the endpoints, which go when an attribute
+    is set. Copies of an auth share it; a pickle holds the refusals.
+    """
+
+    __slots__ = ("attempt", "not_before", "refusals", "unanswered")
+
+    def __init__(self, refusals: Mapping[str, LoginRefusedError] | None = None) -> None:
+        self.refusals = dict(refusals or {})  # by fingerprint
+        self.attempt = _NO_LOGIN
+        self.unanswered, self.not_before = 0, -math.inf  # logins in a row, monotonic seconds
+
+    def __deepcopy__(self, _: Any) -> Logins:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Logins, (self.refusals,)
+
+    def refuse_again(self, fingerprint: str) -> None:
+        """Raise the refusal of these credentials, or the last one after two passwords in a row."""
+        known = self.refusals.get(fingerprint)
+        if known is None and len(self.refusals) >= _MOST_REFUSALS:
+            known = list(self.refusals.values())[-1]
+        if known is not None:
+            raise copy_of(known)
+
+    def settle(self, attempt: _Attempt, now: float, *, is_given_up: bool = False) -> None:
+        """Drop a login that ended without an answer; the next one waits longer."""
+        call = attempt.call
+        ended, outcome = call.over or is_given_up, call.returned  # in this order: it goes on meanwhile
+        if isinstance(outcome, Answer):
+            self.unanswered = 0
+        elif ended:
+            if self.attempt is attempt and (outcome is None or outcome.was_sent):
+                until = now + min(_FIRST_PAUSE * 2**self.unanswered, _LONGEST_PAUSE)
+                self.unanswered, self.not_before = self.unanswered + 1, until
+            self.drop(attempt)
+
+    def drop(self, attempt: _Attempt) -> None:
+        """Forget a login that is over, unless another one has followed it."""
+        if self.attempt is attempt:
+            self.attempt = _NO_LOGIN
+
+
 class M2MEndpoints:
     """The login and logout of one M2M user.
 
-    A login is ready, unanswered, answered or refused. The session's manager lets one caller at a time
-    log in; the attempt that an interrupted caller has left behind is the next one's to conclude.
+    The session's manager lets one caller at a time log in; the attempt that an interrupted caller, or other
+    endpoints of the user, have left behind is the next one's to conclude.
     """
 
-    __slots__ = (
-        "_attempt", "_bearer", "_clock", "_not_before", "_settings", "_unanswered", "password", "refusals",
-    )  # fmt: skip
+    __slots__ = ("_bearer", "_clock", "_logins", "_settings", "password")
 
-    def __init__(self, settings: Settings, bearer: Any) -> None:
+    def __init__(self, settings: Settings, bearer: Any, logins: Logins) -> None:
         """Log in with the OAuth token that `bearer` manages."""
         self.password = settings.password  # None if there is only a session token
-        self.refusals: dict[str, LoginRefusedError] = {}  # by fingerprint
         self._settings, self._clock = settings, settings.clock
-        self._bearer, self._attempt = bearer, _NO_LOGIN
-        self._unanswered, self._not_before = 0, -math.inf  # logins in a row, monotonic seconds
+        self._bearer, self._logins = bearer, logins
 
     def fingerprint(self) -> str:
         """A keyed hash by which these credentials are known again, without holding them."""
@@ -68,9 +111,8 @@ class M2MEndpoints:
 
     def fetch(self, transport: Transport) -> SessionToken:
         """Log in, unless an earlier login has been answered meanwhile."""
-        if not self._was_left_an_answer():
-            self._log_in(*self._credentials(), transport)
-        return self._session()
+        attempt = self._answered_meanwhile() or self._log_in(*self._credentials(), transport)
+        return self._session(attempt)
 
     def logout(self, token: SessionToken, transport: Transport) -> int:
         """End a session ("End Connectivity Management Session" page); one that is over already is fine."""
@@ -89,57 +131,42 @@ class M2MEndpoints:
         words = Secret([place, self._settings.username, password.reveal()])
         return password, keyed_hash(self._bearer.secret.ask(), words)  # the key keeps it from being guessed
 
-    def _was_left_an_answer(self) -> bool:
-        """Whether the login whose caller has gone has an answer of use, which is waited for if need be."""
-        attempt = self._attempt
-        if attempt.call.cancel():  # interrupted before it began
-            return False
-        if attempt.pid == os.getpid() and not attempt.call.wait(self._settings.timeout):
+    def _answered_meanwhile(self) -> _Attempt | None:
+        """The login that was left behind if its answer is of use; it is waited for if need be."""
+        attempt = self._logins.attempt
+        timeout = self._settings.timeout
+        if attempt is _NO_LOGIN or (not attempt.call.wait(min(_START, timeout)) and attempt.call.cancel()):
+            return None
+        if attempt.pid == os.getpid() and not attempt.call.wait(timeout):
             if self._clock.monotonic() - attempt.since < LONGEST_WAIT:
                 raise requests.Timeout("an earlier login is still unanswered, and no other is sent.")
             attempt.call.end()
-        self._settle(is_given_up=True)
-        answer = self._attempt.call.returned
-        return answer is not None and (answer.is_success or _refuses_credentials(answer))
+        self._logins.settle(attempt, self._clock.monotonic(), is_given_up=True)
+        answer = attempt.call.returned
+        is_answer = isinstance(answer, Answer) and (answer.is_success or _refuses_credentials(answer))
+        return attempt if is_answer else None
 
-    def _settle(self, *, is_given_up: bool = False) -> None:
-        """Drop a login that ended without an answer; the next one waits longer."""
-        call = self._attempt.call
-        ended, outcome = call.over or is_given_up, call.returned  # in this order: it goes on meanwhile
-        if isinstance(outcome, Answer):
-            self._unanswered = 0
-        elif ended:
-            if outcome is None or outcome.was_sent:
-                until = self._clock.monotonic() + min(_FIRST_PAUSE * 2**self._unanswered, _LONGEST_PAUSE)
-                self._unanswered, self._not_before = self._unanswered + 1, until
-            self._attempt = _NO_LOGIN
-
-    def _log_in(self, password: Secret[str], fingerprint: str, transport: Transport) -> None:
+    def _log_in(self, password: Secret[str], fingerprint: str, transport: Transport) -> _Attempt:
         """Send a login, and leave its answer behind."""
-        self._refuse_again(fingerprint)
-        wait = self._not_before - self._clock.monotonic()
+        logins, now, attempt = self._logins, self._clock.monotonic, _NO_LOGIN
+        logins.refuse_again(fingerprint)
+        wait = logins.not_before - now()
         if wait > 0:
-            said = f"{self._unanswered} logins in a row had no answer: the next is sent in {wait:.0f} s."
+            said = f"{logins.unanswered} logins in a row had no answer: the next is sent in {wait:.0f} s."
             raise LoginError(said, retryable=True, retry_after=wait)
 
         def keep(call: Call[Any]) -> None:
-            self._settle()  # the one with another bearer
-            self._attempt = _Attempt(call, fingerprint, self._clock.monotonic(), os.getpid())
+            nonlocal attempt
+            logins.settle(attempt, now())  # the one with another bearer
+            logins.attempt = attempt = _Attempt(call, fingerprint, now(), os.getpid())
 
         exchange = Exchange(transport, self._settings, LoginError, (password,))
         sent = Secret({"json": {"username": self._settings.username, "password": password.reveal()}})
         try:
             self._post(exchange, self._settings.environment.login_url, _refuses_credentials, sent, keep)
         finally:
-            self._settle()
-
-    def _refuse_again(self, fingerprint: str) -> None:
-        """Raise the refusal of these credentials, or the last one after two passwords in a row."""
-        known = self.refusals.get(fingerprint)
-        if known is None and len(self.refusals) >= _MOST_REFUSALS:
-            known = list(self.refusals.values())[-1]
-        if known is not None:
-            raise copy_of(known)
+            logins.settle(attempt, now())
+        return attempt
 
     def _post(self, exchange: Exchange, url: str, is_final: Callable[[Answer], bool], *what: Any) -> Answer:
         """Send `what` there is to send, and once more with another bearer after a 401 that is not final.
@@ -154,36 +181,34 @@ class M2MEndpoints:
                 return exchange.call(url, Secret(other.authorization), *what)
         return answer
 
-    def _session(self) -> SessionToken:
+    def _session(self, attempt: _Attempt) -> SessionToken:
         """The session token of a good answer; a refusal is remembered.
 
         The attempt is over once its outcome is kept, so that an interrupt in between loses neither.
         """
-        answer: Any = self._attempt.call.returned
+        answer: Any = attempt.call.returned
         try:
             document = json_or_raise(answer, "login", LoginError)
             token = SessionToken(document.reveal().get("sessionToken"))  # type: ignore[arg-type]  # it is checked
         except ThingspaceError as error:
-            fingerprint = self._attempt.fingerprint
             if _refuses_credentials(answer):
-                self._remember(error)
-            self._attempt = _NO_LOGIN
-            self._refuse_again(fingerprint)
+                self._remember(error, attempt)
+            self._logins.drop(attempt)
+            self._logins.refuse_again(attempt.fingerprint)
             raise
-        self.refusals.clear()
-        self._attempt = _NO_LOGIN
+        self._logins.refusals.clear()
+        self._logins.drop(attempt)
         return token
 
-    def _remember(self, error: ThingspaceError) -> None:
+    def _remember(self, error: ThingspaceError, attempt: _Attempt) -> None:
         """Keep a refusal, without the frames that led to it."""
-        fingerprint = self._attempt.fingerprint
         said: Any = {"status": error.status, "code": error.code}
         refusal = LoginRefusedError(
             f"{error} {_HOW_TO_GO_ON}", description=error.description, response=error.response, **said
         )
-        refusal.refused_credentials = fingerprint
-        self.refusals[fingerprint] = refusal
-        duration = self._clock.monotonic() - self._attempt.since
+        refusal.refused_credentials = attempt.fingerprint
+        self._logins.refusals[attempt.fingerprint] = refusal
+        duration = self._clock.monotonic() - attempt.since
         self._settings.events.publish("login_refused", "session", duration=duration, error=str(error), **said)
 
 
