@@ -64,7 +64,7 @@ class Environment(Value):
         self._endpoint_paths = tuple([_path_of(url) for url in (token_url, revoke_url, login_url)])
         home = self.origins[0]  # most requests go there
         self._home, self._home_header = f"{home}/", self._headers[home]
-        self._endpoints = tuple([home + path for path in self._endpoint_paths])
+        self._endpoints = tuple([home + path for path in ("//", *self._endpoint_paths)])
 
     def __repr__(self) -> str:
         """Its origins."""
@@ -117,9 +117,10 @@ def _origin_of(url: str) -> str | None:
 
 
 def _path_of(url: str) -> str:
-    """The path of `url`, without query and fragment."""
+    """The path of `url`, without query and fragment; requests sends one slash where it begins with more."""
     found = _ORIGIN.match(url)
-    return url[found.end() if found else 0 :].partition("?")[0].partition("#")[0]
+    path = url[found.end() if found else 0 :].partition("?")[0].partition("#")[0]
+    return f"/{path.lstrip('/')}"
 
 
 def _checked_origins(name: str, origins: Iterable[str]) -> tuple[str, ...]:

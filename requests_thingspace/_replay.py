@@ -57,7 +57,7 @@ def review(
         response.close()
         raise
     stamp.note_use(response)
-    stamp.drop_session_header(response)
+    stamp.drop_tokens(response)
     return response
 
 
@@ -74,24 +74,26 @@ class Guard:
         self.original_headers = original_headers  # with which the Session follows redirects, if it has
 
     def __call__(self, response: requests.Response, **_: Any) -> Any:
-        self.drop_session_header(response)
+        self.drop_tokens(response)
 
-    def drop_session_header(self, response: requests.Response) -> None:
+    def drop_tokens(self, response: requests.Response) -> None:
         """Drop the session header unless the redirect certainly stays on its origin.
 
-        requests strips only ``Authorization`` from a redirect to another origin. If an adapter below sends
-        copies, the request that the Session follows the next redirect with is out of reach, so the header
-        does not stay for a redirect on its origin either.
+        requests strips only ``Authorization``, and not from http to https on one host. If an adapter below
+        sends copies, the request that the Session follows the next redirect with is out of reach, so the
+        session header does not stay for a redirect on its origin either.
         """
         if not response.is_redirect:
             return
-        sent = response.request.headers
+        sent, stays = response.request.headers, stays_on_origin(response)
         original = sent if self.original_headers is None else self.original_headers
-        if stays_on_origin(response) and original is sent:
+        if stays and original is sent:
             self.original_headers = None  # nobody sends copies
             return
-        _drop_from(sent)
-        _drop_from(original)
+        for headers in (sent, original):
+            _drop_from(headers)
+            if not stays:
+                headers.pop("Authorization", None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a guard, so that no pickle holds credentials."""

@@ -5,9 +5,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+
+from requests_thingspace import Environment, ThingspaceAuth
 
 from .catalogue import EXPIRED, both_cas
-from .hostile import HostileServer, json_answer
+from .hostile import GOOD_SESSION_TOKEN, HostileServer, json_answer, redirect
 
 TOKEN_HEADERS = {"authorization", "vz-m2m-token", "sessiontoken"}
 REFUSALS = {"none": (0, 0), "bearer": (1, 0), "session": (0, 1), "both": (1, 1)}
@@ -101,3 +104,37 @@ def test_another_covered_origin_gets_tokens_under_its_own_names(sandbox, session
         lead(sandbox, f"{origin}/sandbox/echo")
         arrived = session.get(account).json()["headers"]
         assert TOKEN_HEADERS & set(arrived) == {"authorization", header}
+
+
+class FromPort80(HTTPAdapter):
+    """Fetches from another server what is asked of http://localhost, whose port only root may have."""
+
+    def __init__(self, origin):
+        self.origin = origin
+        super().__init__()
+
+    def send(self, request, **kwargs):
+        sent = request.copy()
+        sent.url = request.url.replace("http://localhost", self.origin)
+        response = super().send(sent, **kwargs)
+        response.request, response.url = request, request.url
+        return response
+
+
+def test_no_bearer_follows_from_http_to_https(elsewhere):
+    """requests lets ``Authorization`` do so on one host: it is another origin all the same."""
+    elsewhere.script("/moved", redirect(302, "https://localhost/x"))
+    session = requests.Session()
+    session.verify, session.trust_env = elsewhere.ca_file, False
+    session.mount("http://localhost/", FromPort80(elsewhere.origin))
+    session.auth = ThingspaceAuth(
+        "id",
+        "secret",
+        token="a-bearer",
+        session_token=GOOD_SESSION_TOKEN,
+        environment=Environment.at("http://localhost"),
+    )
+    answer = session.get("http://localhost/moved", allow_redirects=False)
+    assert tokens_on(elsewhere.requests[-1]) == {"authorization", "vz-m2m-token"}
+    assert answer.next.url == "https://localhost/x"
+    assert tokens_on(answer.next) == set()

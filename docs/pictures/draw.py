@@ -143,7 +143,7 @@ CALLS = {
         ("_credentials.Credentials.blamed", "which credential?"),
         ("_manager.TokenManager.replace", "a renewal, as above"),
         ("_credentials.Bearer.put", "another token"),
-        ("_replay.Stamp.drop_session_header", "none follows a redirect"),
+        ("_replay.Stamp.drop_tokens", "none follows a redirect"),
     ],
 }
 """The functions on the main path in the order in which they are called, and what each of them does."""
