@@ -127,13 +127,8 @@ def test_no_bearer_follows_from_http_to_https(elsewhere):
     session = requests.Session()
     session.verify, session.trust_env = elsewhere.ca_file, False
     session.mount("http://localhost/", FromPort80(elsewhere.origin))
-    session.auth = ThingspaceAuth(
-        "id",
-        "secret",
-        token="a-bearer",
-        session_token=GOOD_SESSION_TOKEN,
-        environment=Environment.at("http://localhost"),
-    )
+    tokens = {"token": {"access_token": "a-bearer"}, "session_token": GOOD_SESSION_TOKEN}
+    session.auth = ThingspaceAuth("id", "secret", **tokens, environment=Environment.at("http://localhost"))
     answer = session.get("http://localhost/moved", allow_redirects=False)
     assert tokens_on(elsewhere.requests[-1]) == {"authorization", "vz-m2m-token"}
     assert answer.next.url == "https://localhost/x"

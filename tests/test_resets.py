@@ -1,5 +1,6 @@
 """What a reset, a revocation or a logout ends does not come back, and two users are never mixed up."""
 
+import copy
 from concurrent.futures import wait
 
 import pytest

@@ -57,9 +57,9 @@ def mode(path):
 class CacheMoments(Moments):
     """Moments in the code of the caches alone."""
 
-    def _moment(self, frame, kind):
+    def come(self, frame, kind):
         if "caches" in Path(frame.f_code.co_filename).parts:
-            super()._moment(frame, kind)
+            super().come(frame, kind)
 
 
 class Shelf(TokenCache):

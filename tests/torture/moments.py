@@ -70,6 +70,15 @@ def _operations(code: CodeType) -> dict[int, str]:
     return _names[code]
 
 
+def raising(error):
+    """What happens at a moment: this error."""
+
+    def act():
+        raise error
+
+    return act
+
+
 class Moments:
     """Counts the moments of a block, and acts at one of them.
 

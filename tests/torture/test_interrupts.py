@@ -19,7 +19,7 @@ from requests_thingspace._endpoints.worker import frames
 from requests_thingspace.caches._private import file_lock, write_private
 
 from ..threads import in_a_thread
-from .moments import Moments, VisibleLock, functions_of, in_package, standing_in
+from .moments import Moments, VisibleLock, functions_of, in_package, raising, standing_in
 from .scenarios import INTERRUPTED, PATIENCE, Login, Provider, Runner, Scenario, outcome_of
 
 CASES = [
@@ -38,13 +38,6 @@ def visible_locks(quiet):
     """Locks that can be interrupted directly after they are taken, as on CPython 3.14."""
     with standing_in(threading, Lock=VisibleLock):
         yield
-
-
-def raising(error):
-    def act():
-        raise error
-
-    return act
 
 
 def until_blocked(threads):
