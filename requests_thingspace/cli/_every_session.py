@@ -86,8 +86,7 @@ class _AdapterForScript(ThingspaceAdapter, _SentByScript):
     def send(self, request: requests.PreparedRequest, *rest: Any, **settings: Any) -> requests.Response:
         """Send `request`, or answer it; one that carries the token of another key is left alone."""
         send_as_it_is = partial(self._by.send, request, *rest, **settings)
-        bearer = request.headers.get("Authorization", "")[len("Bearer ") :]
-        if self._own_calls.is_anothers(bearer):
+        if self._own_calls.is_anothers(request.headers.get("Authorization", "")[len("Bearer ") :]):
             return send_as_it_is()
         answer = self._own_calls.answer(Call(request, send_as_it_is, partial(self._renew, settings)))
         return super().send(request, *rest, **settings) if answer is None else answer

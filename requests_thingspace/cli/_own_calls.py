@@ -75,12 +75,14 @@ class OwnCalls:
     def _token(self, call: Call) -> requests.Response:
         """Answer with the shared token and the life that it has left."""
         is_ours, form = self._is_for_our_key(call.request), _form_in(call.request)
+        scopes = " ".join(form.pop("scope", [])).split()
+        is_plain = form == {"grant_type": ["client_credentials"]}
+        del form  # which may hold a secret or a password
         if is_ours is None:
             return call.send()
-        scopes = " ".join(form.pop("scope", [])).split()
         if not is_ours or set(scopes) != set(self.auth.scopes):
             return self._noted(call.send(), "access_token")
-        if form != {"grant_type": ["client_credentials"]}:
+        if not is_plain:
             return call.send()
         token = self._current(call, "bearer")
         if token is None:

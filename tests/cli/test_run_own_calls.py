@@ -102,3 +102,9 @@ def test_the_tokens_of_another_key_or_user_are_the_scripts_own(run, whose, refus
         assert lenient.calls["revoke"] + lenient.calls["logout"] == int(not led)
     # one request with each owner's tokens, before and after both kinds have died
     assert json.loads(outcome.out) == {"ours": [200, 200], "another's": [200, refusal]}, outcome.err
+
+
+def test_a_call_that_fails_shows_no_secret_of_the_script(run):
+    """Crash reporters send the local variables of each frame, ours below the script's included."""
+    outcome = run("failing_calls.py", THINGSPACE_BASE_URL="http://127.0.0.1:9")
+    assert json.loads(outcome.out) == [], outcome.err
