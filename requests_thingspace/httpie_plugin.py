@@ -28,7 +28,7 @@ class ThingspacePlugin(AuthPlugin):  # type: ignore[misc]  # HTTPie has no types
 
     def get_auth(self, username: str | None = None, password: str | None = None) -> Any:
         """What stamps the request, with the two parts of ``-a``: the client id and its secret."""
-        return partial(_stamped, {"client_id": username, "client_secret": password})
+        return partial(_stamped, {"client_id": username, "client_secret": password and (lambda: password)})
 
 
 def _stamped(given: dict[str, Any], request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
+import requests
 
+from .secrets_in import frames, leaks
 from .users import PACKAGE_FOLDER, environment_of_user, path_without, python
 
 pytest.importorskip("httpie")
@@ -38,6 +40,18 @@ def test_key_and_secret_come_from_the_command_line(http, sandbox):
     outcome = http("-a", pair, THINGSPACE_CLIENT_ID=None, THINGSPACE_CLIENT_SECRET=None)
     assert (outcome.returncode, outcome.stderr) == (0, "")
     assert sandbox.account in outcome.stdout
+
+
+def test_a_token_call_that_fails_shows_no_secret(monkeypatch, tmp_path):
+    """Crash reporters send the local variables of each frame."""
+    from requests_thingspace.httpie_plugin import ThingspacePlugin
+
+    for name, value in {"THINGSPACE_BASE_URL": "http://127.0.0.1:9", "XDG_STATE_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    auth = ThingspacePlugin().get_auth("the-key", "the-client-secret")
+    with pytest.raises(requests.ConnectionError) as caught:
+        auth(requests.Request("GET", "http://127.0.0.1:9/api/x").prepare())
+    assert [leak for frame in frames(caught.value) for leak in leaks(frame, {"the-client-secret"})] == []
 
 
 def test_without_them_the_environment_is_used_and_processes_share_tokens(http, sandbox):
