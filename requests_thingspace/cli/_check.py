@@ -132,12 +132,12 @@ class _Check:
 
     def _name(self) -> Finding:
         proxy = select_proxy(self.origin, get_environ_proxies(self.origin))
-        if proxy:
-            return "not tried", f"the proxy {urlsplit(proxy).hostname} looks up {self._host}"
         try:
+            if proxy:
+                return "not tried", f"the proxy {urlsplit(proxy).hostname} looks up {self._host}"
             address = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)[0][4][0]
-        except (OSError, UnicodeError) as failure:  # UnicodeError: such as a host "a..b"
-            said, hint = explained(failure)
+        except (OSError, ValueError) as failure:  # ValueError: a host "a..b", or a proxy "http://[::1"
+            said, hint = explained(requests.exceptions.ProxyError() if proxy else failure)
             return "failed", f"{self._host}: {said}", hint
         return "ok", f"{self._host} is {address}"
 

@@ -135,6 +135,7 @@ WRONG_SET_UPS = [  # what fails, what is set or done, what is said, and the reme
     ("settings", {"THINGSPACE_CLIENT_SECRET": "the-secret "}, "ends with white space", "Remove it"),
     ("name", {"THINGSPACE_BASE_URL": "https://no.invalid"}, "no.invalid: the host's name is not", "network"),
     ("name", {"THINGSPACE_BASE_URL": "https://a..b"}, "a..b: ", ""),
+    ("name", {"https_proxy": "http://[::1"}, "the proxy cannot be used", "Check HTTPS_PROXY"),
     ("TLS", {"REQUESTS_CA_BUNDLE": None}, "unknown CA", "REQUESTS_CA_BUNDLE"),
     ("TLS", {"REQUESTS_CA_BUNDLE": "/no/such/file.pem"}, "/no/such/file.pem", ""),
     ("TLS", behaving(present("wrong name", answer(b""))), "is for another host", "Check the URL"),
