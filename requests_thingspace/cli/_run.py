@@ -61,7 +61,12 @@ def _load_module(name: str, main: ModuleType) -> CodeType:
     """Find a module, or the ``__main__`` of a package."""
     from importlib.util import find_spec
 
-    spec = find_spec(name)
+    spec = None
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError as missing:
+        if not f"{name}.".startswith(f"{missing.name}."):
+            raise  # it is there, and lacks another
     if spec is not None and spec.submodule_search_locations is not None:
         spec = find_spec(f"{name}.__main__")
     loader: Any = None if spec is None else spec.loader

@@ -161,8 +161,8 @@ def test_a_program_ends_as_under_python(both, arguments):
     assert (ours.status, ours.out, ours.err) == (status, plain.out, plain.err)
 
 
-@pytest.mark.parametrize("module", ["nosuchmodule", "fleet.none", "multiprocessing"])
+@pytest.mark.parametrize("module", ["nosuch", "nosuch.x", "os.path.x", "fleet.none", "multiprocessing"])
 def test_what_is_no_module_to_run_gets_one_line(execute, module):
-    """One that is not there, or a package without a ``__main__``."""
+    """One that is not there, nor the package it would be in, or a package without a ``__main__``."""
     line = execute(*RUN, "-m", module, cwd=SCRIPTS).line
     assert line.startswith(f"thingspace: no module named {module!r}")
