@@ -108,29 +108,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     root = _parser()
     options = root.parse_args(arguments)
-    command = options.command
-    if options.version or command is None:
-        from importlib.metadata import version  # it takes a while
-
-        text = f"thingspace {version('requests-thingspace')}\n" if options.version else root.format_help()
-        sys.stdout.write(text)
-        return 0
     try:
-        with _log_shown(command):
-            module = import_module(_MODULES.get(command, f"._{command}"), __name__)
-            status: int = getattr(module, command)(options)
-        sys.stdout.flush()
+        return _carry_out(options, root)
     except UsageError as wrong:
         complain(wrong)
         return 2
     except requests.RequestException as failure:
         complain(told(failure))
         return 1
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except OSError as failure:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        if not isinstance(failure, BrokenPipeError):  # else whoever read our output has seen enough
+            complain(failure)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _carry_out(options: argparse.Namespace, root: argparse.ArgumentParser) -> int:
+    """Carry out the command, or say what there is; an OSError tells that stdout cannot be written."""
+    command, status = None if options.version else options.command, 0
+    if sys.stdout is None and command != "run":  # whose program sees what python shows
+        raise UsageError("stdout is closed")
+    if command is None:
+        from importlib.metadata import version  # it takes a while
+
+        text = f"thingspace {version('requests-thingspace')}\n" if options.version else root.format_help()
+        sys.stdout.write(text)
+    else:
+        with _log_shown(command):
+            module = import_module(_MODULES.get(command, f"._{command}"), __name__)
+            status = getattr(module, command)(options)
+    if command != "run":
+        sys.stdout.flush()
     return status
 
 

@@ -59,7 +59,8 @@ class UsageError(Exception):
 
 
 def complain(text: object) -> None:
-    sys.stderr.write(f"thingspace: {' '.join(str(text).split())}\n")
+    if sys.stderr is not None:  # it is closed
+        sys.stderr.write(f"thingspace: {' '.join(str(text).split())}\n")
 
 
 def span(seconds: float) -> str:

@@ -126,3 +126,26 @@ def test_a_reader_that_has_gone_is_no_error(environment, command):
     outcome = subprocess.run([*COMMAND, command], env=environment, timeout=TIMEOUT, check=False, **pipes)
     os.close(write)
     assert (outcome.returncode, outcome.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("status >/dev/full", 1, "[Errno 28] No space left on device"),
+        ("--version >/dev/full", 1, "[Errno 28] No space left on device"),
+        ("status >&-", 2, "stdout is closed"),
+        ("--version >&-", 2, "stdout is closed"),
+        ("token --profile none 2>&-", 2, ""),
+        ("run prints.py >&-", 0, ""),  # as under python, in which a program may also close it
+        ("run closes.py", 0, ""),
+    ],
+)
+def test_what_cannot_be_written_ends_in_no_traceback(started, tmp_path, command, status, said):
+    """A full disk, and a stream that the shell or the program has closed."""
+    (tmp_path / "prints.py").write_text("print(1)\n")
+    (tmp_path / "closes.py").write_text("import sys\nsys.stdout.close()\n")
+    line = f'exec "{sys.executable}" -m requests_thingspace {command}'
+    with started("sh", "-c", line, PYTHONUNBUFFERED="") as process:
+        out, err = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, out, err) == (status, "", f"thingspace: {said}\n" if said else "")
