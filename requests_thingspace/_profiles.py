@@ -83,7 +83,10 @@ def _path() -> Path:
     except ImportError as missing:
         hint = "pip install 'requests-thingspace[file]' (or [keyring], to use the system's keyring)"
         raise ImportError(f"profiles need platformdirs: {hint}", name=missing.name) from None
-    return user_config_path("requests-thingspace", appauthor=False) / "profiles.json"
+    try:
+        return user_config_path("requests-thingspace", appauthor=False) / "profiles.json"
+    except RuntimeError as homeless:  # neither HOME nor an entry in passwd
+        raise OSError(str(homeless)) from None
 
 
 def _read() -> dict[str, dict[str, str]]:

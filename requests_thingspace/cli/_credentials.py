@@ -25,7 +25,7 @@ from ._words import UsageError, complain, explained, told
 Sources = tuple[Optional[str], dict[str, str], dict[str, Any]]
 """The profile's name, where each credential comes from, and arguments for ThingspaceAuth."""
 PAIRS = (("client_id", "client_secret"), ("username", "password"))
-NOT_KEPT = 'no token is kept between calls: pip install "requests-thingspace[file]"'
+NOT_KEPT = 'no token is kept between calls: that takes a HOME and pip install "requests-thingspace[file]"'
 
 _OWNERS = {secret: owner for owner, secret in PAIRS}
 _PROMPTS = {
@@ -72,10 +72,10 @@ def auth_with(arguments: dict[str, Any], profile: str | None, cache: Any = None)
 
 
 def shared_cache() -> Any:
-    """The file cache that this user's processes share; ``None`` without the extra."""
+    """The file cache that this user's processes share; ``None`` without the extra or a home."""
     from requests_thingspace import FileTokenCache
 
-    with suppress(ImportError):
+    with suppress(ImportError, RuntimeError):
         return FileTokenCache()
     return None
 

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 
+import platformdirs
 import pytest
 
 from requests_thingspace import FileTokenCache
@@ -144,3 +145,17 @@ def test_it_is_quick(execute):
         f"print([name for name in {slow!r} if name in sys.modules])"
     )
     assert execute(sys.executable, "-S", "-c", script).out.splitlines()[-1] == "[]"
+
+
+def test_without_a_home_nothing_is_kept(call, monkeypatch):
+    """As for a container's user whom no passwd knows: tokens are fetched, and what is missing is told."""
+
+    def homeless(*_, **__):
+        raise RuntimeError("could not determine the home directory for '~/.config'")
+
+    for name in ("user_config_path", "user_state_path"):
+        monkeypatch.setattr(platformdirs, name, homeless)
+    code, out, _ = call("status")
+    assert (code, "that takes a HOME" in out) == (1, True)
+    assert call("token")[0] == 0
+    assert "could not determine the home directory" in call("token", "--profile", "x").line
