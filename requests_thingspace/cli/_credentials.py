@@ -103,7 +103,10 @@ def sources_of_user(profile: str | None, *, secrets: bool = True, pairs: Any = P
     of |= {one: f"profile {name}" for pair in taken for one in pair}
     arguments |= {one: kept[one] for pair in taken for one in pair if one in kept}
     if "base_url" in kept:
-        arguments["environment"] = Environment.at(kept["base_url"])
+        try:
+            arguments["environment"] = Environment.at(kept["base_url"])
+        except ValueError as wrong:
+            raise UsageError(f"profile {name!r}: {wrong}") from None
     return name, of, arguments
 
 

@@ -172,3 +172,10 @@ def test_a_keyring_keeps_it(login, call, sandbox, tmp_path, path, monkeypatch):
     assert sandbox.client_secret not in path.read_text()
     assert sandbox.client_secret in (tmp_path / "keyring.json").read_text()
     assert call("token")[0] == 0
+
+
+def test_a_profile_with_a_mistyped_url_is_named(login, call, path):
+    """Somebody has edited the file."""
+    login()
+    path.write_text(path.read_text().replace("https://", ""))
+    assert "profile 'default': '127.0.0.1:" in call("token", "--profile", "default").line
