@@ -28,9 +28,13 @@ from ._state import ENDPOINTS, MOST_FAILED_LOGINS, Call, State
 class SandboxClock:
     """Both clocks of the sandbox: real time plus an offset that only a test moves, and only forward."""
 
+    _lock = threading.Lock()  # guards the _offset of each; it is no part of a pickle
+
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _offset
         self._offset = 0.0
+
+    def __deepcopy__(self, _: object) -> SandboxClock:
+        return self  # a copied auth goes on with the sandbox's time; a pickled one has that of its pickle
 
     def wall(self) -> float:
         """Unix time in seconds, as `time.time` would give it after all that was advanced."""

@@ -1,7 +1,9 @@
 """The sandbox as a whole: its life, what it hands out, and that it keeps its secrets."""
 
+import copy
 import gc
 import os
+import pickle
 import time
 import uuid
 import weakref
@@ -120,3 +122,15 @@ def test_a_sandbox_that_nobody_closed_does_not_hold_up_its_process():
     script = "from requests_thingspace.sandbox import Sandbox; print(Sandbox().start().origin)"
     done = python("-c", script, env=dict(os.environ))
     assert done.stdout.startswith("https://127.0.0.1:")
+
+
+@pytest.mark.parametrize("name", ["auth", "session"])
+def test_what_it_gives_can_be_copied_and_pickled(sandbox, name):
+    """A copy goes by the sandbox's clock; what was pickled keeps the time that it was then."""
+    given = getattr(sandbox, name)()
+    sandbox.advance(1000)
+    twins = copy.deepcopy(given), pickle.loads(pickle.dumps(given))
+    tokens = [getattr(twin, "auth", twin).get_token for twin in twins]
+    first = [token() for token in tokens]
+    sandbox.advance(3600)
+    assert [token() == old for token, old in zip(tokens, first)] == [False, True]
