@@ -45,8 +45,8 @@ class SandboxClock:
         return time.monotonic() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once; a negative number, or NaN, is a `ValueError`."""
-        if not seconds >= 0:
+        """Let `seconds` pass at once; a negative number, NaN or infinity is a `ValueError`."""
+        if not 0 <= seconds < math.inf:
             raise ValueError(f"The sandbox's clock only goes forward, not by {seconds} seconds.")
         with self._lock:
             self._offset += seconds
@@ -102,8 +102,9 @@ class Sandbox:
         plan: str = "",
         on_call: Callable[[Call], object] | None = None,
     ) -> None:
-        if not (token_life >= 1 and session_idle > 0 and 0 <= port <= 65535):
-            raise ValueError("token_life is at least 1 second, session_idle more than 0, port 0 to 65535.")
+        if not (1 <= token_life < math.inf and session_idle > 0 and 0 <= port <= 65535):
+            life = "token_life is finite and at least 1 second"
+            raise ValueError(f"{life}, session_idle more than 0, port 0 to 65535.")
         self.client_id = client_id or str(uuid.uuid4())
         self.client_secret = client_secret or str(uuid.uuid4())
         self.username = username or "sandbox-user"
@@ -336,5 +337,5 @@ class Sandbox:
 def _check(endpoint: str, wait: float = 0) -> None:
     if endpoint not in ENDPOINTS:
         raise ValueError(f"There is no endpoint {endpoint!r}: it is one of {', '.join(ENDPOINTS)}.")
-    if not wait >= 0:
-        raise ValueError(f"A wait is 0 seconds or more, not {wait}.")
+    if not 0 <= wait <= threading.TIMEOUT_MAX:
+        raise ValueError(f"A wait is 0 seconds or more, and no eternity, not {wait}.")

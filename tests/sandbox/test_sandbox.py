@@ -7,6 +7,7 @@ import pickle
 import time
 import uuid
 import weakref
+from functools import partial
 
 import pytest
 import requests
@@ -134,3 +135,11 @@ def test_what_it_gives_can_be_copied_and_pickled(sandbox, name):
     first = [token() for token in tokens]
     sandbox.advance(3600)
     assert [token() == old for token, old in zip(tokens, first)] == [False, True]
+
+
+def test_nothing_lasts_for_ever(sandbox):
+    """What no clock and no answer can say is refused when it is asked for; a session need not end."""
+    assert Sandbox(session_idle=float("inf"))
+    for ask in (lambda ever: Sandbox(token_life=ever), sandbox.advance, partial(sandbox.slow, "api")):
+        with pytest.raises(ValueError, match=r"finite|only goes forward|0 seconds or more"):
+            ask(float("inf"))
