@@ -166,3 +166,12 @@ def test_what_is_no_module_to_run_gets_one_line(execute, module):
     """One that is not there, nor the package it would be in, or a package without a ``__main__``."""
     line = execute(*RUN, "-m", module, cwd=SCRIPTS).line
     assert line.startswith(f"thingspace: no module named {module!r}")
+
+
+def test_a_package_that_lacks_another_is_no_missing_module(execute, tmp_path):
+    """It gets its traceback, which names what is missing."""
+    (tmp_path / "lacking").mkdir()
+    (tmp_path / "lacking" / "__init__.py").write_text("import nosuch\n")
+    outcome = execute(*RUN, "-m", "lacking.job")
+    assert outcome.status == 1
+    assert outcome.err.endswith("\nModuleNotFoundError: No module named 'nosuch'\n")
