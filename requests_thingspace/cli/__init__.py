@@ -39,7 +39,8 @@ other variables:
 
 exit status:
   0    all is well
-  1    ThingSpace refused or could not be reached, a check failed, or "status" found no usable token
+  1    ThingSpace refused or could not be reached, a check failed, "status" found no usable token,
+       or the output could not be written
   2    the command was called wrongly, or a credential or an extra is missing
   130  Ctrl-C
 """
