@@ -45,6 +45,7 @@ def test_logout_ends_the_session(sandbox, auth):
     assert sandbox.calls["logout"] == 2
     assert "no username to log in with" in str(error_of(preset.get_session_token))
     without = auth(username=None, password=None)
+    without.client_secret, without.password = without.client_secret, None  # which change nothing
     without.logout()
     with pytest.raises(ValueError, match="username= and password="):
         without.get_session_token()

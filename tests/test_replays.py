@@ -127,6 +127,8 @@ def test_a_request_that_is_stamped_again_elsewhere_has_one_session_header(auth, 
     assert "SessionToken" in mine(request).headers
     request.url = f"{sandbox.origin}/api"
     assert {"SessionToken", "VZ-M2M-Token"} & set(mine(request).headers) == {"VZ-M2M-Token"}
+    plain, without = requests.Request("GET", request.url).prepare(), auth(username=None, password=None)
+    assert len(without(without(plain)).hooks["response"]) == 1
 
 
 def test_thingspace_run_keeps_the_session_of_a_scripts_own_auth(sandbox, tmp_path, account):
