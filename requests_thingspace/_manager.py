@@ -162,10 +162,13 @@ class TokenManager(ABC, Generic[T]):
         return None if token.secret == found else token
 
     def confirm(self, found: Secret[str]) -> None:
-        """Ignore rejections of this token for a minute, lest each API call make a token call."""
+        """Ignore rejections of a new token for the cool-down, lest each API call make a token call.
+
+        It may have been revoked since it was fetched: a minute would be too long.
+        """
         active = self.active
         if active.holds(found):
-            active.confirm(self._clock.now())
+            active.confirm(self._clock.now(), COOL_DOWN)
 
     def fetch_token(self) -> T:
         """Ask ThingSpace for a token. A token provider calls this when it has none.

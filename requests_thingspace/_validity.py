@@ -109,9 +109,9 @@ class ActiveToken(Generic[T]):
         self.expires = self.due = LONG_AGO  # first: an interrupt must not leave a rejected token usable
         return self._rejections.setdefault(0, mine) is mine
 
-    def confirm(self, now: Moment) -> None:
-        """ThingSpace stands by this token: ignore rejections for a minute."""
-        self.confirmed_until = now.monotonic + CONFIRMED
+    def confirm(self, now: Moment, seconds: float = CONFIRMED) -> None:
+        """ThingSpace stands by this token: ignore rejections for a while."""
+        self.confirmed_until = now.monotonic + seconds
 
     def judge_by(self, clock_skew: float) -> None:
         """Apply another clock skew."""

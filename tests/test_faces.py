@@ -68,6 +68,20 @@ def test_a_bearer_that_is_always_refused_costs_one_token_call_a_minute(sandbox, 
     assert session.get(echo).status_code == 200
 
 
+def test_a_new_bearer_that_is_refused_and_revoked_is_replaced_soon(sandbox, connect, echo, spent):
+    """Its replay was refused, which may be the fault of the call: it is tested again after the cool-down."""
+    session = connect(**BEARER_ONLY)
+    assert session.get(echo).status_code == 200
+    for _ in range(2):
+        sandbox.revoke_tokens()
+        sandbox.fail_next("api", status=401, times=2)
+        assert session.get(echo).status_code == 401
+        sandbox.revoke_tokens()
+        assert session.get(echo).status_code == 401
+        sandbox.advance(2)
+        assert session.get(echo).status_code == 200
+
+
 WRAPPED = {"error": "x", "error_description": "Failure response received for UWS V1 REST accounts: [400]"}
 
 

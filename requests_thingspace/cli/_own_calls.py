@@ -59,7 +59,7 @@ class OwnCalls:
         self._told: set[str] = set()
 
     def concern(self, url: str) -> bool:
-        return urlsplit(url).path in self._answers
+        return _path_of(url) in self._answers
 
     def is_anothers(self, value: str | bytes) -> bool:
         """Whether this token was given to the script for another key or user."""
@@ -70,7 +70,7 @@ class OwnCalls:
         url = str(call.request.url)
         if call.request.method != "POST" or "?" in url or not self.concern(url):
             return None
-        return self._answers[urlsplit(url).path](call)
+        return self._answers[_path_of(url)](call)
 
     def _token(self, call: Call) -> requests.Response:
         """Answer with the shared token and the life that it has left."""
@@ -269,6 +269,11 @@ def _form_in(request: requests.PreparedRequest) -> dict[str, list[str]]:
     kind = _text(request.headers.get("Content-Type", ""))
     body = request.body if isinstance(request.body, (str, bytes)) else ""
     return parse_qs(_text(body)) if kind.startswith("application/x-www-form-urlencoded") else {}
+
+
+def _path_of(url: str) -> str:
+    """Its path; requests sends one slash where it begins with more."""
+    return f"/{urlsplit(url).path.lstrip('/')}"
 
 
 def _fingerprint(value: str | bytes) -> str:

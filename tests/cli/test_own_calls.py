@@ -59,6 +59,14 @@ def test_a_secret_is_compared_wherever_it_comes_from(tmp_path, kind):
     assert (answer.json()["access_token"], sent) == expected
 
 
+def test_a_path_may_begin_with_two_slashes():
+    """A base URL that ends with one gives such a path; requests sends one slash."""
+    doubled = TOKEN.copy()
+    doubled.url = doubled.url.replace(".com/", ".com//")
+    answer, sent = ask(OwnCalls(new_auth()), doubled)
+    assert (answer.json()["access_token"], sent) == ("ours", 0)
+
+
 @pytest.mark.parametrize(("life", "told"), [(None, 3600), (100.5, 100), (-5, 1)])
 def test_a_script_is_told_what_is_left_of_the_life(life, told):
     """Seconds as ThingSpace says them: a whole number that is not zero."""
