@@ -171,7 +171,8 @@ class _Visit:
     def __init__(self, cache: TokenCache, manager: TokenManager[Any], spare: Any = None) -> None:
         self._cache, self.manager, self.key = cache, manager, manager.cache_key
         named = cache.errors if isinstance(cache.errors, tuple) else (cache.errors,)
-        self._errors: tuple[type[Exception], ...] = (ValueError, *named)  # of load(), and of an entry that cannot be read
+        # ValueError comes from load(), and from an entry that cannot be read
+        self._errors: tuple[type[Exception], ...] = (ValueError, *named)
         self.troubles: list[tuple[str, str]] = []  # steps in which the cache raised, and words: no frames
         self.worked: set[str] = set()  # steps in which it did not
         self._spare = spare  # a token that is due and still usable
