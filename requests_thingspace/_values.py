@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, quote_plus
 
 S = TypeVar("S")
 
 _WORDS_OF_ERRORS = (
     "account bad error failed incorrect invalid login name password refused unknown user username wrong"
 )
+_NO_SECRETS = {"", *_WORDS_OF_ERRORS.split()}  # stars in their place would reveal them
 
 
 class Value:
@@ -75,9 +76,9 @@ def keyed_hash(key: Secret[str], words: Secret[list[Any]]) -> str:
 
 def redacted(text: str, secrets: Iterable[Secret[str]]) -> str:
     """`text` with every secret replaced by stars, however a server or a log may spell it."""
-    spellings = {spelling for secret in secrets for spelling in _spellings(secret.reveal())}
-    for spelling in sorted(spellings, key=len, reverse=True):  # one may be a part of another
-        text = text.replace(spelling, "***")
+    for secret in sorted(secrets, key=lambda one: len(one.reveal()), reverse=True):  # it may hold another
+        if secret.reveal().lower() not in _NO_SECRETS:
+            text = re.sub(_spelled(secret), "***", text)
     return text
 
 
@@ -87,13 +88,22 @@ def one_line(text: str, secrets: Iterable[Secret[str]], longest: int = 300) -> s
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
 
 
-def _spellings(secret: str) -> set[str]:
-    """A secret as it is, and as URLs, forms, JSON, HTML, XML and Python source write it."""
-    if secret.lower() in _WORDS_OF_ERRORS.split():  # stars in their place would reveal it
-        return set()
-    in_url = {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
-    in_form = quote_plus(secret, errors="replace")
-    in_html = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    in_attribute = in_html.replace('"', "&quot;").replace("'", "&#x27;")
-    in_source = {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
-    return {secret, in_form, in_html, in_attribute, *in_url, *in_source} - {""}
+def _spelled(secret: Secret[str]) -> str:
+    """A pattern of a secret as it is, and as URLs, forms, JSON, HTML, XML and program text write it."""
+    return re.sub(r"\\+|[^A-Za-z0-9]", _ways_to_write, secret.reveal())
+
+
+def _ways_to_write(found: re.Match[str]) -> str:
+    """A pattern of a character as it is, and escaped; what holds another way to write it comes first."""
+    from html.entities import codepoint2name  # rare, so it does not weigh on the import
+
+    character = found[0][0]
+    if character == "\\":  # one, or several
+        return r"(?i:\\(?:[ux]0*5c)?|%5c|&#0*92;|&#x0*5c;){1,8}"  # each JSON doubles them
+    code, in_json = ord(character), json.dumps(character)[1:-1]
+    in_url = "".join(f"%{byte:02x}" for byte in character.encode(errors="replace"))
+    name = "apos" if character == "'" else codepoint2name.get(code, f"#{code}")
+    ways = (in_url, f"&{name};", in_json, character, character.replace(" ", "+"))
+    numbers = rf"\\[ux]0*{code:x}|&#0*{code};|&#x0*{code:x};"
+    # a backslash that escapes it, and those that JSON within JSON adds
+    return rf"(?i:\\{{0,3}}(?:{numbers}|{'|'.join(map(re.escape, ways))}))"

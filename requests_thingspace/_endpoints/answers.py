@@ -115,7 +115,7 @@ def is_session_error(body: bytes) -> bool:
 def _complaint(document: dict[str, Any] | None, body: bytes) -> tuple[str | None, str | None]:
     """Code and description of the complaint in an answer, both ``None`` without one."""
     start = body[:_LONGEST_BODY].decode("utf-8", "replace").strip()
-    fault = dict(re.findall(_XML_FAULT, start)) or None if document is None else document.get("fault")
+    fault = _xml_fault(start) if document is None else document.get("fault")
     if isinstance(fault, dict):
         said = [_text(fault.get(name)) for name in ("message", "description")]
         return _text(fault.get("code")) or "fault", ": ".join(filter(None, said)) or None
@@ -126,6 +126,13 @@ def _complaint(document: dict[str, Any] | None, body: bytes) -> tuple[str | None
         if document.get(code):
             return _text(document[code]) or code, _text(document.get(description))
     return None, None
+
+
+def _xml_fault(text: str) -> dict[str, str] | None:
+    """The parts of an ``am:fault``, ``None`` if `text` is none."""
+    from html import unescape  # rare, so it does not weigh on the import
+
+    return {name: unescape(said) for name, said in re.findall(_XML_FAULT, text)} or None
 
 
 def _text(value: object) -> str | None:

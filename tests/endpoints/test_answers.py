@@ -15,7 +15,7 @@ from requests_thingspace._endpoints.answers import (
 from requests_thingspace._values import Secret, one_line
 
 NOW = 1_700_000_000.0
-SECRET = 's3cret "&/ü'
+SECRET = 's3cret "&/ü\U0001f600'
 GOOD = {"access_token": "x", "expires_in": 3600}
 FAULT = {"fault": {"code": "900901", "message": "Invalid Credentials", "description": "Access failure"}}
 XML_FAULT = (
@@ -53,7 +53,7 @@ ANSWERS = [
     (401, b'{"fault": "none of ours"}', None, None),
     (403, XML_FAULT, "404", "Not Found: The requested resource is not available."),
     (200, XML_FAULT, "404", "Not Found: The requested resource is not available."),
-    (403, b"<am:message>x</am:message>", "fault", "x"),
+    (403, b"<am:message>&#34;Bearer&quot; &amp;lt;</am:message>", "fault", '"Bearer" &lt;'),
     (400, b'{"error": "invalid_client", "error_description": "who?"}', "invalid_client", "who?"),
     (200, b'{"error": "invalid_client", "access_token": "x"}', "invalid_client", None),
     (400, b'{"error": {"code": 7}, "error_description": ["no"]}', "error", None),
@@ -89,22 +89,35 @@ def test_a_status_says_what_it_is_worth():
     assert caught.value.retry_after == 7.0
 
 
-@pytest.mark.parametrize(
-    "spelled", [SECRET, json.dumps(SECRET)[1:-1], "s3cret+%22%26%2F%C3%BC", "s3cret &quot;&amp;/ü"]
-)
+SPELLED = {
+    "as it is": SECRET,
+    "JSON": 's3cret \\"&/\\u00fc\\ud83d\\ude00',
+    "JSON within JSON": json.dumps(json.dumps(SECRET, ensure_ascii=False))[3:-3],
+    "JSON of Gson": 's3cret \\"\\u0026/\\u00FC\\uD83D\\uDE00',
+    "a form": "s3cret+%22%26%2F%C3%BC%F0%9F%98%80",
+    "a URL": "s3cret%20%22%26/%c3%bc%f0%9f%98%80",
+    "HTML": "s3cret &quot;&amp;/&uuml;&#x1F600;",
+    "XML": "s3cret &#34;&#38;/&#252;&#128512;",
+    "Python": ascii(SECRET)[1:-1],
+}
+
+
+@pytest.mark.parametrize("spelled", SPELLED.values(), ids=SPELLED)
 def test_an_echoed_secret_is_blotted_out_in_every_spelling(spelled):
-    """As it is, in JSON, in a form and in XML: our own secret does not get into a message."""
+    """Our own secret gets neither into a message nor into the body that an error carries."""
     document = {"error": f"bad {spelled}!", "error_description": f"you sent {spelled}{spelled}"}
     error = refusal(401, json.dumps(document).encode(), secrets=(Secret(""), Secret(SECRET)))
     assert (error.code, error.description) == ("bad ***!", "you sent ******")
-    fault = f"<am:message>you sent {spelled}</am:message>".encode()
-    assert refusal(403, fault, secrets=(Secret(SECRET),)).description == "you sent ***"
+    fault = f"<am:message>you sent {spelled}</am:message>"
+    error = refusal(403, fault.encode(), secrets=(Secret(SECRET),))
+    assert (error.description, error.response.text) == ("you sent ***", fault.replace(spelled, "***"))
 
 
 def test_a_secret_within_a_secret_is_blotted_out_as_a_whole():
     """The longest goes first, so that no rest of it is left over."""
     assert one_line("abcdef", [Secret("abc"), Secret("abcdef")]) == "***"
     assert one_line("\ud800", [Secret("\ud800")]) == "***"
+    assert one_line("so&amp; C:\\\\ end", [Secret("so&"), Secret("C:\\")]) == "*** *** end"
     assert one_line("no\ttwo  words", [Secret("two  words")]) == "no ***"
 
 
