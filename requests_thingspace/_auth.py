@@ -18,7 +18,6 @@ from requests.auth import AuthBase
 from ._credentials import REFUSALS, Bearer, Credentials, M2MSession
 from ._endpoints.answers import is_session_error
 from ._endpoints.exchange import Transport
-from ._endpoints.m2m import Logins
 from ._environment import IMP_SESSION_HEADER, PRODUCTION, SESSION_HEADER, Environment
 from ._events import Event
 from ._manager import TokenProvider
@@ -77,7 +76,7 @@ class ThingspaceAuth(AuthBase):
 
     _settings: Settings
     _stamp: Stamp
-    _logins: dict[str | None, Logins]
+    _logins: dict[str | None, Any]
     _reported: frozenset[str]
     _session_header_for: Callable[[str], str | None]
     _mounted_on: Callable[[], requests.Session | None] | None = None
@@ -453,8 +452,7 @@ class ThingspaceAuth(AuthBase):
         """Use `bearer`, and a new M2M session if there is a user or a session token."""
         session = None
         if self._settings.username is not None or session_token is not None:
-            logins = self._logins.setdefault(self._settings.username, Logins())
-            session = M2MSession(self._settings, bearer, session_token, logins)
+            session = M2MSession(self._settings, bearer, session_token, self._logins)
         self._stamp = Stamp(Credentials(self._settings, bearer, session), lambda: self._credentials)
 
     def _home(self) -> Transport:

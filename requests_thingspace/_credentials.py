@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from ._endpoints.exchange import Transport
-from ._endpoints.m2m import Logins, M2MEndpoints
 from ._errors import LoginRefusedError, ThingspaceError, TokenRequestError
 from ._manager import TokenManager
 from ._settings import Settings, Source
@@ -24,6 +23,7 @@ from ._validity import LONG_AGO, NO_TOKEN, Moment, T
 from ._values import Secret
 
 if TYPE_CHECKING:
+    from ._endpoints.m2m import Logins
     from ._endpoints.oauth import OAuthEndpoints
 
 IDLE_LIMIT = 20 * 60.0  # seconds without use that end a session ("Start Connectivity Management Session")
@@ -150,9 +150,9 @@ class M2MSession(Credential[SessionToken]):
 
     token_class, credential, _kind, _refusal = SessionToken, "session", "session", LoginRefusedError
 
-    def __init__(
-        self, settings: Settings, bearer: Bearer, token: SessionToken | None, logins: Logins
-    ) -> None:
+    def __init__(self, settings: Settings, bearer: Bearer, token: Any, logins: dict[Any, Logins]) -> None:
+        from ._endpoints.m2m import M2MEndpoints  # only a client with a user needs it
+
         cache = None if settings.username is None else settings.cache
         identity = settings.username or "", settings.environment.login_url
         super().__init__(settings, cache, token, *identity)

@@ -99,11 +99,11 @@ class M2MEndpoints:
 
     __slots__ = ("_bearer", "_clock", "_logins", "_settings", "password")
 
-    def __init__(self, settings: Settings, bearer: Any, logins: Logins) -> None:
-        """Log in with the OAuth token that `bearer` manages."""
+    def __init__(self, settings: Settings, bearer: Any, logins: dict[Any, Logins]) -> None:
+        """Log in with the OAuth token that `bearer` manages; `logins` is what came of it so far, by user."""
         self.password = settings.password  # None if there is only a session token
         self._settings, self._clock = settings, settings.clock
-        self._bearer, self._logins = bearer, logins
+        self._bearer, self._logins = bearer, logins.setdefault(settings.username, Logins())
 
     def fingerprint(self) -> str:
         """A keyed hash by which these credentials are known again, without holding them."""
