@@ -24,6 +24,8 @@ from ._endpoints.exchange import Transport
 from ._environment import IMP_SESSION_HEADER, SESSION_HEADER
 
 MOST_SENDS = 4  # of one call, per URL
+_SESSION_HEADERS = (SESSION_HEADER, IMP_SESSION_HEADER)
+_TOKEN_HEADERS = ("Authorization", *_SESSION_HEADERS)
 
 
 def review(
@@ -90,10 +92,9 @@ class Guard:
         if stays and original is sent:
             self.original_headers = None  # nobody sends copies
             return
-        for headers in (sent, original):
-            _drop_from(headers)
-            if not stays:
-                headers.pop("Authorization", None)
+        for name in _SESSION_HEADERS if stays else _TOKEN_HEADERS:
+            sent.pop(name, None)
+            original.pop(name, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a guard, so that no pickle holds credentials."""
@@ -196,21 +197,16 @@ def _unstamped_hooks_of(request: requests.PreparedRequest) -> list[Any]:
         if isinstance(hook, Guard):
             hooks.remove(hook)
             if hook.has_our_session:
-                _drop_from(request.headers)  # else it would be taken for the caller's
+                for name in _SESSION_HEADERS:  # else it would be taken for the caller's
+                    request.headers.pop(name, None)
     return hooks
 
 
 def _carry_over(copied: requests.PreparedRequest, sent: requests.PreparedRequest) -> None:
     """Copy the new tokens to the request that is sent again, if an adapter below sends copies."""
-    for name in ("Authorization", SESSION_HEADER, IMP_SESSION_HEADER):
+    for name in _TOKEN_HEADERS:
         if copied is not sent and name in copied.headers:
             sent.headers[name] = copied.headers[name]
-
-
-def _drop_from(headers: Any) -> None:
-    """Take the session header off, under both its names."""
-    headers.pop(SESSION_HEADER, None)
-    headers.pop(IMP_SESSION_HEADER, None)
 
 
 def stays_on_origin(response: requests.Response) -> bool:

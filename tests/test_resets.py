@@ -8,7 +8,7 @@ from requests import Timeout
 
 from requests_thingspace import FileTokenCache, LoginRefusedError, ThingspaceAuth
 
-from .threads import Gate, stopping_at
+from .threads import Gate, in_threads, stopping_at
 
 WAIT = 10  # seconds that a broken test takes to end
 
@@ -167,13 +167,27 @@ def test_no_attribute_and_no_copy_sends_a_login_again(sandbox, monkeypatch, mean
     """What ThingSpace said to a user counts for all that an auth becomes, and for copies made before."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
     if trouble == "unanswered":
-        sandbox.slow("login", 3.0)
+        sandbox.slow("login", 8.0)
     first = ThingspaceAuth(
         sandbox.client_id, sandbox.client_secret, username=sandbox.username, password="the-wrong-one",
-        environment=sandbox.environment, timeout=0.3,
+        environment=sandbox.environment, timeout=1.0,
     )  # fmt: skip
-    for auth in [meanwhile(first) for _ in range(3)]:
+    for auth in [meanwhile(first) for _ in range(2)]:
         with pytest.raises(LoginRefusedError if trouble == "refused" else Timeout):
             auth.get_session_token()
         meanwhile(auth)
+    assert sandbox.calls["login"] == 1
+
+
+def test_copies_that_log_in_at_once_share_a_login(sandbox, monkeypatch):
+    """Who finds a login under way waits for its answer, and has the session too."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", sandbox.ca_file)
+    sandbox.slow("login", 0.5)
+    first = ThingspaceAuth(
+        sandbox.client_id, sandbox.client_secret, username=sandbox.username, password=sandbox.password,
+        environment=sandbox.environment,
+    )  # fmt: skip
+    first.get_token()
+    copies = [copy.deepcopy(first) for _ in range(8)]
+    assert len(set(in_threads(8, lambda: copies.pop().get_session_token().value))) == 1
     assert sandbox.calls["login"] == 1

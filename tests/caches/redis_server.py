@@ -70,7 +70,9 @@ class RedisServer:
 
     def until(self, told: str) -> None:
         """Wait until it has told of something."""
-        assert any(told.encode() in line for line in self._process.stdout), "it ended"
+        if not any(told.encode() in line for line in self._process.stdout):
+            self.__exit__()
+            raise AssertionError("it ended")
 
     def stop(self) -> None:
         """Kill it, as a crash does."""

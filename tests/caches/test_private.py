@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from unittest.mock import Mock
 
 import filelock
@@ -35,6 +36,27 @@ def test_one_holder_at_a_time(path):
             lock.__exit__()
             with file_lock(path, 0):
                 lock.__exit__()
+
+
+def test_an_interrupted_wait_gives_up_a_lock_that_comes_later(path):
+    """The thread that waits for it goes on, and has it when its holder leaves."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with file_lock(path, 0):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(KeyboardInterrupt), file_lock(path, 10):
+                pass
+        for thread in threading.enumerate():
+            if thread.name == "thingspace-call":
+                thread.join(10)
+        with file_lock(path, 0):
+            pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.skipif(
