@@ -88,17 +88,6 @@ def one_line(text: str, secrets: Iterable[Secret[str]], longest: int = 300) -> s
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
 
 
-_ENTITIES = {'"': "quot", "&": "amp", "'": "apos", "<": "lt", ">": "gt"}
-"""The names that XML has for characters, and HTML too. (``html`` would be a late import, which can fail.)"""
-
-
-def unescaped(text: str) -> str:
-    """`text` of XML as it is meant."""
-    for character, name in sorted(_ENTITIES.items(), key=lambda one: one[1] == "amp"):  # that one last
-        text = re.sub(f"(?i)&(?:{name}|#0*{ord(character)}|#x0*{ord(character):x});", character, text)
-    return text
-
-
 def _spelled(secret: Secret[str]) -> str:
     """A pattern of a secret as it is, and as URLs, forms, JSON, HTML, XML and program text write it."""
     return re.sub(r"\\+|[^A-Za-z0-9]", _ways_to_write, secret.reveal())
@@ -106,12 +95,14 @@ def _spelled(secret: Secret[str]) -> str:
 
 def _ways_to_write(found: re.Match[str]) -> str:
     """A pattern of a character as it is, and escaped; what holds another way to write it comes first."""
+    from html.entities import codepoint2name  # rare, so it does not weigh on the import
+
     character = found[0][0]
     if character == "\\":  # one, or several
         return r"(?i:\\(?:[ux]0*5c)?|%5c|&#0*92;|&#x0*5c;){1,8}"  # each JSON doubles them
     code, in_json = ord(character), json.dumps(character)[1:-1]
     in_url = "".join(f"%{byte:02x}" for byte in character.encode(errors="replace"))
-    name = _ENTITIES.get(character, f"#{code}")
+    name = "apos" if character == "'" else codepoint2name.get(code, f"#{code}")
     ways = (in_url, f"&{name};", in_json, character, character.replace(" ", "+"))
     numbers = rf"\\[ux]0*{code:x}|&#0*{code};|&#x0*{code:x};"
     # a backslash that escapes it, and those that JSON within JSON adds

@@ -16,7 +16,7 @@ import requests
 
 from .._errors import ThingspaceError
 from .._tokens import seconds_from
-from .._values import Secret, one_line, redacted, unescaped
+from .._values import Secret, one_line, redacted
 
 _PASSING_STATUSES = (408, 425, 429)  # and all from 500
 _LONGEST_CODE = 100
@@ -130,7 +130,9 @@ def _complaint(document: dict[str, Any] | None, body: bytes) -> tuple[str | None
 
 def _xml_fault(text: str) -> dict[str, str] | None:
     """The parts of an ``am:fault``, ``None`` if `text` is none."""
-    return {name: unescaped(said) for name, said in re.findall(_XML_FAULT, text)} or None
+    from html import unescape  # rare, so it does not weigh on the import
+
+    return {name: unescape(said) for name, said in re.findall(_XML_FAULT, text)} or None
 
 
 def _text(value: object) -> str | None:

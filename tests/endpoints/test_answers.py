@@ -96,7 +96,7 @@ SPELLED = {
     "JSON of Gson": 's3cret \\"\\u0026/\\u00FC\\uD83D\\uDE00',
     "a form": "s3cret+%22%26%2F%C3%BC%F0%9F%98%80",
     "a URL": "s3cret%20%22%26/%c3%bc%f0%9f%98%80",
-    "HTML": "s3cret &quot;&amp;/&#252;&#x1F600;",
+    "HTML": "s3cret &quot;&amp;/&uuml;&#x1F600;",
     "XML": "s3cret &#34;&#38;/&#252;&#128512;",
     "Python": ascii(SECRET)[1:-1],
 }
