@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from ._values import Value
 
@@ -52,8 +53,10 @@ class Environment(Value):
         self.imp_origins = _checked_origins("imp_origins", imp_origins)
         if not self.origins:
             raise ValueError("origins must name at least one origin.")
+        if not {*self.imp_origins} <= {*self.origins}:
+            raise ValueError("imp_origins must be some of origins.")
         for url in (token_url, revoke_url, login_url, logout_url):
-            if _origin_of(url) is None:
+            if _origin_of(url) is None or _ORIGIN.fullmatch(url):
                 raise ValueError(f"{url!r} is not the URL of an endpoint: give https://host/path.")
             _checked_origin(str(_origin_of(url)))
         self.token_url, self.revoke_url = token_url, revoke_url
@@ -80,7 +83,7 @@ class Environment(Value):
         Raises:
             ValueError: `origin` has a path, is malformed, or is plain http to another machine.
         """
-        origin = _checked_origin(origin.rstrip("/"))
+        origin = _checked_origin(origin)
         return cls((origin,), *_endpoints_of(origin))
 
     def covers(self, url: str) -> bool:
@@ -99,13 +102,13 @@ class Environment(Value):
         return None if _path_of(url) in self._endpoint_paths else header
 
 
-def _origin_of(url: str) -> str | None:
-    """The origin of `url` in lower case and without a default port; ``None`` if it is ambiguous.
+def _origin_of(url: Any) -> str | None:
+    """The origin of `url` in lower case and without a default port; ``None`` if it is ambiguous, or no text.
 
     Everything between ``://`` and the first ``/``, ``?`` or ``#`` must be a plain host and port:
     no userinfo, no backslash, no percent, no white space, no non-ASCII, no trailing dot.
     """
-    found = _ORIGIN.match(url)
+    found = _ORIGIN.match(url) if isinstance(url, str) else None
     if found is None or url[found.end() : found.end() + 1] not in {"", "/", "?", "#"}:
         return None
     scheme, host, port = found[1].lower(), found[2].lower(), found[3]
@@ -125,15 +128,15 @@ def _path_of(url: str) -> str:
 
 def _checked_origins(name: str, origins: Iterable[str]) -> tuple[str, ...]:
     """`origins`, normalised."""
-    if isinstance(origins, str):
-        raise ValueError(f"{name} must be a collection of origins, not one string.")  # noqa: TRY004
+    if isinstance(origins, str) or not isinstance(origins, Iterable):
+        raise ValueError(f"{name} must be a collection of origins, not {origins!r}.")  # noqa: TRY004
     return tuple(_checked_origin(origin) for origin in origins)
 
 
 def _checked_origin(origin: str) -> str:
     """`origin`, normalised, or a ValueError that says what is wrong with it."""
     plain = _origin_of(origin)
-    if plain is None or _ORIGIN.fullmatch(origin) is None:
+    if plain is None or _ORIGIN.fullmatch(origin.rstrip("/")) is None:
         raise ValueError(f"{origin!r} is not an origin: give https://host or https://host:port.")
     if plain.startswith("http:") and re.fullmatch(_LOOPBACK, plain) is None:
         raise ValueError(f"{origin!r} is plain http: tokens are sent over https only, except to loopback.")

@@ -30,6 +30,7 @@ NOT_COVERED += [f"https://{HOST}{end}/" for end in ENDS] + [f"https://{host}/" f
 
 def like(environment, **changes):
     fields = {name: getattr(environment, name) for name in Environment.__match_args__}
+    fields["imp_origins"] = () if "origins" in changes else environment.imp_origins
     return Environment(**{**fields, **changes})
 
 
@@ -127,3 +128,21 @@ def test_leaves_its_own_endpoints_alone(prefix):
         for tail in ("s", "/", "/again"):
             assert PRODUCTION.session_header_for(prefix + path + tail) is not None
     assert PRODUCTION.session_header_for(f"{prefix}/api/m2m/v1/session/logout") is not None
+
+
+UNCLEAR = [
+    ({"origins": None}, "origins must be a collection of origins, not None"),
+    ({"origins": [None]}, "None is not an origin"),
+    ({"imp_origins": ["https://imp.typo"]}, "imp_origins must be some of origins"),
+    ({"token_url": None}, "None is not the URL of an endpoint"),
+    ({"login_url": f"https://{HOST}"}, "is not the URL of an endpoint"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), UNCLEAR)
+def test_refuses_what_cannot_be_meant(changes, message):
+    """An unset variable, a misspelled origin, and an endpoint without a path."""
+    with pytest.raises(ValueError, match=message):
+        like(PRODUCTION, **changes)
+    with pytest.raises(ValueError, match="None is not an origin"):
+        Environment.at(None)
