@@ -94,7 +94,12 @@ def mount(session: S, auth: ThingspaceAuth, **http_adapter_arguments: Any) -> S:
 
     Returns:
         The same `session`.
+
+    Raises:
+        TypeError: `session` is not a Session, or `auth` not a ThingspaceAuth.
     """
+    if not isinstance(session, requests.Session):
+        raise TypeError(f"session must be a requests.Session, not a {type(session).__name__}.")
     adapter = ThingspaceAdapter(auth, **http_adapter_arguments)
     auth._mounted_on = weakref.ref(session)
     for origin in auth.environment.origins:

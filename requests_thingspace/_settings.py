@@ -5,7 +5,6 @@ Bad input is refused at once, with a message that names it, says what to give, a
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +21,8 @@ from ._values import Secret, Value
 
 _PAIRS = (("client_id", "client_secret"), ("username", "password"))
 _SECRETS = ("client_secret", "password")
+_MOST_SECONDS = 1e9  # 31 years; a socket's timeout can be nine times as long
+NO_CLIENT = dict.fromkeys(_PAIRS[0])  # the constructor says which of the two it was not given
 
 
 class Source(Value):
@@ -91,8 +92,8 @@ class Settings(NamedTuple):
             require_text("username", Secret(self.username))
         for scope in self.scopes:
             require_text("each of scopes", Secret(scope))
-        _require_seconds("clock_skew", self.clock_skew, least=0.0)
-        _require_seconds("timeout", self.timeout, least=0.001)
+        require_seconds("clock_skew", self.clock_skew)
+        require_seconds("timeout", self.timeout, least=0.001)
         self._check_kinds()
         if self.cache is not None and self.token_provider is not None:
             raise ValueError("cache and token_provider exclude each other: a cache is a provider.")
@@ -182,7 +183,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
             what = "is not a number of seconds" if name == "clock_skew" else "cannot be used"
             raise ValueError(f"{variable}{'_FILE' if path else ''} {what}: {error}") from None
         if name == "clock_skew" and value:
-            _require_seconds(variable, found[name], least=0.0)
+            require_seconds(variable, found[name])
         elif isinstance(found.get(name), str):
             require_text(variable, Secret(found[name]), is_client_id=name == "client_id")
     return found
@@ -231,10 +232,10 @@ def require_text(
         raise error(f"{name} contains a colon, which HTTP Basic cannot carry (RFC 7617).")
 
 
-def _require_seconds(name: str, value: object, *, least: float) -> None:
-    """Require a finite number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number of seconds.")
+def require_seconds(name: str, value: object, *, least: float = 0.0) -> None:
+    """Require a number of seconds that clocks and sockets can count."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= _MOST_SECONDS:
+        raise ValueError(f"{name} must be a finite number of seconds, at most {_MOST_SECONDS:.0f}.")
     if value < least:
         raise ValueError(f"{name} must be at least {least:g} seconds.")
 

@@ -12,6 +12,7 @@ from requests_thingspace import (
     Environment,
     FileTokenCache,
     OAuthToken,
+    RedisTokenCache,
     SessionToken,
     ThingspaceAuth,
     ThingspaceError,
@@ -30,8 +31,8 @@ WRONG = {
     "scopes": [5, [5], [None], [LONE], [b"read"]],
     "token": [5, "text", {}, {"access_token": LONE}],
     "session_token": [5, {}, LONE, "cr\r\nlf"],
-    "clock_skew": [None, "60", -1, True, float("nan"), float("inf")],
-    "timeout": [None, "30", 0, -1, True, float("nan"), float("inf")],
+    "clock_skew": [None, "60", -1, True, float("nan"), float("inf"), 10**400],
+    "timeout": [None, "30", 0, -1, True, float("nan"), float("inf"), 10**400, 1e10],
     "token_provider": ["x", 5, [print]],
     "on_token_update": ["x", 5],
     "on_event": ["x", 5],
@@ -83,6 +84,20 @@ def test_a_refusal_says_what_to_give():
 def test_the_caches_are_listed():
     """`dir()` and tab completion know them, though only who asks for one pays for its import."""
     assert set(requests_thingspace.__all__) <= set(dir(requests_thingspace))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mount(None, ThingspaceAuth(**GIVEN)), "session must be a requests.Session, not a NoneType"),
+        (lambda: FileTokenCache(lock_timeout="5"), "lock_timeout must be a finite number of seconds"),
+        (lambda: RedisTokenCache(None), "client_or_url must be a client of redis-py or a URL, not a None"),
+    ],
+)
+def test_a_wrong_argument_is_refused_elsewhere_too(call, message):
+    """By a cache and by `mount`; an unset variable is the usual cause."""
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
 
 
 def test_a_mounted_auth_revokes_and_logs_out_by_its_sessions_settings(sandbox, auth, plain, account):

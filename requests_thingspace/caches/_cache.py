@@ -18,6 +18,7 @@ from typing import Any
 from .._errors import LoginRefusedError, ThingspaceError
 from .._events import text_of
 from .._manager import TokenManager
+from .._settings import require_seconds
 from .._values import Secret
 from . import _entries
 
@@ -47,6 +48,7 @@ class TokenCache(ABC):
     errors: type[Exception] | tuple[type[Exception], ...] = Exception
 
     def __init__(self, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        require_seconds("lock_timeout", lock_timeout)
         self.lock_timeout = lock_timeout
         # Each use of these is one atomic operation on a dict: a forked child could inherit a lock.
         self._broken: dict[str, tuple[str, str]] = {}  # what broke first and was told of

@@ -74,9 +74,13 @@ class RedisTokenCache(TokenCache):
 
         Raises:
             ImportError: the extra is not installed.
+            TypeError: it is neither a client nor a URL.
             ValueError: the URL is not one of Redis.
         """
         super().__init__(lock_timeout=lock_timeout)
+        if not isinstance(client_or_url, str) and not hasattr(client_or_url, "execute_command"):
+            kind = type(client_or_url).__name__
+            raise TypeError(f"client_or_url must be a client of redis-py or a URL, not a {kind}.")
         require(("redis",), "redis")
         from redis.exceptions import RedisError
 
