@@ -23,6 +23,7 @@ from ._events import Event
 from ._manager import TokenProvider
 from ._replay import Stamp
 from ._settings import (
+    NO_CLIENT,
     Settings,
     Source,
     arguments_from,
@@ -156,12 +157,7 @@ class ThingspaceAuth(AuthBase):
         """
         hidden = Secret(overrides)
         del overrides  # no crash report shows them
-        try:
-            found = Secret(arguments_from(os.environ, hidden.reveal(), _of_profile))
-        except (ImportError, OSError, ValueError) as wrong:
-            wrong.__context__ = None
-            raise wrong.with_traceback(None) from None  # the frames below hold secrets
-        return cls(**found.reveal())
+        return cls(**_frameless(lambda: arguments_from(os.environ, hidden.reveal(), _of_profile)).reveal())
 
     @classmethod
     def from_profile(cls, name: str = "default", **overrides: Any) -> ThingspaceAuth:
@@ -172,11 +168,12 @@ class ThingspaceAuth(AuthBase):
             overrides: arguments of :class:`ThingspaceAuth`, which win.
 
         Raises:
-            ValueError: there is no such profile; the message names those that exist.
+            ValueError: there is no such profile (the message names those that exist), or it cannot be used.
         """
         hidden = Secret(overrides)
         del overrides  # no crash report shows them
-        return cls(**layered(hidden.reveal(), _of_profile(name)))
+        found = _frameless(lambda: layered(hidden.reveal(), _of_profile(name)))
+        return cls(**{**NO_CLIENT, **found.reveal()})
 
     @classmethod
     def from_credentials(cls, source: Any, **overrides: Any) -> ThingspaceAuth:
@@ -188,12 +185,12 @@ class ThingspaceAuth(AuthBase):
             overrides: arguments of :class:`ThingspaceAuth`, which win.
 
         Raises:
-            ValueError: a key is unknown, or a value cannot be used.
+            ValueError: a key is unknown or missing, or a value cannot be used.
             TypeError: `source` is neither.
         """
         hidden = Secret(source), Secret(overrides)
         del source, overrides  # no crash report shows them
-        return cls(**{**arguments_of(hidden[0]), **hidden[1].reveal()})
+        return cls(**{**NO_CLIENT, **arguments_of(hidden[0]), **hidden[1].reveal()})
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Stamp a covered request, and leave any other as it is."""
@@ -493,6 +490,15 @@ def _annotations(kind: type) -> Mapping[str, Any]:
 
         return get_annotations(kind, format=Format.FORWARDREF)
     return cast("Mapping[str, Any]", vars(kind).get("__annotations__", {}))
+
+
+def _frameless(read: Callable[[], dict[str, Any]]) -> Secret[dict[str, Any]]:
+    """What `read` finds; what it raises comes without its frames, which hold secrets."""
+    try:
+        return Secret(read())
+    except (ImportError, OSError, ValueError) as wrong:
+        wrong.__context__ = None
+        raise wrong.with_traceback(None) from None
 
 
 def _of_profile(name: str) -> dict[str, Any]:

@@ -136,6 +136,8 @@ def arguments_from(
     What comes first wins; the two of a pair come from one source. An empty variable counts as not set.
     """
     given = {n: overrides[n] for n in overrides if overrides[n] is not None or n in _PAIRS[1]}
+    if len(given.keys() & _PAIRS[0]) == 1:
+        raise ValueError("client_id and client_secret go together: give both as arguments, or neither.")
     found = _from_variables(environ)
     found = {name: found[name] for name in found if name not in _pairs_in(given)}
     arguments, profile = {**found, **given}, environ.get("THINGSPACE_PROFILE")

@@ -15,6 +15,7 @@ from requests_thingspace import ThingspaceAuth
 from requests_thingspace._profiles import _path, forget, load, names, require_extra, save, without_secrets
 
 from .file_keyring import Keyring
+from .secrets_in import frames, leaks
 
 PROFILE = {"client_id": "id", "client_secret": "s3cret", "username": "user", "password": "pa55"}
 KEYRINGS = {"keyring": Keyring, "none": keyring.backends.fail.Keyring, "null": keyring.backends.null.Keyring}
@@ -117,3 +118,21 @@ def test_an_auth_is_made_from_a_profile(kept_in):
     auth = ThingspaceAuth.from_profile("work", username="bob", password="b0b")
     assert (auth.client_id, auth.username) == ("id", "bob")
     assert auth.environment.origins == ("https://localhost:8443",)
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        ({"work": {"client_id": "id"}}, "client_secret must be"),
+        ({"work": {**PROFILE, "base_url": "localhost"}}, "'localhost' is not an origin"),
+        ({"work": PROFILE, "other": []}, "holds no profiles"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_refused(home, path, kept, message):
+    """By what is wrong with it, and no frame shows what else it holds."""
+    path.parent.mkdir(mode=0o700, parents=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(kept))
+    with pytest.raises(ValueError, match=message) as caught:
+        ThingspaceAuth.from_profile("work")
+    assert [leak for frame in frames(caught.value) for leak in leaks(frame, {"s3cret", "pa55"})] == []
