@@ -95,15 +95,11 @@ def _spelled(secret: Secret[str]) -> str:
 
 def _ways_to_write(found: re.Match[str]) -> str:
     """A pattern of a character as it is, and escaped; what holds another way to write it comes first."""
-    from html.entities import codepoint2name  # rare, so it does not weigh on the import
-
     character = found[0][0]
     if character == "\\":  # one, or several
         return r"(?i:\\(?:[ux]0*5c)?|%5c|&#0*92;|&#x0*5c;){1,8}"  # each JSON doubles them
-    code, in_json = ord(character), json.dumps(character)[1:-1]
     in_url = "".join(f"%{byte:02x}" for byte in character.encode(errors="replace"))
-    name = "apos" if character == "'" else codepoint2name.get(code, f"#{code}")
-    ways = (in_url, f"&{name};", in_json, character, character.replace(" ", "+"))
-    numbers = rf"\\[ux]0*{code:x}|&#0*{code};|&#x0*{code:x};"
-    # a backslash that escapes it, and those that JSON within JSON adds
-    return rf"(?i:\\{{0,3}}(?:{numbers}|{'|'.join(map(re.escape, ways))}))"
+    ways = dict.fromkeys((in_url, json.dumps(character)[1:-1], character, character.replace(" ", "+")))
+    # any entity will do; the backslashes are those of quoted text, and of JSON within JSON
+    escaped = rf"\\[ux]0*{ord(character):x}|&#?[a-z0-9]{{1,9}};"
+    return rf"(?i:\\{{0,3}}(?:{escaped}|{'|'.join(map(re.escape, ways))}))"

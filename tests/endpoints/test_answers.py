@@ -53,7 +53,7 @@ ANSWERS = [
     (401, b'{"fault": "none of ours"}', None, None),
     (403, XML_FAULT, "404", "Not Found: The requested resource is not available."),
     (200, XML_FAULT, "404", "Not Found: The requested resource is not available."),
-    (403, b"<am:message>&#34;Bearer&quot; &amp;lt;</am:message>", "fault", '"Bearer" &lt;'),
+    (403, b"<am:message>&quot;Bearer&quot; &amp;lt; &x;</am:message>", "fault", '"Bearer" &lt; &x;'),
     (400, b'{"error": "invalid_client", "error_description": "who?"}', "invalid_client", "who?"),
     (200, b'{"error": "invalid_client", "access_token": "x"}', "invalid_client", None),
     (400, b'{"error": {"code": 7}, "error_description": ["no"]}', "error", None),
