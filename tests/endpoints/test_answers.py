@@ -119,7 +119,7 @@ def test_a_secret_within_a_secret_is_blotted_out_as_a_whole():
     assert one_line("\ud800", [Secret("\ud800")]) == "***"
     assert one_line("so&amp; C:\\\\ end", [Secret("so&"), Secret("C:\\")]) == "*** *** end"
     assert one_line("no\ttwo  words", [Secret("two  words")]) == "no ***"
-    for many in ("!" * 99, "\\" * 99, "%25" * 33, "&amp;" * 20):  # to look for it takes no longer than to read
+    for many in ("!" * 99, "\\" * 99, "%25" * 33, "&amp;" * 20):  # it is found missing in no time
         assert one_line(many, [Secret(many[0] * 25 + "x")]) == many
 
 
