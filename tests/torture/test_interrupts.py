@@ -147,6 +147,7 @@ class Trial:
 
         What a provider raises is the outcome of its renewal, which those who waited share.
         """
+        self._waiters = 0  # those of a later call would not be waited for
         faults = list(self.ignored)
         if error is not None and not self.lost and not is_same(outcome, error):
             faults.append(f"{type(error).__name__} was swallowed: {outcome!r}")
