@@ -76,6 +76,7 @@ class ThingspaceAuth(AuthBase):
     """
 
     _settings: Settings
+    _changed: dict[str, Any]
     _stamp: Stamp
     _logins: dict[str | None, Any]
     _reported: frozenset[str]
@@ -298,7 +299,7 @@ class ThingspaceAuth(AuthBase):
         del password
         before, credentials = self._settings, self._credentials
         user = username or before.username
-        self._settings = before._replace(username=user, password=given or before.password).checked()
+        self._change(username=user, password=given or before.password)
         credentials.bearer.forget()
         if credentials.session is not None and user == before.username:
             credentials.session.forget()
@@ -368,39 +369,49 @@ class ThingspaceAuth(AuthBase):
         else:  # without a login, a session lasts only as long as its token
             self._install(self._credentials.bearer, token)
 
+    def _change(self, **values: Any) -> None:
+        """Replace some settings; none of those that another thread replaces meanwhile is lost."""
+        self._settings._replace(**values).checked()
+        self._changed.update(values)
+        seen: dict[str, Any] = {}
+        while seen != self._changed:
+            seen = dict(self._changed)
+            self._settings = self._settings._replace(**seen)
+
     def _set_client_id(self, client_id: Secret[str]) -> None:
-        self._configure(self._settings._replace(client_id=client_id.reveal()).checked(), None, None)
+        self._change(client_id=client_id.reveal())
+        self._install(Bearer(self._settings, None, self._home), None)
 
     def _set_client_secret(self, client_secret: Secret[Any]) -> None:
         source, credentials = source_of("client_secret", client_secret), self._credentials
-        self._settings = self._settings._replace(client_secret=source).checked()
+        self._change(client_secret=source)
         credentials.bearer.secret = source
         credentials.bearer.forgive()
         if credentials.session is not None:
             credentials.session.forgive()
 
     def _set_clock_skew(self, seconds: Secret[float]) -> None:
-        self._settings = self._settings._replace(clock_skew=seconds.reveal()).checked()
+        self._change(clock_skew=seconds.reveal())
         self._credentials.bearer.judge_by(self._settings.clock_skew)
 
     def _set_token_provider(self, provider: Secret[TokenProvider | None]) -> None:
-        self._settings = self._settings._replace(token_provider=provider.reveal()).checked()
+        self._change(token_provider=provider.reveal())
         if self._settings.cache is None:
             self._credentials.bearer.provider = provider.reveal()
 
     def _set_on_token_update(self, callback: Secret[Callable[[OAuthToken], object] | None]) -> None:
-        self._settings = self._settings._replace(on_token_update=callback.reveal()).checked()
+        self._change(on_token_update=callback.reveal())
         self._credentials.bearer.on_token_update = callback.reveal()
 
     def _set_username(self, username: Secret[str | None]) -> None:
         user = username.reveal()
         if user != self._settings.username:
             password = None if user is None else Source("password", Secret(None))
-            self._settings = self._settings._replace(username=user, password=password).checked()
+            self._change(username=user, password=password)
             self._install(self._credentials.bearer, None)
 
     def _set_password(self, password: Secret[Any]) -> None:
-        self._settings = self._settings._replace(password=source_of("password", password)).checked()
+        self._change(password=source_of("password", password))
         self._log_in_anew()
 
     def _log_in_anew(self) -> None:
@@ -441,7 +452,7 @@ class ThingspaceAuth(AuthBase):
         self, settings: Settings, token: OAuthToken | None, session_token: SessionToken | None
     ) -> None:
         """Use these settings, with new managers for both tokens."""
-        self._settings, self._reported = settings, frozenset()
+        self._settings, self._changed, self._reported = settings, {}, frozenset()
         self._session_header_for = settings.environment.session_header_for
         self._install(Bearer(settings, token, self._home), session_token)
 

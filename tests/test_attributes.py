@@ -184,3 +184,19 @@ def test_a_session_under_load_does_not_notice(sandbox, warm, account, under_load
 
     assert under_load(lambda: session.get(account), happening) == {200}
     assert sandbox.answers["api", 401] == sandbox.answers["api", 400] == 0
+
+
+def test_two_that_are_set_at_once_both_count():
+    """One thread sets another attribute while this one's value is looked at."""
+    auth = ThingspaceAuth("id", "the-client-secret")
+
+    class Looked(float):
+        """A number that sets the secret when it is looked at for the first time."""
+
+        def __abs__(self):
+            if auth.client_secret == "the-client-secret":
+                auth.client_secret = "the-other"
+            return float(self)
+
+    auth.clock_skew = Looked(30.0)
+    assert (auth.clock_skew, auth.client_secret) == (30.0, "the-other")
