@@ -91,6 +91,7 @@ def test_the_caches_are_listed():
     [
         (lambda: mount(None, ThingspaceAuth(**GIVEN)), "session must be a requests.Session, not a NoneType"),
         (lambda: FileTokenCache(lock_timeout="5"), "lock_timeout must be a finite number of seconds"),
+        (lambda: RedisTokenCache("redis://localhost", lease=0), "lease must be at least 0.1 seconds"),
         (lambda: RedisTokenCache(None), "client_or_url must be a client of redis-py or a URL, not a None"),
     ],
 )

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from .._endpoints.worker import start_thread
+from .._settings import require_seconds
 from ._cache import LOCK_TIMEOUT, TokenCache, require
 from ._entries import entry_from
 
@@ -81,6 +82,7 @@ class RedisTokenCache(TokenCache):
         if not isinstance(client_or_url, str) and not hasattr(client_or_url, "execute_command"):
             kind = type(client_or_url).__name__
             raise TypeError(f"client_or_url must be a client of redis-py or a URL, not a {kind}.")
+        require_seconds("lease", lease, least=0.1)
         require(("redis",), "redis")
         from redis.exceptions import RedisError
 
