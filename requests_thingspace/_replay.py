@@ -64,7 +64,7 @@ def review(
 
 
 class Guard:
-    """A response hook that keeps the session header on its origin, and knows nothing else.
+    """A response hook that lets no token follow a redirect to another origin, and knows nothing else.
 
     A pickled response or request carries it in place of a :class:`Stamp`, so it holds no secret.
     """
@@ -79,7 +79,7 @@ class Guard:
         self.drop_tokens(response)
 
     def drop_tokens(self, response: requests.Response) -> None:
-        """Drop the session header unless the redirect certainly stays on its origin.
+        """Drop both tokens unless the redirect certainly stays on its origin.
 
         requests strips only ``Authorization``, and not from http to https on one host. If an adapter below
         sends copies, the request that the Session follows the next redirect with is out of reach, so the

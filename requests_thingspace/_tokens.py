@@ -51,7 +51,7 @@ class OAuthToken(Value):
         kind: Any = "Bearer" if token_type is None else token_type
         if not isinstance(kind, str) or kind.lower() != "bearer":
             raise InvalidTokenError("token_type is not bearer: only bearer tokens can be used.")
-        self.token_type, self.access_token = kind, self.secret.reveal()
+        self.access_token, self.token_type = self.secret.reveal(), str(kind)
         self.authorization = f"Bearer {self.access_token}"
         self.expires_at, self.scope = seconds_from(expires_at), _scope_from(scope)
 

@@ -35,6 +35,7 @@ def provider(last_token: OAuthToken | None, manager: TokenManager[OAuthToken]) -
 
 def changed(token: OAuthToken) -> None:
     assert_type(token.access_token, str)
+    assert_type(token.token_type, str)
     assert_type(token.expires_at, float | None)
 
 
